@@ -1,0 +1,28 @@
+// The subcommands of `stillwatch`: each adds its flags to the parser and leaves in `run` what to do.
+//
+// Invariant: a command returns the exit code of docs/reference/commands.md and has printed its error.
+#pragma once
+
+#include <functional>
+
+#include "base/result.h"
+
+namespace CLI {
+class App;
+}
+
+namespace stillwatch::app {
+
+/// Set by the callback of the subcommand that was named; main calls it.
+using Run = std::function<int()>;
+
+void add_replay(CLI::App& app, Run& run);
+void add_simulate(CLI::App& app, Run& run);
+void add_evaluate(CLI::App& app, Run& run);
+void add_explain(CLI::App& app, Run& run);
+void add_bench(CLI::App& app, Run& run);
+
+/// Prints "stillwatch: MESSAGE" on standard error and gives the exit code.
+int report_error(const base::Error& error);
+
+}  // namespace stillwatch::app

@@ -1,0 +1,44 @@
+// The `stillwatch` program: the one place that wires everything.
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+
+#include "app/commands.h"
+
+namespace stillwatch::app {
+
+int report_error(const base::Error& error) {
+  std::fprintf(stderr, "stillwatch: %s\n", error.message.c_str());
+  return base::exit_code(error.fault);
+}
+
+}  // namespace stillwatch::app
+
+int main(int argc, char** argv) {
+  using namespace stillwatch;
+  CLI::App cli{"stillwatch finds distillation campaigns in the logs of an LLM API", "stillwatch"};
+  cli.set_version_flag("--version", STILLWATCH_VERSION);
+  cli.require_subcommand(1);
+  app::Run run;
+  // One line a command; the order is that of --help.
+#ifdef STILLWATCH_ALL_COMMANDS
+  app::add_replay(cli, run);
+  app::add_simulate(cli, run);
+  app::add_evaluate(cli, run);
+  app::add_explain(cli, run);
+  app::add_bench(cli, run);
+#endif
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return cli.exit(CLI::CallForHelp());
+  } catch (const CLI::CallForAllHelp&) {
+    return cli.exit(CLI::CallForAllHelp());
+  } catch (const CLI::CallForVersion& version) {
+    return cli.exit(version);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "stillwatch: %s\nRun 'stillwatch --help' or 'stillwatch COMMAND --help'.\n", error.what());
+    return base::exit_code(base::Fault::caller);
+  }
+  return run ? run() : base::exit_code(base::Fault::caller);
+}

@@ -1,0 +1,57 @@
+#include "crypto/keyed_hash.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace stillwatch::crypto {
+namespace {
+
+std::array<std::uint8_t, 32> secret_of(std::uint8_t byte) {
+  std::array<std::uint8_t, 32> secret;
+  secret.fill(byte);
+  return secret;
+}
+
+TEST(KeyedHash, DependsOnSecretDomainAndBytes) {
+  const KeyedHash one(secret_of(1)), two(secret_of(2));
+  EXPECT_EQ(one(Domain::account, "a"), KeyedHash(secret_of(1))(Domain::account, "a"));
+  EXPECT_NE(one(Domain::account, "a"), two(Domain::account, "a"));
+  EXPECT_NE(one(Domain::account, "a"), one(Domain::payment, "a"));
+  EXPECT_NE(one(Domain::account, "a"), one(Domain::account, "b"));
+  EXPECT_NE(one.secret_id(), two.secret_id());
+}
+
+class SecretFile : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/stillwatch-secret-XXXXXX";
+    folder_ = mkdtemp(name);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string folder_;
+};
+
+TEST_F(SecretFile, IsCreatedOnceWithMode0600) {
+  const std::string path = folder_ + "/deep/secret";
+  const auto first = load_or_create_secret(path);
+  ASSERT_TRUE(first) << first.error().message;
+  struct stat status {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+  EXPECT_EQ(load_or_create_secret(path).value(), *first);
+}
+
+TEST_F(SecretFile, RefusesMalformedAndOpenFiles) {
+  const std::string path = folder_ + "/secret";
+  std::ofstream(path) << "not hex\n";
+  ::chmod(path.c_str(), 0600);
+  EXPECT_NE(load_or_create_secret(path).error().message.find("64 hexadecimal"), std::string::npos);
+  ::chmod(path.c_str(), 0644);
+  EXPECT_NE(load_or_create_secret(path).error().message.find("chmod 600"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace stillwatch::crypto

@@ -1,0 +1,22 @@
+// The `fingerprint` field of a query record: {"v":1,"b":"<base64>"}; b is this byte form, little endian,
+// fixed length. Written when content is not logged, and enough to replay.
+//
+// Invariant: decode(encode(f)) == f; any other length or version is an error, never a guess.
+// Threads: pure functions.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "event/query.h"
+
+namespace stillwatch::text {
+
+inline constexpr int kFingerprintVersion = 1;
+
+std::vector<std::uint8_t> encode(const event::Fingerprint& fingerprint);
+base::Result<event::Fingerprint> decode(std::span<const std::uint8_t> bytes);
+
+}  // namespace stillwatch::text
