@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Proves the README on a fresh machine: makes a minimal Debian 12 root, clones the last commit into it and runs
+# make targets there. Needs root and debootstrap (tools/setup.sh fresh-root).
+# Usage: tools/fresh_root_check.sh [TARGET...]     (default: demo test)
+#   FRESH_ROOT=DIR   make the root there and keep it (default: a temporary folder, removed at the end)
+#   FRESH_DEBS=DIR   keep downloaded packages there for the next run
+set -euo pipefail
+
+suite=bookworm
+targets=("$@")
+[ ${#targets[@]} -gt 0 ] || targets=(demo test)
+repository=$(cd "$(dirname "$0")/.." && pwd)
+if [ "$(id -u)" -ne 0 ]; then
+  echo "fresh root: debootstrap, chroot and mount need root" >&2
+  exit 4
+fi
+command -v debootstrap >/dev/null || "$repository/tools/setup.sh" fresh-root
+
+# The mirror is the one that this machine's own apt uses for the suite.
+mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+  awk -v suite="$suite" '$1 == suite && $2 == "main" {print $3; exit}')
+if [ -z "$mirror" ]; then
+  echo "fresh root: this machine's apt has no source for $suite main; add one and try again" >&2
+  exit 4
+fi
+
+root=${FRESH_ROOT:-}
+keep=$root
+if [ -z "$root" ]; then
+  root=$(mktemp -d -t stillwatch_root.XXXXXX)
+elif [ -e "$root" ] && [ -n "$(ls -A "$root")" ]; then
+  echo "fresh root: $root is not empty; remove it or name another" >&2
+  exit 2
+fi
+finish() {
+  local code=$? point
+  for point in proc dev; do
+    ! mountpoint -q "$root/$point" || umount -l "$root/$point" || true
+  done
+  # --one-file-system: should a mount have stayed, nothing behind it is touched.
+  [ -n "$keep" ] || rm -rf --one-file-system "$root"
+  [ "$code" -eq 0 ] || echo "fresh root: FAILED with exit code $code after $SECONDS s" >&2
+}
+trap finish EXIT
+step() { printf '== %4d s  %s\n' "$SECONDS" "$*"; }
+
+step "minimal Debian 12"
+options=(--variant=minbase --include=ca-certificates)
+if [ -n "${FRESH_DEBS:-}" ]; then
+  mkdir -p "$FRESH_DEBS"
+  options+=("--cache-dir=$(realpath "$FRESH_DEBS")")
+fi
+debootstrap "${options[@]}" "$suite" "$root" "$mirror" >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; exit 4; }
+rm -f "$root.log"
+# The way to the network is this machine's: name servers, and the proxy of apt if there is one.
+cp -L /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
+apt-config dump | grep -E '^Acquire::(https?|ftp)::Proxy' >"$root/etc/apt/apt.conf.d/90proxy" || true
+if [ -n "${FRESH_DEBS:-}" ]; then
+  cp -n "$FRESH_DEBS"/*.deb "$root/var/cache/apt/archives/" 2>/dev/null || true
+  echo 'Binary::apt-get::APT::Keep-Downloaded-Packages "true";' >"$root/etc/apt/apt.conf.d/91keep"
+fi
+# A host that could start services here would only disturb itself.
+printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+chmod +x "$root/usr/sbin/policy-rc.d"
+mount -t proc proc "$root/proc"
+mount --bind /dev "$root/dev"
+
+inside() { chroot "$root" /usr/bin/env -i HOME=/root TERM=dumb LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@" </dev/null; }
+
+step "git and make, as the README asks"
+inside sh -c 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends git make' \
+  >"$root/root/tools.log" 2>&1 || { tail -n 20 "$root/root/tools.log" >&2; exit 4; }
+step "clone of $(git -C "$repository" log -1 --format='%h %s')"
+git clone --quiet --no-hardlinks "$repository" "$root/root/stillwatch"
+for target in "${targets[@]}"; do
+  step "make $target"
+  inside make -C /root/stillwatch "$target"
+done
+if [ -n "${FRESH_DEBS:-}" ]; then
+  cp -n "$root"/var/cache/apt/archives/*.deb "$FRESH_DEBS"/ 2>/dev/null || true
+fi
+step "done: ${targets[*]}"
