@@ -29,7 +29,7 @@ class Random {
 
   /// Uniform in [0, bound); bound > 0. Bias below bound / 2^64.
   constexpr std::uint64_t below(std::uint64_t bound) {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
+    return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
   }
   /// Uniform in [0, 1).
   constexpr double uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
@@ -41,6 +41,7 @@ class Random {
   }
 
  private:
+  __extension__ typedef unsigned __int128 Wide;
   std::uint64_t state_;
 };
 
