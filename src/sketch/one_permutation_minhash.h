@@ -1,0 +1,79 @@
+// One-permutation MinHash: 64 bins of 8 bits that estimate the Jaccard similarity of two token sets.
+//
+// Tokens must already be keyed and uniform (the sketch adds no hash of its own). The set is cut into 64
+// bins by the top 6 bits; each bin keeps its smallest token, of which 8 bits are stored. Empty bins copy
+// a non-empty one by the "optimal densification" of A. Shrivastava, "Optimal Densification for Fast and
+// Accurate Minwise Hashing", ICML 2017; 8 stored bits follow Li, König, "b-Bit Minwise Hashing", WWW 2010.
+// Error bound: the estimate's standard error is at most sqrt((J (1 - J) + 1/128) / min(64, |A u B|)) with
+// a factor of 1.25 for the copied bins, about 0.08 at J = 0.5 (tested against exact Jaccard).
+// Invariant: equal sets give equal sketches, in whatever order and how often tokens were added. The
+// empty set gives all zeros, which says nothing: callers look at the word count first.
+// Threads: one user each. Cost: ~1 ns a token, ~100 ns to finish, 512 B while building.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/random.h"
+#include "base/token.h"
+
+namespace stillwatch::sketch {
+
+class OnePermutationMinhash {
+ public:
+  static constexpr std::size_t kBins = 64;
+  using Sketch = std::array<std::uint8_t, kBins>;
+
+  OnePermutationMinhash() { clear(); }
+  void clear() { smallest_.fill(kEmpty); }
+
+  void add(base::Token token) {
+    std::uint64_t& smallest = smallest_[token >> 58];
+    smallest = std::min(smallest, token & (kEmpty >> 6));
+  }
+
+  Sketch finish() const {
+    Sketch sketch{};
+    std::uint64_t filled = 0;
+    for (std::size_t bin = 0; bin < kBins; ++bin) {
+      if (smallest_[bin] == kEmpty) continue;
+      filled |= std::uint64_t{1} << bin;
+      sketch[bin] = static_cast<std::uint8_t>(smallest_[bin]);
+    }
+    if (filled == 0) return sketch;
+    for (std::size_t bin = 0; bin < kBins; ++bin) {
+      if ((filled >> bin & 1U) == 0) sketch[bin] = sketch[donor(bin, filled)];
+    }
+    return sketch;
+  }
+
+ private:
+  static constexpr std::uint64_t kEmpty = ~std::uint64_t{0};
+
+  // The first non-empty bin of a fixed random walk of this bin, the same for every set. With one filled
+  // bin a walk takes 64 steps on average; the bound only guards against an endless one.
+  static std::size_t donor(std::size_t bin, std::uint64_t filled) {
+    for (std::uint64_t attempt = 1; attempt <= 4096; ++attempt) {
+      const std::size_t other = base::mix64(bin << 32 | attempt) >> 58;
+      if ((filled >> other & 1U) != 0) return other;
+    }
+    std::size_t first = 0;
+    while ((filled >> first & 1U) == 0) ++first;
+    return first;
+  }
+
+  std::array<std::uint64_t, kBins> smallest_;
+};
+
+/// Estimated Jaccard similarity, corrected for equal 8-bit values by chance; 0 to 1.
+inline double jaccard_estimate(const OnePermutationMinhash::Sketch& a, const OnePermutationMinhash::Sketch& b) {
+  int equal = 0;
+  for (std::size_t bin = 0; bin < a.size(); ++bin) equal += a[bin] == b[bin] ? 1 : 0;
+  constexpr double kChance = 1.0 / 256;
+  const double share = static_cast<double>(equal) / static_cast<double>(a.size());
+  return std::clamp((share - kChance) / (1 - kChance), 0.0, 1.0);
+}
+
+}  // namespace stillwatch::sketch

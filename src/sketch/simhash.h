@@ -1,0 +1,63 @@
+// SimHash: 64 bits whose Hamming distance estimates the angle between two bags of tokens.
+//
+// Tokens must already be keyed and uniform. Bit b is the majority of bit b over all tokens (with
+// repetition). Source: M. Charikar, "Similarity estimation techniques from rounding algorithms", STOC 2002.
+// Error bound: each bit differs with probability angle / pi, so distance / 64 has standard error at most
+// 1/16 (sqrt(p (1 - p) / 64)) around angle / pi, up to the normal approximation of the bit sums, which
+// for bags of 16 tokens and more costs less than 0.03 (tested against the exact cosine).
+// Invariant: the order of tokens does not matter; the empty bag gives 0.
+// Threads: one user each. Cost: ~3 ns a token: eight words hold 64 byte-wide counters.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/token.h"
+
+namespace stillwatch::sketch {
+
+class Simhash {
+ public:
+  void clear() { *this = Simhash(); }
+
+  void add(base::Token token) {
+    for (std::size_t lane = 0; lane < 8; ++lane) lanes_[lane] += token >> lane & kOnes;
+    if (++pending_ == 255) spill();  // a byte counter holds 255
+  }
+
+  std::uint64_t value() const {
+    Simhash whole = *this;
+    whole.spill();
+    std::uint64_t bits = 0;
+    for (std::size_t bit = 0; bit < 64; ++bit) {
+      bits |= static_cast<std::uint64_t>(2 * std::uint64_t{whole.counts_[bit]} > whole.total_) << bit;
+    }
+    return bits;
+  }
+
+ private:
+  static constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
+
+  // Lane l, byte y counts bit 8 y + l.
+  void spill() {
+    for (std::size_t lane = 0; lane < 8; ++lane) {
+      for (std::size_t byte = 0; byte < 8; ++byte) {
+        counts_[8 * byte + lane] += static_cast<std::uint32_t>(lanes_[lane] >> (8 * byte) & 0xFFU);
+      }
+      lanes_[lane] = 0;
+    }
+    total_ += pending_;
+    pending_ = 0;
+  }
+
+  std::array<std::uint64_t, 8> lanes_{};
+  std::array<std::uint32_t, 64> counts_{};
+  std::uint64_t total_ = 0;
+  std::uint32_t pending_ = 0;
+};
+
+inline int hamming_distance(std::uint64_t a, std::uint64_t b) { return std::popcount(a ^ b); }
+
+}  // namespace stillwatch::sketch
