@@ -89,7 +89,8 @@ def summarise(world, report):
         if first_alert is not None and first_request is not None:
             lines.append(f"First alert {span((first_alert - first_request).total_seconds())} after its first request.")
     hurt = sum(account in ever_actioned for account in innocent)
-    lines.append(f"Everybody else: {hurt:,} of {plural(len(innocent), 'account')} actioned (dry run: nobody is refused).")
+    lines.append(f"Everybody else: {hurt:,} of {plural(len(innocent), 'account')} actioned "
+                 "(dry run: nobody is refused).")
     return lines
 
 

@@ -78,7 +78,7 @@ class Summary(unittest.TestCase):
             world = report = pathlib.Path(name)
             write_records(world / "truth.ndjson", {"account": "h1", "hostile": True},
                           {"account": "h2", "hostile": True}, {"account": "b", "hostile": False})
-            # Before, at the same instant as, and after the verdict; after it expired; and of an account never actioned.
+            # Before, with, and after the verdict; after it expired; and of an account never actioned.
             write_records(world / "queries_truth.ndjson",
                           *({"account": account, "time": f"2026-04-22T{time}Z"} for account, time in
                             (("h1", "00:00:00"), ("h1", "05:00:00"), ("h1", "05:00:00.5"), ("h1", "09:00:00"),
@@ -88,14 +88,16 @@ class Summary(unittest.TestCase):
                           {"time": "2026-04-22T03:00:00Z", "subject": subject, "level": "observe"},
                           {"time": "2026-04-22T05:00:00Z", "subject": subject, "level": "verify"},
                           {"time": "2026-04-22T08:00:00Z", "subject": subject, "level": "clear"},
-                          {"time": "2026-04-22T09:00:00Z", "subject": {"kind": "campaign", "id": "b"}, "level": "verify"})
+                          {"time": "2026-04-22T09:00:00Z", "subject": {"kind": "campaign", "id": "b"},
+                           "level": "verify"})
             write_records(report / "campaigns.ndjson", {"id": "c-000001", "class": "distiller", "accounts_count": 1,
                                                         "queries": 1200, "channels": ["template", "egress"]})
             write_records(report / "members.ndjson", {"campaign": "c-000001", "account": "h1"})
             lines = demo_summary.summarise(world, report)
         self.assertEqual(lines, [
             "Found 1 campaign.",
-            "  c-000001  distiller: 1 account, 1,200 requests, by template, egress; 1 of its 1 members are hostile in truth",
+            "  c-000001  distiller: 1 account, 1,200 requests, by template, egress; "
+            "1 of its 1 members are hostile in truth",
             "Hidden campaign: 1 of 2 accounts actioned, 20 % of its 5 requests prevented.",
             "First alert 3.0 hours after its first request.",
             "Everybody else: 0 of 1 account actioned (dry run: nobody is refused).",

@@ -17,6 +17,7 @@ fi
 command -v debootstrap >/dev/null || "$repository/tools/setup.sh" fresh-root
 
 # The mirror is the one that this machine's own apt uses for the suite.
+# shellcheck disable=SC2016  # the format is apt's
 mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
   awk -v suite="$suite" '$1 == suite && $2 == "main" {print $3; exit}')
 if [ -z "$mirror" ]; then
@@ -65,16 +66,20 @@ chmod +x "$root/usr/sbin/policy-rc.d"
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
 
-inside() { chroot "$root" /usr/bin/env -i HOME=/root TERM=dumb LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@" </dev/null; }
+inside() {
+  chroot "$root" /usr/bin/env -i HOME=/srv TERM=dumb LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@" </dev/null
+}
 
 step "git and make, as the README asks"
-inside sh -c 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends git make' \
-  >"$root/root/tools.log" 2>&1 || { tail -n 20 "$root/root/tools.log" >&2; exit 4; }
+install="DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends"
+inside sh -c "apt-get -qq update && $install git make" >"$root/srv/tools.log" 2>&1 ||
+  { tail -n 20 "$root/srv/tools.log" >&2; exit 4; }
 step "clone of $(git -C "$repository" log -1 --format='%h %s')"
-git clone --quiet --no-hardlinks "$repository" "$root/root/stillwatch"
+git clone --quiet --no-hardlinks "$repository" "$root/srv/stillwatch"
 for target in "${targets[@]}"; do
   step "make $target"
-  inside make -C /root/stillwatch "$target"
+  inside make -C /srv/stillwatch "$target"
 done
 if [ -n "${FRESH_DEBS:-}" ]; then
   cp -n "$root"/var/cache/apt/archives/*.deb "$FRESH_DEBS"/ 2>/dev/null || true

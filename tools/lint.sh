@@ -6,8 +6,10 @@ set -euo pipefail
 
 base=${1:-all}
 folder=build/lint
+mkdir -p build
 cmake -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER=clang++-14 \
-  -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >build/configure-lint.log 2>&1 || { tail -n 30 build/configure-lint.log; exit 1; }
+  -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >build/configure-lint.log 2>&1 ||
+  { tail -n 30 build/configure-lint.log; exit 1; }
 
 changed() {
   if [ "$base" = all ]; then
