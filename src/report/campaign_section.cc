@@ -1,0 +1,146 @@
+#include "report/campaign_section.h"
+
+#include <fmt/format.h>
+
+#include "base/event_time.h"
+#include "event/json_lines.h"
+#include "report/charts.h"
+#include "report/words.h"
+
+namespace stillwatch::report {
+namespace {
+
+using event::Channel;
+
+double share_of(std::uint64_t part, std::uint64_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
+
+std::string channel_title(Channel channel) { return spaced(event::name(channel)); }
+
+std::string numbers_html(const std::vector<std::pair<std::string, double>>& numbers) {
+  if (numbers.empty()) return "";
+  std::string out = "<div class=\"numbers\">";
+  for (const auto& [name, value] : numbers) {
+    fmt::format_to(std::back_inserter(out), "<span>{} <b>{}</b></span>", escape(spaced(name)), escape(measure_value(name, value)));
+  }
+  return out + "</div>";
+}
+
+std::string fact(std::string_view term, const std::string& value, const std::string& more = "") {
+  return fmt::format("<div><dt>{}</dt><dd>{}{}</dd></div>", term, value, more.empty() ? "" : "<small>" + more + "</small>");
+}
+
+std::string title(const CampaignView& view) {
+  const event::Campaign& campaign = view.campaign;
+  const std::string models = view.models.empty() ? "" : " from " + escape(listed(view.models));
+  const std::string accounts = counted(campaign.accounts_count, "account", "accounts");
+  switch (campaign.class_) {
+    case event::Class::distiller: return fmt::format("{} collected {} answers{}", accounts, grouped(campaign.queries), models);
+    case event::Class::reseller: return fmt::format("{} resold access: {} requests", accounts, grouped(campaign.queries));
+    default: return fmt::format("{} belong together: {} requests", accounts, grouped(campaign.queries));
+  }
+}
+
+std::string facts(const CampaignView& view, const Summary& summary) {
+  const event::Campaign& campaign = view.campaign;
+  const double prevented = share_of(campaign.prevented_queries, campaign.queries);
+  std::string out = "<dl class=\"facts\">";
+  out += fact("Found", date_and_time(campaign.opened_us), "last change " + date_and_time(campaign.updated_us));
+  out += fact("Took", counted(campaign.queries, "request", "requests"), percent(share_of(campaign.queries, summary.records)) + " of all traffic");
+  out += fact("Output tokens", compact(static_cast<double>(campaign.output_tokens)),
+              view.input_tokens > 0 ? compact(static_cast<double>(view.input_tokens)) + " input tokens" : "");
+  out += fact(summary.dry_run ? "Would have been prevented" : "Prevented", percent(prevented),
+              counted(campaign.prevented_queries, "request", "requests") + " after action");
+  out += fact("Strength", fmt::format("10<sup>{:.1f}</sup> &middot; {}", campaign.strength.log10_e, strength_word(campaign.strength.log10_e)),
+              fmt::format("threshold 10<sup>{:.1f}</sup>{}", summary.threshold_log10_e, campaign.strength.extrapolated ? ", extrapolated" : ""));
+  return out + "</dl>";
+}
+
+std::string evidence(const event::Campaign& campaign) {
+  const int groups = campaign.channels.independent_count();
+  std::string out = fmt::format("<div class=\"block\"><h3>Evidence</h3><p class=\"note\">{} of independent evidence. Requests can be refused only with two.</p>"
+                                "<ul class=\"evidence\">", counted(static_cast<std::uint64_t>(groups), "kind", "kinds"));
+  const auto item = [&](Channel channel, const std::string& body) {
+    fmt::format_to(std::back_inserter(out), "<li><div>{}<small>{}</small></div><div>{}</div></li>", channel_title(channel),
+                   group_name(event::group_of(channel)), body);
+  };
+  event::ChannelSet told;
+  for (const event::Reason& reason : campaign.reasons) {
+    told.add(reason.channel);
+    item(reason.channel, "<p>" + escape(reason.text) + "</p>" + numbers_html(reason.numbers));
+  }
+  // A channel that counted but has no sentence of its own still says what it looks at.
+  for (const Channel channel : campaign.channels.list()) {
+    if (!told.has(channel)) item(channel, fmt::format("<p>{}</p>", channel_meaning(channel)));
+  }
+  return out + "</ul></div>";
+}
+
+std::string measures(const event::Campaign& campaign) {
+  std::string out = "<div><h3>Is it a harvest?</h3><div class=\"scroll\"><table><tbody>";
+  if (campaign.measures.empty()) return "<div><h3>Is it a harvest?</h3><p class=\"note\">No measure of the group test was kept.</p></div>";
+  for (const auto& [name, value] : campaign.measures) {
+    fmt::format_to(std::back_inserter(out), "<tr><td>{}</td><td class=\"n\">{}</td></tr>", escape(spaced(name)), escape(measure_value(name, value)));
+  }
+  return out + "</tbody></table></div></div>";
+}
+
+std::string without_channel(const event::Campaign& campaign, const Summary& summary) {
+  if (campaign.without_channel.empty()) return "<div><h3>Without this channel</h3><p class=\"note\">No counterfactual was kept.</p></div>";
+  double scale = std::max(campaign.strength.log10_e, summary.threshold_log10_e);
+  for (const auto& entry : campaign.without_channel) scale = std::max(scale, entry.second);
+  scale = std::max(scale * 1.05, 1.0);
+  const double mark = std::clamp(summary.threshold_log10_e / scale, 0.0, 1.0) * 100;
+  std::string out = "<div><h3>Without this channel</h3><div class=\"scroll\"><table><thead><tr><th>Leave out</th><th class=\"w\">What would remain</th>"
+                    "<th class=\"n\">log<sub>10</sub> e</th><th></th></tr></thead><tbody>";
+  for (const auto& [channel, log10_e] : campaign.without_channel) {
+    const bool holds = log10_e >= summary.threshold_log10_e;
+    fmt::format_to(std::back_inserter(out),
+                   "<tr><td class=\"t\">{}</td><td><div class=\"bar\"><i style=\"width:{:.1f}%\"></i><u style=\"left:calc({:.1f}% - 1px)\"></u></div></td><td class=\"n\">{:.1f}</td>"
+                   "<td class=\"{}\">{}</td></tr>",
+                   channel_title(channel), std::clamp(log10_e / scale, 0.0, 1.0) * 100, mark, log10_e, holds ? "holds" : "falls",
+                   holds ? "still holds" : "falls");
+  }
+  return out + fmt::format("</tbody></table></div><p class=\"note\">The dark tick is the threshold, {:.1f}.</p></div>", summary.threshold_log10_e);
+}
+
+std::string accounts(const CampaignView& view) {
+  const std::size_t shown = std::min(view.members.size(), kMembersShownMax);
+  std::string out = "<div class=\"block members\"><h3>Accounts</h3>";
+  if (shown == 0) return out + "<p class=\"note\">Its accounts are listed in members.ndjson.</p></div>";
+  out += "<div class=\"scroll tall\"><table><thead><tr><th>Account</th><th>State</th><th>Since (UTC)</th><th class=\"n\">Requests</th><th>Own evidence</th></tr></thead><tbody>";
+  for (std::size_t i = 0; i < shown; ++i) {
+    const MemberView& member = view.members[i];
+    std::vector<std::string> channels;
+    for (const Channel channel : member.member.channels.list()) channels.push_back(channel_title(channel));
+    fmt::format_to(std::back_inserter(out), "<tr><td class=\"id\"><bdi>{}</bdi></td><td>{}</td><td class=\"t\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+                   escape(member.account), event::name(member.level), base::format_time(member.member.since_us).substr(0, 16).replace(10, 1, " "),
+                   grouped(member.member.queries), listed(channels, 8));
+  }
+  out += "</tbody></table></div>";
+  if (view.campaign.accounts_count > shown) {
+    out += fmt::format("<p class=\"note\">The {} with most requests; {} more are in members.ndjson.</p>", grouped(shown),
+                       grouped(view.campaign.accounts_count - shown));
+  }
+  return out + "</div>";
+}
+
+}  // namespace
+
+std::string campaign_section(const CampaignView& view, const Summary& summary, std::size_t place) {
+  const event::Campaign& campaign = view.campaign;
+  const std::string id = event::campaign_name(campaign.id);
+  std::string out = fmt::format(
+      "<section class=\"card {0}\" id=\"{1}\"><p class=\"eyebrow\"><i></i><span>Campaign {1}</span><span class=\"tag {2}\">{2}</span></p><h2>{3}</h2>", colour_class(place),
+      id, event::name(campaign.class_), title(view));
+  out += fmt::format("<p class=\"note\">{}</p>", strength_sentence(campaign.strength));
+  out += facts(view, summary);
+  out += "<div class=\"block\"><h3>When it was active</h3>" + time_strip({campaign.opened_us, &campaign.queries_per_hour}, place) + "</div>";
+  out += evidence(campaign);
+  out += "<div class=\"block cols\">" + without_channel(campaign, summary) + measures(campaign) + "</div>";
+  out += accounts(view);
+  out += fmt::format("<div class=\"block means\"><h3>What it means, and what we do not claim</h3><p>{}</p><p>{}</p></div></section>", class_meaning(campaign.class_),
+                     class_limits(campaign.class_));
+  return out;
+}
+
+}  // namespace stillwatch::report
