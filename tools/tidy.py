@@ -35,6 +35,7 @@ TODO_WITH_ISSUE = re.compile(r"\bTODO\(#\d+\)")
 LITERAL_OR_COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 HASH_COMMENT_OR_LITERAL = re.compile(r"#[^\n]*|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"")
 INCLUDE_LINE = re.compile(r"^\s*#\s*include[^\n]*", re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
@@ -114,7 +115,7 @@ def check_header(path, lines):
         yield path, 1, "#pragma once is missing"
 
 
-def check_document(path, lines):
+def check_document(top, path, lines):
     fenced = False
     titles = []
     for number, line in enumerate(lines, 1):
@@ -122,7 +123,11 @@ def check_document(path, lines):
             fenced = not fenced
         elif not fenced and line.startswith("# "):
             titles.append(number)
-        elif not fenced and len(line) > COLUMNS_MAX and not line.startswith("|") and "](" not in line:
+        if not fenced:
+            for target in LINK.findall(line):
+                if not ((top / path).parent / target).exists():
+                    yield path, number, f"the link to {target} leads nowhere"
+        if not fenced and len(line) > COLUMNS_MAX and not line.startswith("|") and "](" not in line:
             yield path, number, f"{len(line)} columns; wrap text at {COLUMNS_MAX}"
     if len(titles) != 1:
         yield path, titles[1] if titles else 1, f"{len(titles)} titles; a document has exactly one line with '# '"
@@ -161,7 +166,7 @@ def check(top):
         if path.endswith(".h"):
             findings += check_header(path, lines)
         if path.endswith(".md"):
-            findings += check_document(path, lines)
+            findings += check_document(top, path, lines)
         if text and not text.endswith("\n"):
             findings.append((path, len(lines), "no newline at the end of the file"))
     return sorted(findings)

@@ -72,6 +72,11 @@ class Tidy(unittest.TestCase):
         self.assert_one({"docs/start.md": "# a\n" + "x " * 70 + "\n"}, "docs/start.md", 2, "wrap")
         self.assertEqual(self.findings({"docs/start.md": "# a\n| " + "x" * 200 + " |\n"}), [])
 
+    def test_links(self):
+        self.assert_one({"docs/start.md": "# a\n[x](reference/none.md#top)\n"}, "docs/start.md", 2, "leads nowhere")
+        fine = "# a\n[x](../LICENSE) [y](#a) [z](https://example.org/none) [s](start.md#a)\n```\na[i](j)\n```\n"
+        self.assertEqual(self.findings({"docs/start.md": fine}), [])
+
     def test_machine_paths(self):
         for text in ("/work/main/x", "see /home/me", "`/tmp/out`", "in /tmp", "../shared/prompts", "(/root)"):
             self.assert_one({"docs/start.md": f"# a\n{text}\n"}, "docs/start.md", 2, "one machine")
