@@ -1,0 +1,10 @@
+# Checks of the house as tests: floors, words, scripts. They need Python and no build.
+if(STILLWATCH_TESTS)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  foreach(check check_includes tidy)
+    add_test(NAME house.${check} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/${check}.py ${CMAKE_SOURCE_DIR})
+  endforeach()
+  foreach(check check_includes tidy demo)
+    add_test(NAME house.${check}_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/${check}_test.py)
+  endforeach()
+endif()
