@@ -1,5 +1,7 @@
 #include "report/campaign_section.h"
 
+#include <cctype>
+
 #include <fmt/format.h>
 
 #include "base/event_time.h"
@@ -14,7 +16,25 @@ using event::Channel;
 
 double share_of(std::uint64_t part, std::uint64_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
 
-std::string channel_title(Channel channel) { return spaced(event::name(channel)); }
+// "Shared list".
+std::string channel_title(Channel channel) {
+  std::string out = spaced(event::name(channel));
+  out[0] = static_cast<char>(out[0] - 'a' + 'A');
+  return out;
+}
+
+// Powers of ten as the page writes them; `text` holds "10^x" and no markup.
+std::string with_powers(const std::string& text) {
+  std::string out;
+  for (std::size_t at = 0;;) {
+    const std::size_t power = text.find("10^", at);
+    if (power == std::string::npos) return out + text.substr(at);
+    std::size_t end = power + 3;
+    while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) != 0 || (text[end] == '.' && end + 1 < text.size() && text[end + 1] != ' '))) ++end;
+    out += text.substr(at, power - at) + "10<sup>" + text.substr(power + 3, end - power - 3) + "</sup>";
+    at = end;
+  }
+}
 
 std::string numbers_html(const std::vector<std::pair<std::string, double>>& numbers) {
   if (numbers.empty()) return "";
@@ -44,20 +64,22 @@ std::string facts(const CampaignView& view, const Summary& summary) {
   const event::Campaign& campaign = view.campaign;
   const double prevented = share_of(campaign.prevented_queries, campaign.queries);
   std::string out = "<dl class=\"facts\">";
-  out += fact("Found", date_and_time(campaign.opened_us), "last change " + date_and_time(campaign.updated_us));
+  const std::string opened = date_and_time(campaign.opened_us), updated = date_and_time(campaign.updated_us);
+  const std::size_t comma = opened.find(',');
+  out += fact("Found", opened.substr(0, comma), opened.substr(comma + 2) + "; last change " + updated.substr(0, updated.find(',')));
   out += fact("Took", counted(campaign.queries, "request", "requests"), percent(share_of(campaign.queries, summary.records)) + " of all traffic");
   out += fact("Output tokens", compact(static_cast<double>(campaign.output_tokens)),
               view.input_tokens > 0 ? compact(static_cast<double>(view.input_tokens)) + " input tokens" : "");
   out += fact(summary.dry_run ? "Would have been prevented" : "Prevented", percent(prevented),
               counted(campaign.prevented_queries, "request", "requests") + " after action");
-  out += fact("Strength", fmt::format("10<sup>{:.1f}</sup> &middot; {}", campaign.strength.log10_e, strength_word(campaign.strength.log10_e)),
-              fmt::format("threshold 10<sup>{:.1f}</sup>{}", summary.threshold_log10_e, campaign.strength.extrapolated ? ", extrapolated" : ""));
+  out += fact("Strength", std::string(strength_word(campaign.strength.log10_e)),
+              fmt::format("10<sup>{:.1f}</sup>, threshold 10<sup>{:.1f}</sup>", campaign.strength.log10_e, summary.threshold_log10_e));
   return out + "</dl>";
 }
 
 std::string evidence(const event::Campaign& campaign) {
   const int groups = campaign.channels.independent_count();
-  std::string out = fmt::format("<div class=\"block\"><h3>Evidence</h3><p class=\"note\">{} of independent evidence. Requests can be refused only with two.</p>"
+  std::string out = fmt::format("<div class=\"block\"><h3>Evidence</h3><p class=\"note\">{} of independent evidence. Requests may be refused only on two or more.</p>"
                                 "<ul class=\"evidence\">", counted(static_cast<std::uint64_t>(groups), "kind", "kinds"));
   const auto item = [&](Channel channel, const std::string& body) {
     fmt::format_to(std::back_inserter(out), "<li><div>{}<small>{}</small></div><div>{}</div></li>", channel_title(channel),
@@ -100,7 +122,7 @@ std::string without_channel(const event::Campaign& campaign, const Summary& summ
                    channel_title(channel), std::clamp(log10_e / scale, 0.0, 1.0) * 100, mark, log10_e, holds ? "holds" : "falls",
                    holds ? "still holds" : "falls");
   }
-  return out + fmt::format("</tbody></table></div><p class=\"note\">The dark tick is the threshold, {:.1f}.</p></div>", summary.threshold_log10_e);
+  return out + fmt::format("</tbody></table></div><p class=\"note\">The tick marks the threshold, {:.1f}.</p></div>", summary.threshold_log10_e);
 }
 
 std::string accounts(const CampaignView& view) {
@@ -111,7 +133,7 @@ std::string accounts(const CampaignView& view) {
   for (std::size_t i = 0; i < shown; ++i) {
     const MemberView& member = view.members[i];
     std::vector<std::string> channels;
-    for (const Channel channel : member.member.channels.list()) channels.push_back(channel_title(channel));
+    for (const Channel channel : member.member.channels.list()) channels.push_back(spaced(event::name(channel)));
     fmt::format_to(std::back_inserter(out), "<tr><td class=\"id\"><bdi>{}</bdi></td><td>{}</td><td class=\"t\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
                    escape(member.account), event::name(member.level), base::format_time(member.member.since_us).substr(0, 16).replace(10, 1, " "),
                    grouped(member.member.queries), listed(channels, 8));
@@ -132,7 +154,7 @@ std::string campaign_section(const CampaignView& view, const Summary& summary, s
   std::string out = fmt::format(
       "<section class=\"card {0}\" id=\"{1}\"><p class=\"eyebrow\"><i></i><span>Campaign {1}</span><span class=\"tag {2}\">{2}</span></p><h2>{3}</h2>", colour_class(place),
       id, event::name(campaign.class_), title(view));
-  out += fmt::format("<p class=\"note\">{}</p>", strength_sentence(campaign.strength));
+  out += fmt::format("<p class=\"note\">{}</p>", with_powers(strength_sentence(campaign.strength)));
   out += facts(view, summary);
   out += "<div class=\"block\"><h3>When it was active</h3>" + time_strip({campaign.opened_us, &campaign.queries_per_hour}, place) + "</div>";
   out += evidence(campaign);

@@ -33,10 +33,12 @@ std::pair<double, double> axis(std::uint64_t value_max) {
   return {steps * step, step};
 }
 
-std::string axis_label(double value) {
-  if (value >= 1e9) return fmt::format("{:g} bn", value / 1e9);
-  if (value >= 1e6) return fmt::format("{:g} M", value / 1e6);
-  if (value >= 1e4) return fmt::format("{:g} k", value / 1e3);
+// One unit for the whole axis.
+std::string axis_label(double value, double top) {
+  if (value == 0) return "0";
+  if (top >= 2e9) return fmt::format("{:g} bn", value / 1e9);
+  if (top >= 2e6) return fmt::format("{:g} M", value / 1e6);
+  if (top >= 1e4) return fmt::format("{:g} k", value / 1e3);
   return grouped(static_cast<std::uint64_t>(value));
 }
 
@@ -62,7 +64,7 @@ std::string time_labels(std::int64_t start_us, std::int64_t span_us) {
   int count = 0;
   for (std::int64_t time = floor_to(start_us + unit - 1, unit); time < start_us + span_us; time += step) {
     const double left = 100 * static_cast<double>(time - start_us) / static_cast<double>(span_us);
-    if (left > 95) break;
+    if (left > 87) break;  // a label needs an eighth of a phone
     const bool midnight = time % base::kDayUs == 0;
     const std::string text = unit == base::kDayUs || midnight ? day_and_month(time) : base::format_time(time).substr(11, 5);
     fmt::format_to(std::back_inserter(out), "<span{} style=\"left:{:.2f}%\">{}</span>", count++ % 2 == 1 ? " class=\"second\"" : "", left, text);
@@ -81,7 +83,7 @@ std::string panel_html(const Panel& panel, std::size_t bins, std::string_view la
   for (double value = 0; value <= panel.top + panel.step / 2; value += panel.step) {
     const double y = 100 - value / panel.top * 100;
     if (value > 0) fmt::format_to(std::back_inserter(lines), "<path class=\"grid\" d=\"M0 {:.1f}H{:.0f}\"/>", y * kHeight / 100, width);
-    fmt::format_to(std::back_inserter(labels), "<span style=\"top:{:.2f}%\">{}</span>", y, axis_label(value));
+    fmt::format_to(std::back_inserter(labels), "<span style=\"top:{:.2f}%\">{}</span>", y, axis_label(value, panel.top));
   }
   return fmt::format(
       "<div class=\"plot {}\"><div class=\"yaxis\" aria-hidden=\"true\">{}</div>"
@@ -104,7 +106,7 @@ std::string bin_in_words(std::int64_t bin_hours) {
 Traffic make_traffic(const Hourly& total, const std::vector<Hourly>& campaigns) {
   Traffic out;
   const auto hours = static_cast<std::int64_t>(total.per_hour->size());
-  constexpr std::array<std::int64_t, 5> kSteps{1, 3, 6, 12, 24};
+  constexpr std::array<std::int64_t, 4> kSteps{1, 3, 6, 24};
   constexpr auto kBins = static_cast<std::int64_t>(kTrafficBinsMax);
   out.bin_hours = kSteps.back();
   for (const std::int64_t step : kSteps) {

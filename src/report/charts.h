@@ -20,7 +20,7 @@ struct Traffic {
 };
 
 inline constexpr std::size_t kColours = 6;       // distinct in light, dark and for colour-blind readers; further campaigns share one
-inline constexpr std::size_t kTrafficBinsMax = 96;
+inline constexpr std::size_t kTrafficBinsMax = 72;
 inline constexpr std::size_t kStripColumnsMax = 120;
 
 /// Colour class of a campaign by its place in the report: "k0" to "k5", then "kx".
@@ -32,7 +32,7 @@ struct Hourly {
   const std::vector<std::uint32_t>* per_hour = nullptr;
 };
 
-/// Bins of 1, 3, 6, 12, 24 or more hours, at most kTrafficBinsMax of them, aligned to UTC. What a campaign has
+/// Bins of 1, 3, 6, 24 or more hours, at most kTrafficBinsMax of them, aligned to UTC. What a campaign has
 /// outside the total's span is left out.
 Traffic make_traffic(const Hourly& total, const std::vector<Hourly>& campaigns);
 

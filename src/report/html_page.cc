@@ -41,7 +41,7 @@ std::string overview(const Report& report) {
   for (std::size_t i = 0; i < report.campaigns.size(); ++i) {
     const event::Campaign& campaign = report.campaigns[i].campaign;
     fmt::format_to(std::back_inserter(out),
-                   "<tr><td class=\"t\"><span class=\"legend {0}\"><a href=\"#{1}\">{1}</a></span></td><td>{2}</td><td class=\"n\">{3}</td><td class=\"n\">{4}</td><td class=\"n\">{5}</td>"
+                   "<tr><td class=\"t\"><span class=\"legend {0}\"><i></i><a href=\"#{1}\">{1}</a></span></td><td>{2}</td><td class=\"n\">{3}</td><td class=\"n\">{4}</td><td class=\"n\">{5}</td>"
                    "<td class=\"n\">{6:.1f}</td><td class=\"t\">{7}</td></tr>",
                    colour_class(i), event::campaign_name(campaign.id), event::name(campaign.class_), grouped(campaign.accounts_count), grouped(campaign.queries),
                    percent(share(campaign.prevented_queries, campaign.queries)), campaign.strength.log10_e, date_and_time(campaign.opened_us));
@@ -134,7 +134,7 @@ std::string input_section(const Summary& summary) {
   const auto row = [&](std::string_view term, const std::string& value) { out += fmt::format("<dt>{}</dt><dd class=\"n\">{}</dd>", term, value); };
   row("Records", grouped(summary.records));
   row("Accounts", grouped(summary.accounts));
-  row("Bytes", compact(static_cast<double>(summary.bytes)));
+  row("Size", fmt::format("{} MB", grouped((summary.bytes + 500'000) / 1'000'000)));
   row("Rejected lines", fmt::format("{} ({})", grouped(summary.rejected), percent(share(summary.rejected, summary.records + summary.rejected))));
   row("Duplicates", grouped(summary.duplicates));
   row("Too late", grouped(summary.late));

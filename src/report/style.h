@@ -17,7 +17,7 @@ main,header,footer{max-width:66rem;margin:0 auto;padding:0 clamp(1rem,4vw,2.5rem
 header{padding-top:clamp(1.5rem,5vw,3.5rem)}
 .brand{display:flex;flex-wrap:wrap;gap:.25rem 1rem;justify-content:space-between;color:var(--soft);font-size:.875rem;margin:0 0 clamp(1.75rem,5vw,3.25rem)}
 .brand b{color:var(--ink);font-weight:650;letter-spacing:.01em}
-h1{font-size:clamp(1.55rem,1.05rem + 2.3vw,2.6rem);line-height:1.18;letter-spacing:-.022em;font-weight:640;margin:0 0 1rem;max-width:32em;text-wrap:balance}
+h1{font-size:clamp(1.5rem,1.05rem + 1.9vw,2.3rem);line-height:1.2;letter-spacing:-.022em;font-weight:640;margin:0 0 1rem;max-width:32em;text-wrap:balance}
 .lede{color:var(--soft);font-size:1.0625rem;max-width:46rem;margin:0}
 h2{font-size:1.375rem;line-height:1.25;letter-spacing:-.012em;font-weight:640;margin:0 0 1rem}
 h3{font-size:1rem;font-weight:640;margin:0 0 .5rem}
@@ -31,6 +31,7 @@ section{margin:clamp(2.25rem,6vw,4rem) 0 0}
 .key dd{margin:0 0 .2rem;font-size:1.75rem;line-height:1.15;letter-spacing:-.02em;font-weight:620}
 .key .lead{color:var(--k0)}
 .card{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:clamp(1rem,3.2vw,2.25rem)}
+section>.note{margin-top:1rem}
 .card>h2{margin-bottom:.5rem}
 .block{margin-top:2.25rem}
 .eyebrow{display:flex;flex-wrap:wrap;gap:.35rem .75rem;align-items:center;color:var(--soft);font-size:.875rem;margin:0 0 .5rem}
@@ -46,7 +47,9 @@ section{margin:clamp(2.25rem,6vw,4rem) 0 0}
 figure{margin:0}
 figcaption{display:flex;flex-wrap:wrap;gap:.4rem 1.5rem;justify-content:space-between;align-items:baseline}
 .traffic figcaption{margin-bottom:1.25rem}
-.legend{display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;list-style:none;margin:0;padding:0;font-size:.875rem}
+.n+td:not(.n),.n+th:not(.n){padding-left:1.25rem}
+sup,sub{line-height:0;font-size:.75em}
+.legend{display:flex;flex-wrap:wrap;align-items:center;gap:.3rem 1.1rem;list-style:none;margin:0;padding:0;font-size:.875rem}
 .legend li{display:flex;align-items:center;gap:.45rem}
 .legend i.rest{background:var(--rest)}.legend i.marked{background:var(--mark);outline:1px solid var(--line)}
 .plot{display:grid;grid-template-columns:3.1rem minmax(0,1fr)}
@@ -75,6 +78,7 @@ th:last-child,td:last-child{padding-right:0}
 th{font-weight:560;color:var(--soft);font-size:.8125rem;white-space:nowrap}
 tbody th{color:var(--ink);font-size:inherit}
 .tall thead th{position:sticky;top:0;background:var(--card);box-shadow:0 1px var(--line)}
+td .legend{font-size:inherit;gap:.6rem;flex-wrap:nowrap}
 .n{text-align:right;white-space:nowrap}
 .id{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:.8438em;overflow-wrap:anywhere;min-width:9rem}
 .t{white-space:nowrap}
@@ -101,7 +105,7 @@ dl.plain dt{color:var(--soft)}dl.plain dd{margin:0;overflow-wrap:anywhere}
 dl.plain dd.n{text-align:left}
 footer{color:var(--soft);font-size:.8125rem;padding-top:clamp(2.5rem,6vw,4rem);padding-bottom:3rem}
 footer p{overflow-wrap:anywhere}
-@media (max-width:46rem){.cols{grid-template-columns:minmax(0,1fr)}.evidence li{grid-template-columns:minmax(0,1fr)}.xaxis .second{display:none}
+@media screen and (max-width:46rem){.cols{grid-template-columns:minmax(0,1fr)}.evidence li{grid-template-columns:minmax(0,1fr)}.xaxis .second{display:none}
 .plot{grid-template-columns:2.5rem minmax(0,1fr)}.xaxis{margin-left:2.5rem}.strip figcaption{padding-left:0}.key{grid-template-columns:1fr 1fr;gap:1.25rem}.key dd{font-size:1.45rem}
 .facts{grid-template-columns:1fr 1fr}.yaxis span{right:.4rem}dl.plain{grid-template-columns:minmax(0,1fr);gap:0}dl.plain dd{margin-bottom:.6rem}}
 @media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#111;--soft:#4a5158;--line:#d5d5d2;--faint:#f3f3f1;--rest:#c9cdd2;--mark:#eeeae2;--bad:#9b1c14;--good:#23593f;
