@@ -1,0 +1,112 @@
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/files.h"
+#include "event/json_lines.h"
+#include "report/example_report.h"
+
+namespace stillwatch::report {
+namespace {
+
+class Explain : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/stillwatch_explain_XXXXXX";
+    folder_ = ::mkdtemp(name);
+    const CampaignView view = example_view(example_campaign(12, event::Class::distiller, 300, 1'776'988'803'000'000, 48, 100), 30);
+    const auto open = [&](base::Token token) -> std::string_view {
+      return token == 5 ? "acct_with_\x1b[31mcolour" : token >= 100 ? std::string_view(view.members[token - 100].account) : "m-large";
+    };
+    event::Campaign campaign = view.campaign;
+    campaign.models = {1};
+    std::string verdicts, members;
+    for (std::size_t i = 0; i < view.members.size(); ++i) {
+      event::Member member = view.members[i].member;
+      member.account = 100 + i;
+      members += event::to_json(member, open) + "\n";
+    }
+    event::Verdict verdict;
+    verdict.time_us = campaign.opened_us;
+    verdict.subject = 100;
+    verdict.class_ = event::Class::distiller;
+    verdict.campaign = 12;
+    verdict.rule = "campaign.member";
+    verdict.strength = {5.2, 1800, true};
+    verdict.channels = event::ChannelSet::from_bits(0b101);
+    verdict.expires_us = verdict.time_us + 7 * base::kDayUs;
+    verdict.reasons = {{event::Channel::template_, "41 of its 52 requests come from 9 templates", {{"requests", 52}, {"shared", 41}}}};
+    for (const event::Level level : {event::Level::observe, event::Level::restrict}) {
+      verdict.level = level;
+      verdicts += event::to_json(verdict, "sha256:1", open) + "\n";
+      verdict.time_us += base::kHourUs;
+    }
+    verdict.subject = 5;
+    verdicts += event::to_json(verdict, "sha256:1", open) + "\n";
+    verdict.level = event::Level::clear;
+    verdicts += "this line is damaged\n" + event::to_json(verdict, "sha256:1", open) + "\n";
+    write("verdicts.ndjson", verdicts);
+    write("members.ndjson", members);
+    write("campaigns.ndjson", event::to_json(campaign, open) + "\n");
+    account_ = view.members[0].account;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  void write(const std::string& name, const std::string& bytes) { ASSERT_TRUE(base::write_file(folder_ + "/" + name, bytes)); }
+
+  std::string folder_, account_;
+};
+
+TEST_F(Explain, AnAccountInWords) {
+  const auto text = explain(folder_, account_, false);
+  ASSERT_TRUE(text) << text.error().message;
+  for (const std::string_view part : {": restrict, distiller, campaign c-000012 (dry run", "template (content): 41 of its 52 requests", "requests 52, shared 41",
+                                      "handoff (conversation): a conversation begun", "Independent kinds of evidence: 2", "extrapolated from their", "it expires on", "observe", "Member of c-000012",
+                                      "Without one channel", "log10 e 3.4"}) {
+    EXPECT_NE(text->find(part), std::string::npos) << part << "\n" << *text;
+  }
+}
+
+TEST_F(Explain, AClearedAccountKeepsItsReasonsAndNoControlBytes) {
+  const auto text = explain(folder_, "acct_with_\x1b[31mcolour", false);
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_NE(text->find(": clear"), std::string::npos);
+  EXPECT_NE(text->find("Why, before it was cleared"), std::string::npos);
+  EXPECT_EQ(text->find('\x1b'), std::string::npos);
+}
+
+TEST_F(Explain, ACampaignInWords) {
+  const auto text = explain(folder_, "c-000012", false);
+  ASSERT_TRUE(text) << text.error().message;
+  for (const std::string_view part : {"Campaign c-000012: distiller", "300 accounts", "egress (software and network)", "single turn share 98 %", "and 20 more", "We do not claim"}) {
+    EXPECT_NE(text->find(part), std::string::npos) << part << "\n" << *text;
+  }
+}
+
+TEST_F(Explain, JsonIsOneObject) {
+  simdjson::dom::parser parser;
+  for (const std::string& id : {account_, std::string("c-000012")}) {
+    const auto text = explain(folder_, id, true);
+    ASSERT_TRUE(text);
+    simdjson::dom::element element;
+    ASSERT_EQ(parser.parse(*text).get(element), simdjson::SUCCESS) << *text;
+    std::string_view name;
+    ASSERT_EQ(element.at_pointer("/campaigns/0/id").get(name), simdjson::SUCCESS);
+    EXPECT_EQ(name, "c-000012");
+  }
+}
+
+TEST_F(Explain, UnknownIdAndMissingFolderSayWhatToDo) {
+  const auto unknown = explain(folder_, "acct_nobody", false);
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().fault, base::Fault::caller);
+  EXPECT_NE(unknown.error().message.find("c-000012"), std::string::npos);
+  const auto missing = explain(folder_ + "/none", "c-000012", false);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().fault, base::Fault::environment);
+  EXPECT_NE(missing.error().message.find("verdicts.ndjson"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace stillwatch::report
