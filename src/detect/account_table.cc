@@ -1,0 +1,220 @@
+#include "detect/account_table.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "detect/token_table.h"
+
+namespace stillwatch::detect {
+namespace {
+
+// Filled beyond half, the bitmap would call new content known; a slice is forgotten for each further request, and
+// what was in it may be counted once more.
+constexpr std::uint32_t kContentSeenMax = 1024;
+
+/// Moves the token to the front of the most recent ones; true when it was not among them.
+template <std::size_t N>
+bool remember(std::array<Token, N>& recent, Token token) {
+  if (token == 0 || recent[0] == token) return false;
+  auto at = std::find(recent.begin(), recent.end(), token);
+  const bool novel = at == recent.end();
+  if (novel) at = recent.end() - 1;
+  std::copy_backward(recent.begin(), at, at + 1);
+  recent[0] = token;
+  return novel;
+}
+
+template <class Number>
+void add_saturating(Number& counter, std::uint64_t amount = 1) {
+  counter = static_cast<Number>(std::min<std::uint64_t>(std::numeric_limits<Number>::max(), counter + amount));
+}
+
+}  // namespace
+
+AccountTable::AccountTable(const Settings& settings) : settings_(settings), partitions_(kPartitions) {}
+
+std::uint32_t AccountTable::Partition::find_or_add(Token account) {
+  const auto [at, added] = index.try_emplace(account, count);
+  if (added) {
+    if (count % kBlockAccounts == 0) blocks.push_back(std::make_unique<AccountState[]>(kBlockAccounts));
+    AccountState& state = this->at(count);
+    state.account = state.actor = account;
+    ++count;
+  }
+  return at->second;
+}
+
+Handle AccountTable::find(Token account) const {
+  const unsigned p = partition_of(account);
+  const auto at = partitions_[p].index.find(account);
+  return at == partitions_[p].index.end() ? kNoHandle : make_handle(p, at->second);
+}
+
+bool AccountTable::trusted(const AccountState& account, std::int64_t log_start_us) const {
+  if (!account.recorded) return account.first_us < log_start_us + base::kDayUs;
+  const bool verified = account.verification >= event::Verification::phone;
+  const bool old = account.created_us != 0 && account.created_us + settings_.trusted_age_us <= log_start_us;
+  return verified && old;
+}
+
+void AccountTable::apply(const event::AccountUpdate& update) {
+  Partition& partition = partitions_[partition_of(update.account)];
+  AccountState& account = partition.at(partition.find_or_add(update.account));
+  account.recorded = true;
+  if (update.fields & event::kFieldCreated) account.created_us = update.created_us;
+  if (update.fields & event::kFieldVerification) account.verification = update.verification;
+  if (update.fields & event::kFieldOrg) account.actor = update.org != 0 ? update.org : account.account;
+  const std::pair<event::AccountField, Token> identity[] = {{event::kFieldPayment, update.payment},
+                                                            {event::kFieldSignupAddress, update.signup_egress},
+                                                            {event::kFieldEmailDomain, update.email_domain},
+                                                            {event::kFieldReferral, update.referral}};
+  for (std::size_t i = 0; i < std::size(identity); ++i) {
+    if ((update.fields & identity[i].first) == 0) continue;
+    account.identity[i] = identity[i].second;
+    account.identity_changed = true;
+  }
+}
+
+void AccountTable::observe(Worker worker, std::span<const event::Query> queries, std::span<const event::AccountUpdate> updates,
+                           const TokenTable& tokens, std::int64_t log_start_us, std::span<Observation> observations) {
+  STILLWATCH_ASSERT(queries.size() == observations.size());
+  std::size_t next_update = 0;
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    const event::Query& query = queries[i];
+    for (; next_update < updates.size() && updates[next_update].time_us <= query.time_us; ++next_update) {
+      if (worker.owns(updates[next_update].account)) apply(updates[next_update]);
+    }
+    if (!worker.owns(query.account)) continue;
+    const unsigned p = partition_of(query.account);
+    Partition& partition = partitions_[p];
+    const std::uint32_t index = partition.find_or_add(query.account);
+    AccountState& account = partition.at(index);
+    Observation& seen = observations[i];
+    seen = Observation{};
+    if (account.queries == 0) account.first_us = query.time_us;
+    account.last_us = query.time_us;
+    add_saturating(account.queries);
+    seen.handle = make_handle(p, index);
+    seen.request = account.queries;
+    seen.trusted = trusted(account, log_start_us);
+    seen.group = account.in_group.group;
+    seen.client_novel = remember(account.clients, query.client);
+    seen.egress_novel = remember(account.egress, query.egress);
+    seen.identity_novel = std::exchange(account.identity_changed, false);
+    ++partition.outsiders.queries;
+    partition.outsiders.output_tokens += query.output_tokens;
+    const auto content = content_tokens(query);
+    if (account.content_seen.count() > kContentSeenMax) account.content_seen.forget_slice(account.queries);
+    for (std::size_t c = 0; c < content.size(); ++c) {
+      if (content[c] != 0 && account.content_seen.set(sketch::RollingBitmap::bucket_of(content[c]))) seen.content_novel |= static_cast<std::uint8_t>(1U << c);
+    }
+    count_in_group(partition, account, query, content, tokens);
+  }
+  for (; next_update < updates.size(); ++next_update) {
+    if (worker.owns(updates[next_update].account)) apply(updates[next_update]);
+  }
+}
+
+void AccountTable::count_in_group(Partition& partition, AccountState& account, const event::Query& query,
+                                  std::span<const Token, kContentTokens> content, const TokenTable& tokens) {
+  GroupCounters& counters = account.in_group;
+  std::uint32_t hit_group = 0;
+  Token hit_token = 0;
+  for (const Token token : content) {
+    const std::uint32_t group = token == 0 ? 0 : tokens.group_of(token);
+    if (group == 0) continue;
+    if (hit_group == 0 || group == counters.group) hit_group = group, hit_token = token;
+    if (group == counters.group) break;
+  }
+  if (hit_group != 0 && hit_group != counters.group) {
+    ++partition.outsiders.hits_by_group[hit_group];
+    if (account.outside_group != hit_group) account.outside_group = hit_group, account.outside_hits = 0;
+    add_saturating(account.outside_hits);
+  }
+  if (counters.group == 0) return;
+  ++counters.queries;
+  add_saturating(counters.hours[static_cast<std::size_t>(base::hour_of_day(query.time_us))]);
+  if (const auto day = static_cast<std::uint16_t>(query.time_us / base::kDayUs); day != counters.last_day) {
+    counters.last_day = day;
+    ++counters.active_days;
+  }
+  if (hit_group != counters.group) return;
+  ++counters.hits;
+  counters.last_hit_hour = static_cast<std::uint32_t>(query.time_us / base::kHourUs);
+  counters.hits_single_turn += query.fingerprint.turns <= 1 ? 1 : 0;
+  add_saturating(counters.hit_output_tokens, query.output_tokens);
+  counters.input_tokens += query.input_tokens;
+  counters.model = query.model;
+  auto& bucket = counters.template_buckets[hit_token % GroupCounters::kTemplateBuckets];
+  if (bucket == 255) {
+    for (auto& count : counters.template_buckets) count /= 2;
+  }
+  ++bucket;
+  if (query.fingerprint.prompt != 0) counters.prompts.add(query.fingerprint.prompt);
+}
+
+std::uint64_t AccountTable::size() const {
+  std::uint64_t count = 0;
+  for (const Partition& partition : partitions_) count += partition.count;
+  return count;
+}
+
+OutsiderCounts AccountTable::outsiders() const {
+  OutsiderCounts all;
+  for (const Partition& partition : partitions_) {
+    all.queries += partition.outsiders.queries;
+    all.output_tokens += partition.outsiders.output_tokens;
+    for (const auto& [group, hits] : partition.outsiders.hits_by_group) all.hits_by_group[group] += hits;
+  }
+  return all;
+}
+
+std::uint64_t AccountTable::trusted_count(std::int64_t log_start_us) const {
+  std::uint64_t count = 0;
+  for (const Partition& partition : partitions_) {
+    for (std::uint32_t i = 0; i < partition.count; ++i) {
+      count += partition.at(i).queries > 0 && trusted(partition.at(i), log_start_us) ? 1 : 0;
+    }
+  }
+  return count;
+}
+
+void AccountTable::save(base::ByteWriter& out) const {
+  for (const Partition& partition : partitions_) {
+    out.put(partition.count);
+    for (std::uint32_t i = 0; i < partition.count; ++i) out.put(partition.at(i));
+    out.put(partition.outsiders.queries);
+    out.put(partition.outsiders.output_tokens);
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> hits(partition.outsiders.hits_by_group.begin(),
+                                                              partition.outsiders.hits_by_group.end());
+    std::sort(hits.begin(), hits.end());
+    out.put<std::uint64_t>(hits.size());
+    for (const auto& [group, count] : hits) {
+      out.put(group);
+      out.put(count);
+    }
+  }
+}
+
+bool AccountTable::load(base::ByteReader& in) {
+  for (unsigned p = 0; p < kPartitions; ++p) {
+    Partition partition;
+    const auto count = in.get<std::uint32_t>();
+    for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
+      const auto state = in.get<AccountState>();
+      if (partition_of(state.account) != p || partition.find_or_add(state.account) != i) return false;
+      partition.at(i) = state;
+    }
+    partition.outsiders.queries = in.get<std::uint64_t>();
+    partition.outsiders.output_tokens = in.get<std::uint64_t>();
+    const auto groups = in.get<std::uint64_t>();
+    for (std::uint64_t i = 0; i < groups && in.ok(); ++i) {
+      const auto group = in.get<std::uint32_t>();
+      partition.outsiders.hits_by_group[group] = in.get<std::uint64_t>();
+    }
+    partitions_[p] = std::move(partition);
+  }
+  return in.ok();
+}
+
+}  // namespace stillwatch::detect

@@ -1,0 +1,135 @@
+#include "detect/calibration.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/event_time.h"
+
+namespace stillwatch::detect {
+namespace {
+
+struct Prior {
+  double location, scale;
+};
+
+// What honest groups look like before any were seen, from what the measures mean: tenants and students with habits of
+// their own (over-dispersion 4), a product of three templates, an eighth of a working day at night. Order of Measure.
+constexpr std::array<Prior, kMeasures> kTraitPriors{{{1.5, 1.0}, {-1.5, 1.0}, {-1.5, 1.0}, {-3.0, 1.5}, {0.35, 0.2},
+                                                     {-0.5, 0.7}, {0.7, 0.25}, {0.0, 0.8}, {0.7, 0.2}, {0.6, 0.25}}};
+// Relays: many users behind each account; few requests share exclusive content, conversations go on.
+constexpr std::array<Prior, kMeasures> kHandoffPriors{{{1.5, 1.0}, {-0.5, 0.7}, {-0.5, 0.7}, {-2.0, 1.5}, {0.35, 0.2},
+                                                       {-0.5, 0.7}, {0.5, 0.2}, {0.0, 0.8}, {0.5, 0.25}, {0.05, 0.07}}};
+// A prior weighs as much as this many groups.
+constexpr double kPriorGroups = 8;
+// Standardised measures of honest groups add up to about 0 with this spread: sqrt(10) were they independent, more as
+// products differ as a whole. Exponential tail beyond the upper quartile.
+constexpr double kPriorTailStart = 2.5, kPriorTailScale = 1.4;
+
+double quantile(std::vector<double> values, double share) {
+  std::sort(values.begin(), values.end());
+  const double at = share * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  const std::size_t above = std::min(below + 1, values.size() - 1);
+  return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
+}
+
+const std::array<Prior, kMeasures>& priors(LinkKind kind) { return kind == LinkKind::trait ? kTraitPriors : kHandoffPriors; }
+
+}  // namespace
+
+Calibration::Calibration() {
+  fit_stratum(LinkKind::trait, {});
+  fit_stratum(LinkKind::handoff, {});
+}
+
+Calibration Calibration::fit(const std::vector<GroupTrajectory>& groups, std::uint64_t accounts, std::int64_t period_us,
+                             double false_campaigns_per_month_max) {
+  Calibration calibration;
+  for (const LinkKind kind : {LinkKind::trait, LinkKind::handoff}) {
+    std::vector<const GroupTrajectory*> of_kind;
+    for (const GroupTrajectory& group : groups) {
+      if (group.kind == kind && !group.samples.empty()) of_kind.push_back(&group);
+    }
+    calibration.fit_stratum(kind, of_kind);
+  }
+  // The promise, as a bound on one group: with g groups a month among a million accounts, each false with probability at
+  // most promise / g. Groups persist, so those of the calibration period count once a month, and at least 10 per 20,000.
+  const double period_months = std::max(1.0 / 30, static_cast<double>(period_us) / (30.0 * static_cast<double>(base::kDayUs)));
+  const double per_million = 1e6 / std::max<double>(1000, static_cast<double>(accounts));
+  const double groups_a_month = std::max(500.0, calibration.group_count() * per_million * std::max(1.0, 1 / (4 * period_months)));
+  calibration.promise_ = false_campaigns_per_month_max;
+  calibration.threshold_log10_e_ = std::log10(groups_a_month / false_campaigns_per_month_max);
+  return calibration;
+}
+
+void Calibration::fit_stratum(LinkKind kind, const std::vector<const GroupTrajectory*>& groups) {
+  Stratum& stratum = strata_[static_cast<std::size_t>(kind)];
+  stratum.groups = static_cast<std::uint32_t>(groups.size());
+  const auto n = static_cast<double>(groups.size());
+  const double weight = n / (n + kPriorGroups);
+  for (std::size_t m = 0; m < kMeasures; ++m) {
+    const Prior prior = priors(kind)[m];
+    double location = prior.location, scale = prior.scale;
+    if (!groups.empty()) {
+      std::vector<double> values;
+      for (const GroupTrajectory* group : groups) values.push_back(group->samples.back().value[m]);
+      location = quantile(values, 0.5);
+      for (double& value : values) value = std::abs(value - location);
+      scale = 1.4826 * quantile(values, 0.5);   // median absolute deviation, as a normal's standard deviation
+    }
+    stratum.location[m] = weight * location + (1 - weight) * prior.location;
+    // At least half the prior's scale: few groups can agree by chance.
+    stratum.scale[m] = std::max(weight * scale + (1 - weight) * prior.scale, prior.scale / 2);
+  }
+  std::vector<double> suprema;
+  for (const GroupTrajectory* group : groups) {
+    double supremum = -1e9;
+    for (const Measures& sample : group->samples) supremum = std::max(supremum, score(kind, sample));
+    suprema.push_back(supremum);
+  }
+  std::sort(suprema.begin(), suprema.end());
+  double start = kPriorTailStart, tail_scale = kPriorTailScale;
+  if (suprema.size() >= 4) {
+    start = quantile(suprema, 0.75);
+    // Robust to a twentieth of poisoned groups: the scale comes from quantiles of the upper quarter, not from its largest.
+    // For an exponential tail the median excess is scale x ln 2 and the 80 % excess scale x ln 5.
+    const double median_excess = quantile(suprema, 0.875) - start;
+    const double far_excess = quantile(suprema, 0.95) - start;
+    tail_scale = std::max(median_excess / std::log(2.0), far_excess / std::log(5.0));
+  }
+  stratum.tail_start = weight * start + (1 - weight) * std::max(start, kPriorTailStart);
+  stratum.tail_scale = std::max(weight * tail_scale + (1 - weight) * kPriorTailScale, kPriorTailScale / 2);
+}
+
+std::array<double, kMeasures> Calibration::parts(LinkKind kind, const Measures& measures) const {
+  std::array<double, kMeasures> parts{};
+  const Stratum& of_kind = stratum(kind);
+  for (std::size_t m = 0; m < kMeasures; ++m) {
+    parts[m] = std::clamp((measures.value[m] - of_kind.location[m]) / of_kind.scale[m], -kClip, kClip);
+  }
+  return parts;
+}
+
+double Calibration::score(LinkKind kind, const Measures& measures) const {
+  double sum = 0;
+  for (const double part : parts(kind, measures)) sum += part;
+  return sum;
+}
+
+event::Strength Calibration::strength(LinkKind kind, double score) const {
+  const Stratum& of_kind = stratum(kind);
+  event::Strength strength;
+  strength.calibration_groups = of_kind.groups;
+  if (score <= of_kind.tail_start) return strength;
+  const double log_p = std::log(0.25) - (score - of_kind.tail_start) / of_kind.tail_scale;
+  // e = (1 - p + p ln p) / (p ln^2 p), which for small p is 1 / (p ln^2 p).
+  const double p = std::exp(log_p);
+  const double e = (1 - p + p * log_p) / (log_p * log_p);
+  strength.log10_e = std::max(0.0, std::log10(e) - log_p / std::log(10.0));
+  strength.extrapolated = p < 1.0 / (of_kind.groups + 1.0);
+  return strength;
+}
+
+std::uint32_t Calibration::group_count() const { return strata_[0].groups + strata_[1].groups; }
+
+}  // namespace stillwatch::detect

@@ -1,0 +1,73 @@
+#include "detect/detector.h"
+
+namespace stillwatch::detect {
+
+Detector::Detector(const Settings& settings) : settings_(settings), accounts_(settings), tokens_(settings), groups_(settings) {}
+
+void Detector::open_log(std::int64_t first_us) { log_start_us_ = first_us; }
+
+void Detector::adopt_calibration(const Calibration& calibration, std::span<const Token> known, std::uint64_t accounts,
+                                 std::uint64_t trusted_accounts) {
+  calibration_ = calibration;
+  tokens_.add_known(known);
+  population_.accounts = accounts;
+  population_.trusted_accounts = trusted_accounts;
+  calibrating_ = false;
+}
+
+void Detector::observe_accounts(Worker worker, std::span<const event::Query> queries, std::span<const event::AccountUpdate> updates,
+                                std::span<Observation> observations) {
+  accounts_.observe(worker, queries, updates, tokens_, log_start_us_, observations);
+}
+
+void Detector::observe_tokens(Worker worker, std::span<const event::Query> queries, std::span<const Observation> observations) {
+  tokens_.observe(worker, queries, observations, accounts_, log_start_us_, calibrating_);
+}
+
+Detector::Epoch Detector::close(std::int64_t now_us) {
+  Epoch epoch;
+  groups_.step(accounts_, tokens_, now_us, accounts_.size());
+  tokens_.evict(static_cast<std::uint32_t>(now_us / base::kHourUs));
+  groups_.measure(accounts_, now_us, calibrating_);
+  population_.queries = accounts_.outsiders().queries;
+  population_.accounts = accounts_.size();
+  population_.handoffs = groups_.handoffs_total();
+  if (calibrating_ && now_us >= log_start_us_ + settings_.calibration_us) {
+    finish_calibration(now_us);
+    epoch.calibration_ended = true;
+  }
+  epoch.calibrated = !calibrating_;
+  for (const Group& group : groups_.groups()) {
+    if (group.live) epoch.findings.push_back(find_group(group, accounts_, calibration_, population_, settings_));
+  }
+  return epoch;
+}
+
+void Detector::finish_calibration(std::int64_t now_us) {
+  population_.trusted_accounts = accounts_.trusted_count(log_start_us_);
+  known_ = tokens_.mark_known(settings_.known_actors_min);
+  const auto trajectories = groups_.end_calibration(accounts_, tokens_);
+  calibration_ = Calibration::fit(trajectories, accounts_.size(), now_us - log_start_us_, settings_.false_campaigns_per_month_max);
+  calibrating_ = false;
+}
+
+void Detector::save(base::ByteWriter& out) const {
+  accounts_.save(out);
+  tokens_.save(out);
+  groups_.save(out);
+  calibration_.save(out);
+  out.put(population_);
+  out.put(log_start_us_);
+  out.put(calibrating_);
+}
+
+bool Detector::load(base::ByteReader& in) {
+  if (!accounts_.load(in) || !tokens_.load(in) || !groups_.load(in)) return false;
+  calibration_ = Calibration::load(in);
+  population_ = in.get<Population>();
+  log_start_us_ = in.get<std::int64_t>();
+  calibrating_ = in.get<bool>();
+  return in.ok();
+}
+
+}  // namespace stillwatch::detect

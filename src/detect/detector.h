@@ -1,0 +1,67 @@
+// The detector: (state, batch, event time) -> findings. No clock, disk, network, thread or file.
+//
+// Life of an epoch: batches go through the account step and the token step (each may run on several workers); the first
+// record of the next epoch closes it: groups are formed, measured and judged, and what was found carries that record's time.
+// Invariant: same records in the same order, same settings -> same findings, however batches are cut or shared out.
+// Threads: observe_* as their worker says; close() alone. Cost: ~1-2 us a record, plus linked accounts an epoch.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "detect/findings.h"
+
+namespace stillwatch::detect {
+
+class Detector {
+ public:
+  explicit Detector(const Settings& settings);
+
+  /// Tells the time of the first record; before any batch.
+  void open_log(std::int64_t first_us);
+  /// Uses what another log taught, instead of the first days of this one.
+  void adopt_calibration(const Calibration& calibration, std::span<const Token> known, std::uint64_t accounts,
+                         std::uint64_t trusted_accounts);
+
+  void observe_accounts(Worker worker, std::span<const event::Query> queries, std::span<const event::AccountUpdate> updates,
+                        std::span<Observation> observations);
+  void observe_tokens(Worker worker, std::span<const event::Query> queries, std::span<const Observation> observations);
+
+  struct Epoch {
+    bool calibrated = false;               // verdicts may be given
+    bool calibration_ended = false;        // at this very close
+    std::vector<GroupFinding> findings;    // live groups, by id
+  };
+  /// Closes the epoch before now_us, the time of the record that opens the next one.
+  Epoch close(std::int64_t now_us);
+
+  /// Ends calibration now, whatever the period: for a log that is only there to calibrate.
+  void finish_calibration(std::int64_t now_us);
+
+  const Calibration& calibration() const { return calibration_; }
+  const std::vector<Token>& known_tokens() const { return known_; }
+  const AccountTable& accounts() const { return accounts_; }
+  const TokenTable& tokens() const { return tokens_; }
+  const GroupTable& groups() const { return groups_; }
+  const Population& population() const { return population_; }
+  bool calibrating() const { return calibrating_; }
+  std::int64_t log_start_us() const { return log_start_us_; }
+  /// The surviving group of a merged one.
+  std::uint32_t resolve_group(std::uint32_t group) const { return tokens_.resolve(group); }
+
+  void save(base::ByteWriter& out) const;
+  bool load(base::ByteReader& in);
+
+ private:
+  Settings settings_;
+  AccountTable accounts_;
+  TokenTable tokens_;
+  GroupTable groups_;
+  Calibration calibration_;
+  Population population_;
+  std::vector<Token> known_;               // only while it is of use: filled when calibration ends
+  std::int64_t log_start_us_ = 0;
+  bool calibrating_ = true;
+};
+
+}  // namespace stillwatch::detect

@@ -1,0 +1,199 @@
+#include "detect/findings.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "stats/binomial.h"
+
+namespace stillwatch::detect {
+namespace {
+
+// Of about 100,000 shared tokens and pairs that could have formed a group, one did: log10 of how often we looked.
+constexpr double kSelectionLog10 = 5;
+// Beyond this a model of independent accounts is certainly wrong in some other way; more digits would only impress.
+constexpr double kChannelLog10Max = 12;
+// Added to the population when a rate is estimated from no events (Laplace).
+constexpr double kRatePriorEvents = 1;
+
+double capped(double log10_p) { return std::clamp(-log10_p - kSelectionLog10, 0.0, kChannelLog10Max); }
+
+/// How improbable it is that `sharers` of the members have a trait that, in calibration, fewer than known_actors_min
+/// trusted accounts had.
+double trait_log10_e(const Trait& trait, std::size_t members, const Population& population, const Settings& settings) {
+  const double rate = (settings.known_actors_min + kRatePriorEvents) / (static_cast<double>(population.trusted_accounts) + 100);
+  const auto n = std::max<std::uint64_t>(members, trait.members);
+  return capped(stats::log10_binomial_upper_tail(trait.members, n, std::min(rate, 1.0)));
+}
+
+double handoff_log10_e(const Group& group, const Population& population) {
+  const Measures& measures = group.measures;
+  if (measures.handoffs == 0) return 0;
+  const double everywhere = (static_cast<double>(population.handoffs) + kRatePriorEvents) / (static_cast<double>(population.queries) + 1);
+  const double inside = static_cast<double>(measures.members) / std::max<double>(1, static_cast<double>(population.accounts));
+  const double rate = std::min(1.0, everywhere * std::max(inside, 1e-9));
+  return capped(stats::log10_binomial_upper_tail(std::min<std::uint64_t>(measures.handoffs, measures.queries), measures.queries, rate));
+}
+
+double content_log10_e(const Measures& measures, double base_rate) {
+  return capped(stats::log10_binomial_upper_tail(measures.hits, std::max(measures.queries, measures.hits), base_rate));
+}
+
+/// The weaker of the two best independent groups of channels, leaving one channel out.
+double operator_strength(const std::vector<std::pair<event::Channel, double>>& channels, const event::Channel* without) {
+  std::map<event::ChannelGroup, double> best;
+  for (const auto& [channel, log10_e] : channels) {
+    if (without != nullptr && channel == *without) continue;
+    double& strongest = best[event::group_of(channel)];
+    strongest = std::max(strongest, log10_e);
+  }
+  std::vector<double> values;
+  for (const auto& item : best) values.push_back(item.second);
+  std::sort(values.rbegin(), values.rend());
+  return values.size() < 2 ? 0 : values[1];
+}
+
+MemberFinding find_member(Handle handle, const AccountState& account, const std::vector<Trait>& traits, double base_rate,
+                          const Settings& settings) {
+  const GroupCounters& counters = account.in_group;
+  MemberFinding member;
+  member.handle = handle;
+  member.account = account.account;
+  member.queries = counters.queries;
+  member.hits = counters.hits;
+  member.handoffs = counters.handoffs;
+  member.joined_hour = counters.joined_hour;
+  member.last_hit_hour = counters.last_hit_hour;
+  member.output_tokens = counters.hit_output_tokens;
+  member.input_tokens = counters.input_tokens;
+  member.model = counters.model;
+  if (counters.hits > 0) {
+    member.log10_p = stats::log10_binomial_upper_tail(counters.hits, std::max(counters.queries, counters.hits), base_rate);
+  }
+  if (counters.hits >= settings.member_hits_min && member.log10_p <= settings.member_log10_p_max) {
+    member.channels.add(event::Channel::template_);
+  }
+  if (counters.handoffs > 0) member.channels.add(event::Channel::handoff);
+  const auto own = traits_of(account);
+  for (const Trait& trait : traits) {
+    const bool has = std::any_of(own.begin(), own.end(), [&](const auto& each) { return each.first == trait.token; });
+    if (has) member.channels.add(channel_of(trait.kind));
+  }
+  member.stands = member.channels.has(event::Channel::template_) && member.channels.independent_count() >= 2;
+  return member;
+}
+
+}  // namespace
+
+namespace {
+
+using ChannelFigures = std::vector<std::pair<event::Channel, double>>;
+
+void put(base::ByteWriter& out, const ChannelFigures& figures) {
+  out.put<std::uint64_t>(figures.size());
+  for (const auto& [channel, value] : figures) {
+    out.put(channel);
+    out.put(value);
+  }
+}
+
+ChannelFigures get(base::ByteReader& in) {
+  ChannelFigures figures;
+  for (auto left = in.get<std::uint64_t>(); left > 0 && in.ok(); --left) {
+    const auto channel = in.get<event::Channel>();
+    figures.push_back({channel, in.get<double>()});
+  }
+  return figures;
+}
+
+}  // namespace
+
+void GroupFinding::save(base::ByteWriter& out) const {
+  out.put(group);
+  out.put(formed_us);
+  out.put(kind);
+  out.put(measures);
+  out.put(parts);
+  out.put(score);
+  out.put(harvest);
+  out.put(operator_log10_e);
+  out.put(strength);
+  out.put(channels);
+  put(out, channel_log10_e);
+  put(out, without_channel);
+  out.put_all(traits);
+  out.put(base_rate);
+  out.put(hits_total);
+}
+
+void GroupFinding::load(base::ByteReader& in) {
+  group = in.get<std::uint32_t>();
+  formed_us = in.get<std::int64_t>();
+  kind = in.get<LinkKind>();
+  measures = in.get<Measures>();
+  parts = in.get<std::array<double, kMeasures>>();
+  score = in.get<double>();
+  harvest = in.get<event::Strength>();
+  operator_log10_e = in.get<double>();
+  strength = in.get<event::Strength>();
+  channels = in.get<event::ChannelSet>();
+  channel_log10_e = get(in);
+  without_channel = get(in);
+  traits = in.get_all<Trait>();
+  base_rate = in.get<double>();
+  hits_total = in.get<std::uint64_t>();
+}
+
+event::Channel channel_of(TokenKind kind) {
+  switch (kind) {
+    case TokenKind::content: return event::Channel::template_;
+    case TokenKind::prompt: return event::Channel::prompt;
+    case TokenKind::client: return event::Channel::client;
+    case TokenKind::egress: return event::Channel::egress;
+    case TokenKind::payment: return event::Channel::payment;
+    case TokenKind::signup: return event::Channel::signup;
+  }
+  return event::Channel::template_;
+}
+
+GroupFinding find_group(const Group& group, const AccountTable& accounts, const Calibration& calibration,
+                        const Population& population, const Settings& settings) {
+  GroupFinding finding;
+  finding.group = group.id;
+  finding.formed_us = group.formed_us;
+  finding.kind = group.kind();
+  finding.measures = group.measures;
+  finding.traits = group.traits;
+  finding.hits_total = group.hits_total;
+  const double others = std::max(1.0, static_cast<double>(population.queries) - static_cast<double>(group.measures.queries));
+  finding.base_rate = std::min(1.0, (static_cast<double>(group.measures.outsider_hits) + kRatePriorEvents) / others);
+  for (const Handle member : group.members) {
+    finding.members.push_back(find_member(member, accounts.at(member), group.traits, finding.base_rate, settings));
+  }
+  std::map<event::Channel, double> by_channel;
+  if (group.measures.hits > 0) by_channel[event::Channel::template_] = content_log10_e(group.measures, finding.base_rate);
+  if (const double handoff = handoff_log10_e(group, population); handoff > 0) by_channel[event::Channel::handoff] = handoff;
+  for (const Trait& trait : group.traits) {
+    double& strongest = by_channel[channel_of(trait.kind)];
+    strongest = std::max(strongest, trait_log10_e(trait, group.members.size(), population, settings));
+  }
+  for (const auto& [channel, log10_e] : by_channel) {
+    if (log10_e <= 0) continue;
+    finding.channel_log10_e.push_back({channel, log10_e});
+    finding.channels.add(channel);
+  }
+  finding.operator_log10_e = operator_strength(finding.channel_log10_e, nullptr);
+  finding.parts = calibration.parts(finding.kind, group.measures);
+  finding.score = calibration.score(finding.kind, group.measures);
+  if (group.measures.testable) finding.harvest = calibration.strength(finding.kind, finding.score);
+  finding.strength = finding.harvest;
+  finding.strength.log10_e = std::min(finding.harvest.log10_e, finding.operator_log10_e);
+  for (const auto& item : finding.channel_log10_e) {
+    // Without the group's templates there is nothing left to test for harvest.
+    const double harvest = item.first == event::Channel::template_ ? 0 : finding.harvest.log10_e;
+    finding.without_channel.push_back({item.first, std::min(harvest, operator_strength(finding.channel_log10_e, &item.first))});
+  }
+  return finding;
+}
+
+}  // namespace stillwatch::detect

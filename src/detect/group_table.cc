@@ -1,0 +1,384 @@
+#include "detect/group_table.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace stillwatch::detect {
+namespace {
+
+constexpr std::uint32_t kLinkIdleMinutes = 3 * 24 * 60;    // links that formed nothing in three days make room
+constexpr std::uint32_t kPairIdleMinutes = 14 * 24 * 60;
+constexpr std::uint32_t kOutsideHitsMin = 3;               // as member_hits_min: fewer hits on a group's work are chance
+constexpr std::size_t kPairsMax = 4'000'000;               // 64 B each; beyond, the idlest are dropped by the daily sweep
+
+std::uint32_t minute_of(std::int64_t time_us) { return static_cast<std::uint32_t>(time_us / base::kMinuteUs); }
+
+/// Keeps the smallest tokens: two accounts that share many keep the same ones.
+void add_link(AccountState& account, const LinkEvent& link) {
+  auto* const begin = account.links.data();
+  auto* end = begin + account.links_count;
+  auto* at = std::lower_bound(begin, end, link.token, [](const LinkToken& a, Token token) { return a.token < token; });
+  if (at != end && at->token == link.token) {
+    at->seen_minute = link.minute;
+    return;
+  }
+  if (account.links_count == AccountState::kLinksMax) {
+    if (at == end) return;
+    --end;
+  } else {
+    ++account.links_count;
+  }
+  std::copy_backward(at, end, end + 1);
+  *at = {link.token, link.minute, link.request};
+}
+
+}  // namespace
+
+LinkKind Group::kind() const {
+  // Hand-offs make a relay when they are a habit, not an accident between two members.
+  return measures.handoffs >= 5 && measures.handoffs * 10 >= measures.members ? LinkKind::handoff : LinkKind::trait;
+}
+
+bool is_linkable(const TokenEntry* entry, std::uint32_t actors_min, double actors_max) {
+  return entry != nullptr && !entry->known && entry->actors >= actors_min && entry->actors <= actors_max;
+}
+
+std::vector<std::pair<Token, TokenKind>> traits_of(const AccountState& account) {
+  constexpr TokenKind kIdentity[] = {TokenKind::payment, TokenKind::signup, TokenKind::signup, TokenKind::signup};
+  std::vector<std::pair<Token, TokenKind>> traits;
+  for (const Token token : account.clients) traits.push_back({token, TokenKind::client});
+  for (const Token token : account.egress) traits.push_back({token, TokenKind::egress});
+  for (std::size_t i = 0; i < account.identity.size(); ++i) traits.push_back({account.identity[i], kIdentity[i]});
+  std::erase_if(traits, [](const auto& trait) { return trait.first == 0; });
+  return traits;
+}
+
+void GroupTable::step(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts) {
+  take_links(accounts, tokens);
+  take_handoffs(accounts, tokens);
+  tokens.settle_votes();
+  drop_idle(accounts, now_us);
+  form(accounts, tokens, now_us, active_accounts);
+  attach_outsiders(accounts, tokens, now_us);
+  collect(accounts, tokens);
+}
+
+void GroupTable::take_links(AccountTable& accounts, TokenTable& tokens) {
+  std::vector<Handle> added;
+  for (const LinkEvent& link : tokens.take_links()) {
+    const TokenEntry* entry = tokens.find(link.token);
+    const bool content = entry != nullptr && !entry->known && (entry->kind == TokenKind::content || entry->kind == TokenKind::prompt);
+    if (!content) continue;
+    add_link(accounts.at(link.handle), link);
+    added.push_back(link.handle);
+  }
+  added.insert(added.end(), linked_.begin(), linked_.end());
+  std::sort(added.begin(), added.end());
+  added.erase(std::unique(added.begin(), added.end()), added.end());
+  linked_ = std::move(added);
+}
+
+void GroupTable::take_handoffs(AccountTable& accounts, TokenTable& tokens) {
+  for (const HandoffEvent& handoff : tokens.take_handoffs()) {
+    AccountState& from = accounts.at(handoff.from);
+    AccountState& to = accounts.at(handoff.to);
+    ++from.handoffs;
+    ++to.handoffs;
+    ++handoffs_total_;
+    auto& use = pairs_[std::minmax(handoff.from, handoff.to)];
+    ++use.count;
+    use.last_minute = handoff.minute;
+    if (from.in_group.group == 0 || from.in_group.group != to.in_group.group) continue;
+    for (AccountState* account : {&from, &to}) {
+      ++account->in_group.handoffs;
+      account->in_group.last_hit_hour = handoff.minute / 60;
+    }
+  }
+}
+
+void GroupTable::drop_idle(AccountTable& accounts, std::int64_t now_us) {
+  const std::uint32_t now = minute_of(now_us);
+  const auto idle_hours = static_cast<std::uint32_t>(settings_.membership_idle_us / base::kHourUs);
+  for (const Group& each : groups_) {
+    for (const Handle member : each.members) {
+      GroupCounters& counters = accounts.at(member).in_group;
+      if (std::max(counters.last_hit_hour, counters.joined_hour) + idle_hours < now / 60) counters = {};
+    }
+  }
+  std::erase_if(pairs_, [&](const auto& item) { return item.second.last_minute + kPairIdleMinutes < now; });
+  for (std::uint32_t idle = kPairIdleMinutes / 2; pairs_.size() > kPairsMax && idle > 0; idle /= 2) {
+    std::erase_if(pairs_, [&](const auto& item) { return item.second.last_minute + idle < now; });
+  }
+}
+
+void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts) {
+  const double actors_max = std::max(50.0, settings_.hub_share_max * static_cast<double>(active_accounts));
+  const std::uint32_t now = minute_of(now_us);
+  std::vector<Handle> nodes = linked_;
+  for (const auto& pair : pairs_) {
+    nodes.push_back(pair.first.first);
+    nodes.push_back(pair.first.second);
+  }
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  std::vector<Token> actors;
+  std::vector<graph::ContentEdge> content;
+  std::vector<graph::TraitEdge> traits;
+  std::vector<graph::HandoffEdge> handoffs;
+  linked_.clear();
+  for (std::uint32_t node = 0; node < nodes.size(); ++node) {
+    AccountState& account = accounts.at(nodes[node]);
+    actors.push_back(account.actor);
+    std::uint8_t kept = 0;
+    std::uint8_t useful = 0;
+    for (std::uint8_t i = 0; i < account.links_count; ++i) {
+      const LinkToken link = account.links[i];
+      const TokenEntry* entry = tokens.find(link.token);
+      if (entry == nullptr || entry->known) continue;
+      const bool ours = entry->group != 0 && tokens.resolve(entry->group) == account.in_group.group;
+      if (!ours && link.seen_minute + kLinkIdleMinutes < now) continue;
+      account.links[kept++] = link;
+      if (!is_linkable(entry, settings_.link_actors_min, actors_max)) continue;
+      ++useful;
+      content.push_back({node, link.token, link.request});
+    }
+    account.links_count = kept;
+    if (kept > 0) linked_.push_back(nodes[node]);
+    if (useful == 0) continue;
+    for (const auto& [token, kind] : traits_of(account)) {
+      if (is_linkable(tokens.find(token), settings_.link_actors_min, actors_max)) traits.push_back({node, token});
+    }
+  }
+  const auto node_of = [&](Handle handle) {
+    return static_cast<std::uint32_t>(std::lower_bound(nodes.begin(), nodes.end(), handle) - nodes.begin());
+  };
+  for (const auto& pair : pairs_) handoffs.push_back({node_of(pair.first.first), node_of(pair.first.second)});
+  const graph::LinkRules rules{settings_.link_actors_min, settings_.link_requests_min, settings_.group_actors_min};
+  for (const auto& component : graph::linked_groups(actors, content, traits, handoffs, rules)) {
+    std::vector<Handle> members;
+    for (const std::uint32_t node : component) members.push_back(nodes[node]);
+    adopt(members, accounts, tokens, now_us);
+  }
+}
+
+// A component carries on the oldest group that at least a quarter of it, or half of that group, belongs to; otherwise it is new.
+void GroupTable::adopt(const std::vector<Handle>& members, AccountTable& accounts, TokenTable& tokens, std::int64_t now_us) {
+  std::map<std::uint32_t, std::size_t> votes;
+  for (const Handle member : members) {
+    if (const std::uint32_t id = accounts.at(member).in_group.group; id != 0) ++votes[id];
+  }
+  std::vector<std::uint32_t> same;
+  for (const auto& [id, count] : votes) {
+    if (count * 4 >= members.size() || count * 2 >= group(id).members.size()) same.push_back(id);
+  }
+  std::uint32_t id = same.empty() ? 0 : same.front();
+  if (id == 0) {
+    id = static_cast<std::uint32_t>(groups_.size() + 1);
+    Group formed;
+    formed.id = id;
+    formed.formed_us = now_us;
+    formed.first_hour = now_us / base::kHourUs;
+    formed.live = true;
+    groups_.push_back(std::move(formed));
+    alias_.push_back(id);
+  }
+  for (std::size_t i = 1; i < same.size(); ++i) {
+    Group& absorbed = group(same[i]);
+    absorbed.live = false;
+    for (auto& target : alias_) target = target == same[i] ? id : target;
+    for (const Handle member : absorbed.members) {
+      GroupCounters& counters = accounts.at(member).in_group;
+      if (counters.group == same[i]) counters.group = id;
+    }
+    group(id).hits_total += absorbed.hits_total;
+    group(id).hits_counted += absorbed.hits_counted;
+  }
+  if (same.size() > 1) tokens.set_aliases(alias_);
+  for (const Handle member : members) {
+    AccountState& account = accounts.at(member);
+    if (account.in_group.group == 0) join(account, id, now_us);
+  }
+}
+
+void GroupTable::join(AccountState& account, std::uint32_t id, std::int64_t now_us) {
+  account.in_group = {};
+  account.in_group.group = id;
+  account.in_group.joined_hour = static_cast<std::uint32_t>(now_us / base::kHourUs);
+  account.in_group.last_hit_hour = account.in_group.joined_hour;
+  account.outside_group = 0;
+  account.outside_hits = 0;
+}
+
+// An account that does a group's work and shares one of its traits, or a hand-off with a member, belongs to it: so that
+// replacements are seen within hours.
+void GroupTable::attach_outsiders(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us) {
+  std::vector<Handle> candidates;
+  accounts.for_each([&](Handle handle, const AccountState& account) {
+    if (account.in_group.group == 0 && account.outside_hits >= kOutsideHitsMin) candidates.push_back(handle);
+  });
+  if (candidates.empty()) return;
+  std::map<Handle, std::vector<Handle>> handed;
+  for (const auto& pair : pairs_) {
+    handed[pair.first.first].push_back(pair.first.second);
+    handed[pair.first.second].push_back(pair.first.first);
+  }
+  for (const Handle handle : candidates) {
+    AccountState& account = accounts.at(handle);
+    const std::uint32_t id = tokens.resolve(account.outside_group);
+    if (id == 0 || !group(id).live) continue;
+    const auto traits = traits_of(account);
+    const auto& known_traits = group(id).traits;
+    bool tied = std::any_of(known_traits.begin(), known_traits.end(), [&](const Trait& trait) {
+      return std::any_of(traits.begin(), traits.end(), [&](const auto& own) { return own.first == trait.token; });
+    });
+    for (const Handle other : handed[handle]) tied |= accounts.at(other).in_group.group == id;
+    if (tied) join(account, id, now_us);
+  }
+}
+
+// Rebuilds members and traits from the accounts, and hands the group its members' common tokens.
+void GroupTable::collect(AccountTable& accounts, TokenTable& tokens) {
+  for (Group& each : groups_) each.members.clear();
+  accounts.for_each([&](Handle handle, const AccountState& account) {
+    if (account.in_group.group != 0) group(account.in_group.group).members.push_back(handle);
+  });
+  for (Group& each : groups_) {
+    if (!each.live) continue;
+    if (each.members.empty()) {
+      each.live = false;
+      continue;
+    }
+    std::map<std::pair<Token, TokenKind>, std::uint32_t> sharers;
+    for (const Handle member : each.members) {
+      for (const auto& trait : traits_of(accounts.at(member))) ++sharers[trait];
+    }
+    each.traits.clear();
+    for (const auto& [trait, count] : sharers) {
+      const TokenEntry* entry = count < settings_.link_actors_min ? nullptr : tokens.find(trait.first);
+      if (entry == nullptr || entry->known || entry->actors < settings_.link_actors_min) continue;
+      // A trait of the group, not of its surroundings: members are a good part of those who have it.
+      if (count * 2 >= entry->actors) each.traits.push_back({trait.first, trait.second, count});
+    }
+    std::sort(each.traits.begin(), each.traits.end(), [](const Trait& a, const Trait& b) {
+      return a.members != b.members ? a.members > b.members : a.token < b.token;
+    });
+    claim_tokens(each, accounts, tokens);
+  }
+}
+
+void GroupTable::claim_tokens(const Group& each, AccountTable& accounts, TokenTable& tokens) {
+  std::map<Token, std::uint32_t> sharers;
+  for (const Handle member : each.members) {
+    const AccountState& account = accounts.at(member);
+    for (std::uint8_t i = 0; i < account.links_count; ++i) ++sharers[account.links[i].token];
+  }
+  for (const auto& [token, count] : sharers) {
+    if (count < settings_.link_actors_min) continue;
+    const TokenEntry* entry = tokens.find(token);
+    if (entry != nullptr && !entry->known && entry->group == 0 && count * 2 >= entry->actors) tokens.assign(token, each.id);
+  }
+}
+
+void GroupTable::measure(const AccountTable& accounts, std::int64_t now_us, bool calibrating) {
+  const OutsiderCounts outsiders = accounts.outsiders();
+  const double output_mean = outsiders.queries == 0 ? 0 : static_cast<double>(outsiders.output_tokens) / static_cast<double>(outsiders.queries);
+  std::map<std::uint32_t, std::uint64_t> outsider_hits;
+  for (const auto& [id, hits] : outsiders.hits_by_group) outsider_hits[alias_[id]] += hits;
+  for (Group& each : groups_) {
+    if (!each.live) continue;
+    std::vector<const GroupCounters*> members;
+    for (const Handle member : each.members) members.push_back(&accounts.at(member).in_group);
+    const auto hits = outsider_hits.find(each.id);
+    const TrafficBase base{outsiders.queries, output_mean, hits == outsider_hits.end() ? 0 : hits->second};
+    each.measures = measure_group(members, base, settings_.test_hits_min, settings_.test_members_min);
+    const std::uint64_t fresh = each.measures.hits > each.hits_counted ? each.measures.hits - each.hits_counted : 0;
+    each.hits_counted = each.measures.hits;
+    each.hits_total += fresh;
+    each.hits_per_hour.resize(static_cast<std::size_t>(std::max<std::int64_t>(0, now_us / base::kHourUs - each.first_hour)) + 1, 0);
+    each.hits_per_hour.back() += static_cast<std::uint32_t>(fresh);
+    if (!calibrating || !each.measures.testable) continue;
+    const auto day = static_cast<std::size_t>((now_us - each.formed_us) / base::kDayUs);
+    if (each.samples.size() <= day) each.samples.resize(day + 1, each.measures);
+    each.samples[day] = each.measures;
+  }
+}
+
+std::vector<GroupTrajectory> GroupTable::end_calibration(AccountTable& accounts, TokenTable& tokens) {
+  std::vector<GroupTrajectory> trajectories;
+  for (Group& each : groups_) {
+    if (each.live && !each.samples.empty()) trajectories.push_back({each.kind(), each.samples});
+    each.samples.clear();
+    const bool stands = std::any_of(each.traits.begin(), each.traits.end(), [&](const Trait& trait) {
+      const TokenEntry* entry = tokens.find(trait.token);
+      return entry != nullptr && !entry->known;
+    });
+    if (stands || each.measures.handoffs > 0) continue;
+    each.live = false;
+    for (const Handle member : each.members) {
+      if (accounts.at(member).in_group.group == each.id) accounts.at(member).in_group = {};
+    }
+    each.members.clear();
+  }
+  return trajectories;
+}
+
+void GroupTable::save(base::ByteWriter& out) const {
+  out.put<std::uint64_t>(groups_.size());
+  for (const Group& each : groups_) {
+    out.put(each.id);
+    out.put(each.formed_us);
+    out.put(each.live);
+    out.put_all(each.members);
+    out.put_all(each.traits);
+    out.put(each.measures);
+    out.put_all(each.samples);
+    out.put(each.hits_total);
+    out.put(each.hits_counted);
+    out.put(each.first_hour);
+    out.put_all(each.hits_per_hour);
+  }
+  out.put_all(alias_);
+  out.put_all(linked_);
+  out.put<std::uint64_t>(pairs_.size());
+  for (const auto& [pair, use] : pairs_) {
+    out.put(pair.first);
+    out.put(pair.second);
+    out.put(use);
+  }
+  out.put(handoffs_total_);
+}
+
+bool GroupTable::load(base::ByteReader& in) {
+  const auto count = in.get<std::uint64_t>();
+  groups_.clear();
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    Group each;
+    each.id = in.get<std::uint32_t>();
+    each.formed_us = in.get<std::int64_t>();
+    each.live = in.get<bool>();
+    each.members = in.get_all<Handle>();
+    each.traits = in.get_all<Trait>();
+    each.measures = in.get<Measures>();
+    each.samples = in.get_all<Measures>();
+    each.hits_total = in.get<std::uint64_t>();
+    each.hits_counted = in.get<std::uint64_t>();
+    each.first_hour = in.get<std::int64_t>();
+    each.hits_per_hour = in.get_all<std::uint32_t>();
+    if (each.id != i + 1) return false;
+    groups_.push_back(std::move(each));
+  }
+  alias_ = in.get_all<std::uint32_t>();
+  linked_ = in.get_all<Handle>();
+  const auto pairs = in.get<std::uint64_t>();
+  pairs_.clear();
+  for (std::uint64_t i = 0; i < pairs && in.ok(); ++i) {
+    const auto from = in.get<Handle>();
+    const auto to = in.get<Handle>();
+    pairs_[{from, to}] = in.get<PairUse>();
+  }
+  handoffs_total_ = in.get<std::uint64_t>();
+  return in.ok() && alias_.size() == groups_.size() + 1;
+}
+
+}  // namespace stillwatch::detect

@@ -1,0 +1,89 @@
+// Groups of linked accounts over time: who is in them, by which traits, and what they did since.
+//
+// Invariant: an account is in at most one group; its counters start when it joins, so that a group is judged on data
+// later than what formed it. Ids are never reused; when two groups turn out to be one, the older id survives.
+// Threads: between epochs, single-threaded. Cost: linear in linked accounts an epoch.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "detect/account_table.h"
+#include "detect/calibration.h"
+#include "detect/token_table.h"
+#include "graph/linked_groups.h"
+
+namespace stillwatch::detect {
+
+/// A rare piece of software, network or identity that members have in common.
+struct Trait {
+  Token token = 0;
+  TokenKind kind = TokenKind::client;
+  std::uint32_t members = 0;
+};
+
+struct Group {
+  std::uint32_t id = 0;
+  std::int64_t formed_us = 0;
+  bool live = false;
+  std::vector<Handle> members;               // ascending
+  std::vector<Trait> traits;                 // most members first
+  Measures measures;
+  std::vector<Measures> samples;             // during calibration: one a day
+  std::uint64_t hits_total = 0;              // since formed; members' counters restart, this does not
+  std::uint64_t hits_counted = 0;            // members' hits at the last epoch
+  std::int64_t first_hour = 0;
+  std::vector<std::uint32_t> hits_per_hour;
+
+  LinkKind kind() const;
+};
+
+class GroupTable {
+ public:
+  explicit GroupTable(const Settings& settings) : settings_(settings) {}
+
+  /// One epoch: takes the links and hand-offs since the last, forms and extends groups, drops idle members.
+  void step(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts);
+  /// Measures every live group on its members' counters.
+  void measure(const AccountTable& accounts, std::int64_t now_us, bool calibrating);
+  /// Calibration ends: groups that rested on tokens now known fall apart and start again from nothing.
+  std::vector<GroupTrajectory> end_calibration(AccountTable& accounts, TokenTable& tokens);
+
+  const std::vector<Group>& groups() const { return groups_; }
+  std::uint64_t handoffs_total() const { return handoffs_total_; }
+  std::uint64_t handoff_pairs() const { return pairs_.size(); }
+
+  void save(base::ByteWriter& out) const;
+  bool load(base::ByteReader& in);
+
+ private:
+  struct PairUse {
+    std::uint32_t count = 0, last_minute = 0;
+  };
+
+  void take_links(AccountTable& accounts, TokenTable& tokens);
+  void take_handoffs(AccountTable& accounts, TokenTable& tokens);
+  void drop_idle(AccountTable& accounts, std::int64_t now_us);
+  void form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts);
+  void adopt(const std::vector<Handle>& members, AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
+  void attach_outsiders(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
+  void collect(AccountTable& accounts, TokenTable& tokens);
+  void claim_tokens(const Group& group, AccountTable& accounts, TokenTable& tokens);
+  void join(AccountState& account, std::uint32_t group, std::int64_t now_us);
+  Group& group(std::uint32_t id) { return groups_[id - 1]; }
+
+  Settings settings_;
+  std::vector<Group> groups_;                // id - 1
+  std::vector<std::uint32_t> alias_{0};      // by id: the surviving group
+  std::vector<Handle> linked_;               // accounts with links, ascending
+  std::map<std::pair<Handle, Handle>, PairUse> pairs_;
+  std::uint64_t handoffs_total_ = 0;
+};
+
+/// A trait token that can be evidence: shared by enough actors, and not common among trusted accounts.
+bool is_linkable(const TokenEntry* entry, std::uint32_t actors_min, double actors_max);
+
+/// The traits of an account, in a fixed order: clients, networks, identity.
+std::vector<std::pair<Token, TokenKind>> traits_of(const AccountState& account);
+
+}  // namespace stillwatch::detect

@@ -1,0 +1,56 @@
+// Layer L3: what a group does together, as numbers in which a work queue differs from a crowd.
+//
+// Question 2 of the design, harvest: does one list of work flow through these accounts? People, tenants and students who
+// share a product or an assignment differ from each other (in hours, volume, choice of templates), repeat and edit;
+// a queue dealt out over accounts makes them exchangeable. Every measure is of requests after linking, and none reads
+// language, country or the meaning of a text.
+// Invariant: larger always means "more like a harvest". Threads: pure functions. Cost: linear in members.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "detect/account_state.h"
+
+namespace stillwatch::detect {
+
+enum class Measure : std::uint8_t {
+  breadth,            // log2 of the effective number of templates (perplexity over 32 buckets)
+  template_evenness,  // -log2 over-dispersion of the account x template table: 0 when members draw from one mix
+  hour_evenness,      // the same for the hours of the day
+  volume_evenness,    // -log2 over-dispersion of requests per active day between members
+  night_share,        // share of hits in the group's quietest 8 hours, 1 = as busy as the rest
+  division,           // -log2 of how many members send the same prompt: 0 when work is divided
+  single_turn,        // share of hits that open no conversation
+  output_length,      // log2 of output tokens per hit against the whole traffic
+  exclusivity,        // share of the requests with the group's templates that come from members
+  concentration,      // share of members' requests that carry the group's templates
+};
+inline constexpr std::size_t kMeasures = 10;
+std::string_view name(Measure measure);
+
+struct Measures {
+  std::array<double, kMeasures> value{};
+  std::uint64_t queries = 0, hits = 0, outsider_hits = 0;
+  std::uint32_t members = 0, members_tested = 0;   // tested: with enough hits to say something
+  std::uint32_t handoffs = 0;
+  double multiplicity = 1;                         // members per distinct prompt
+  bool testable = false;
+
+  double& operator[](Measure measure) { return value[static_cast<std::size_t>(measure)]; }
+  double operator[](Measure measure) const { return value[static_cast<std::size_t>(measure)]; }
+};
+
+struct TrafficBase {
+  std::uint64_t queries = 0;          // of all accounts, since the log began
+  double output_tokens_mean = 0;
+  std::uint64_t outsider_hits = 0;    // requests with this group's templates by non-members
+};
+
+/// `members` are the counters of one group's members.
+Measures measure_group(std::span<const GroupCounters* const> members, const TrafficBase& base, std::uint32_t hits_min,
+                       std::uint32_t members_min);
+
+}  // namespace stillwatch::detect

@@ -1,0 +1,280 @@
+#include "detect/token_table.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace stillwatch::detect {
+
+struct TokenTable::Context {
+  const AccountTable& accounts;
+  std::int64_t log_start_us;
+  std::uint32_t minute, hour;
+  bool calibrating;
+};
+
+TokenTable::TokenTable(const Settings& settings)
+    : settings_(settings), partitions_(kPartitions), first_seen_(settings.first_seen_slots), conversations_(settings.conversation_slots) {}
+
+void TokenTable::observe(Worker worker, std::span<const event::Query> queries, std::span<const Observation> observations,
+                         const AccountTable& accounts, std::int64_t log_start_us, bool calibrating) {
+  constexpr TokenKind kIdentityKinds[AccountState::kIdentityTokens] = {TokenKind::payment, TokenKind::signup, TokenKind::signup,
+                                                                       TokenKind::signup};
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    const event::Query& query = queries[i];
+    const Observation& seen = observations[i];
+    const Context context{accounts, log_start_us, static_cast<std::uint32_t>(query.time_us / base::kMinuteUs),
+                          static_cast<std::uint32_t>(query.time_us / base::kHourUs), calibrating};
+    const auto observe_owned = [&](Token token, TokenKind kind, bool novel) {
+      if (token == 0 || !worker.owns(token)) return;
+      observe_token(partitions_[partition_of(token)], token, kind, novel, seen, context);
+    };
+    const auto content = content_tokens(query);
+    for (std::size_t c = 0; c < content.size(); ++c) {
+      observe_owned(content[c], c + 1 == content.size() ? TokenKind::prompt : TokenKind::content, (seen.content_novel >> c & 1) != 0);
+    }
+    if (seen.client_novel) observe_owned(query.client, TokenKind::client, true);
+    if (seen.egress_novel) observe_owned(query.egress, TokenKind::egress, true);
+    if (seen.identity_novel) {
+      const AccountState& account = accounts.at(seen.handle);
+      for (std::size_t k = 0; k < AccountState::kIdentityTokens; ++k) observe_owned(account.identity[k], kIdentityKinds[k], true);
+    }
+    observe_conversation(query, seen, context, worker);
+  }
+}
+
+void TokenTable::count_new_actor(Partition& partition, Token token, TokenEntry& entry, const Observation& seen,
+                                 const Context& context) {
+  if (context.accounts.at(seen.handle).actor != entry.first_actor) ++entry.actors;
+  if (context.calibrating && seen.trusted && entry.trusted_actors < UINT16_MAX) ++entry.trusted_actors;
+  if (entry.known) return;
+  partition.links.push_back({seen.handle, seen.request, context.minute, token});
+  if (seen.group != 0 && seen.group == entry.vote_group) {
+    if (entry.votes < UINT16_MAX && ++entry.votes == kVotesToWin) partition.decided.push_back(token);
+  } else if (entry.votes > 0) {
+    if (--entry.votes == 0 && entry.group != 0) partition.decided.push_back(token);
+  } else if (seen.group != 0) {
+    entry.vote_group = seen.group;
+    entry.votes = 1;
+  }
+}
+
+void TokenTable::observe_token(Partition& partition, Token token, TokenKind kind, bool novel, const Observation& seen,
+                               const Context& context) {
+  const auto at = partition.shared.find(token);
+  if (at != partition.shared.end()) {
+    at->second.last_hour = context.hour;
+    if (novel) count_new_actor(partition, token, at->second, seen, context);
+    return;
+  }
+  const Handle* first = first_seen_.find(token);
+  if (first == nullptr) {
+    partition.counters.first_seen_overwritten += first_seen_.insert(token, seen.handle) ? 1 : 0;
+    return;
+  }
+  const Handle first_handle = *first;
+  if (first_handle == seen.handle) return;
+  const AccountState& other = context.accounts.at(first_handle);
+  if (other.actor == context.accounts.at(seen.handle).actor) return;
+  if (partition.shared.size() >= settings_.shared_tokens_max / kPartitions) {
+    ++partition.counters.shared_tokens_refused;
+    return;
+  }
+  TokenEntry entry;
+  entry.first_actor = other.actor;
+  entry.actors = 1;
+  entry.last_hour = context.hour;
+  entry.kind = kind;
+  entry.trusted_actors = context.calibrating && context.accounts.trusted(other, context.log_start_us) ? 1 : 0;
+  TokenEntry& added = partition.shared.emplace(token, entry).first->second;
+  partition.links.push_back({first_handle, 0, context.minute, token});
+  count_new_actor(partition, token, added, seen, context);
+}
+
+// A relay that fails over re-sends a request, or the next turn, on another account. What counts is a conversation that
+// this account never sent itself, was sent by exactly one other actor, and is too long or too particular to guess.
+void TokenTable::observe_conversation(const event::Query& query, const Observation& seen, const Context& context, Worker worker) {
+  const event::Fingerprint& fingerprint = query.fingerprint;
+  const auto age_us = [&](const Conversation& earlier) {
+    return (static_cast<std::int64_t>(context.minute) - (earlier.minute_and_flags >> 2)) * base::kMinuteUs;
+  };
+  const auto other_actor = [&](const Conversation& earlier) {
+    return context.accounts.at(earlier.handle).actor != context.accounts.at(seen.handle).actor;
+  };
+  const Token prefix = fingerprint.prefixes[0];
+  if (prefix != 0 && worker.owns(prefix) && (fingerprint.prefix_has_reply || fingerprint.prefix_bytes >= settings_.handoff_bytes_min)) {
+    Conversation* earlier = conversations_.find(prefix);
+    if (earlier != nullptr && earlier->handle != seen.handle && (earlier->minute_and_flags & 2) == 0 && other_actor(*earlier) &&
+        age_us(*earlier) <= settings_.handoff_window_us) {
+      partitions_[partition_of(prefix)].handoffs.push_back({context.minute, earlier->handle, seen.handle, false});
+    }
+  }
+  const Token whole = fingerprint.conversation;
+  if (whole == 0 || !worker.owns(whole) || fingerprint.conversation_bytes < settings_.handoff_bytes_min) return;
+  Partition& partition = partitions_[partition_of(whole)];
+  const bool failed = (query.flags & event::kFlagFailed) != 0;
+  const Conversation now{seen.handle, context.minute << 2 | (failed ? 1U : 0U)};
+  Conversation* earlier = conversations_.find(whole);
+  if (earlier == nullptr) {
+    partition.counters.conversations_overwritten += conversations_.insert(whole, now) ? 1 : 0;
+    return;
+  }
+  const bool several = (earlier->minute_and_flags & 2) != 0;
+  if (earlier->handle == seen.handle || age_us(*earlier) > settings_.handoff_window_us) {
+    *earlier = {seen.handle, now.minute_and_flags | (several && earlier->handle == seen.handle ? 2U : 0U)};
+  } else if (other_actor(*earlier)) {
+    const bool retried = !several && (earlier->minute_and_flags & 1) != 0 && age_us(*earlier) <= settings_.retry_window_us;
+    if (retried) partition.handoffs.push_back({context.minute, earlier->handle, seen.handle, true});
+    *earlier = {seen.handle, now.minute_and_flags | (retried ? 0U : 2U)};
+  }
+}
+
+const TokenEntry* TokenTable::find(Token token) const {
+  const auto& shared = partitions_[partition_of(token)].shared;
+  const auto at = shared.find(token);
+  return at == shared.end() ? nullptr : &at->second;
+}
+
+namespace {
+
+template <class Event>
+std::vector<Event> in_order(std::vector<std::vector<Event>*> parts) {
+  std::vector<Event> all;
+  for (auto* part : parts) {
+    all.insert(all.end(), part->begin(), part->end());
+    part->clear();
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+}  // namespace
+
+std::vector<LinkEvent> TokenTable::take_links() {
+  std::vector<std::vector<LinkEvent>*> parts;
+  for (Partition& partition : partitions_) parts.push_back(&partition.links);
+  return in_order(std::move(parts));
+}
+
+std::vector<HandoffEvent> TokenTable::take_handoffs() {
+  std::vector<std::vector<HandoffEvent>*> parts;
+  for (Partition& partition : partitions_) parts.push_back(&partition.handoffs);
+  return in_order(std::move(parts));
+}
+
+void TokenTable::assign(Token token, std::uint32_t group) {
+  auto& shared = partitions_[partition_of(token)].shared;
+  const auto at = shared.find(token);
+  if (at == shared.end() || at->second.known) return;
+  at->second.group = group;
+  at->second.vote_group = group;
+  at->second.votes = std::max<std::uint16_t>(at->second.votes, kVotesToWin);
+}
+
+void TokenTable::settle_votes() {
+  for (Partition& partition : partitions_) {
+    for (const Token token : partition.decided) {
+      const auto at = partition.shared.find(token);
+      if (at == partition.shared.end() || at->second.known) continue;
+      TokenEntry& entry = at->second;
+      if (entry.votes >= kVotesToWin) entry.group = resolve(entry.vote_group);
+      if (entry.votes == 0) entry.group = 0;
+    }
+    partition.decided.clear();
+  }
+}
+
+std::vector<Token> TokenTable::mark_known(std::uint32_t actors_min) {
+  std::vector<Token> tokens;
+  for (Partition& partition : partitions_) {
+    for (auto& [token, entry] : partition.shared) {
+      if (entry.trusted_actors < actors_min) continue;
+      entry.known = true;
+      entry.group = 0;
+      tokens.push_back(token);
+    }
+  }
+  std::sort(tokens.begin(), tokens.end());
+  return tokens;
+}
+
+void TokenTable::add_known(std::span<const Token> tokens) {
+  for (const Token token : tokens) {
+    TokenEntry& entry = partitions_[partition_of(token)].shared[token];
+    entry.known = true;
+    entry.actors = std::max<std::uint32_t>(entry.actors, settings_.known_actors_min);
+  }
+}
+
+void TokenTable::evict(std::uint32_t hour) {
+  const std::size_t share = settings_.shared_tokens_max / kPartitions;
+  for (Partition& partition : partitions_) {
+    // Idle for a fortnight means its campaign, if any, has moved on; under pressure the bound shortens.
+    for (std::uint32_t idle_hours = 14 * 24; idle_hours >= 6; idle_hours /= 2) {
+      const bool pressed = partition.shared.size() > share * 3 / 4;
+      if (idle_hours < 14 * 24 && !pressed) break;
+      if (idle_hours == 14 * 24 && hour % 24 != 0 && !pressed) break;
+      partition.counters.shared_tokens_evicted += boost::unordered::erase_if(partition.shared, [&](const auto& item) {
+        const TokenEntry& entry = item.second;
+        return !entry.known && entry.group == 0 && entry.last_hour + idle_hours < hour && (entry.actors <= 2 || idle_hours == 14 * 24);
+      });
+    }
+  }
+}
+
+TokenCounters TokenTable::counters() const {
+  TokenCounters all;
+  for (const Partition& partition : partitions_) {
+    all.first_seen_overwritten += partition.counters.first_seen_overwritten;
+    all.conversations_overwritten += partition.counters.conversations_overwritten;
+    all.shared_tokens_evicted += partition.counters.shared_tokens_evicted;
+    all.shared_tokens_refused += partition.counters.shared_tokens_refused;
+  }
+  return all;
+}
+
+std::uint64_t TokenTable::shared_count() const {
+  std::uint64_t count = 0;
+  for (const Partition& partition : partitions_) count += partition.shared.size();
+  return count;
+}
+
+void TokenTable::save(base::ByteWriter& out) const {
+  for (const Partition& partition : partitions_) {
+    std::vector<Token> tokens;
+    for (const auto& item : partition.shared) tokens.push_back(item.first);
+    std::sort(tokens.begin(), tokens.end());
+    out.put<std::uint64_t>(tokens.size());
+    for (const Token token : tokens) {
+      out.put(token);
+      out.put(partition.shared.find(token)->second);
+    }
+    out.put_all(partition.links);
+    out.put_all(partition.handoffs);
+    out.put_all(partition.decided);
+    out.put(partition.counters);
+  }
+  first_seen_.save(out);
+  conversations_.save(out);
+  out.put_all(alias_);
+}
+
+bool TokenTable::load(base::ByteReader& in) {
+  for (Partition& partition : partitions_) {
+    partition = {};
+    const auto tokens = in.get<std::uint64_t>();
+    for (std::uint64_t i = 0; i < tokens && in.ok(); ++i) {
+      const auto token = in.get<Token>();
+      partition.shared[token] = in.get<TokenEntry>();
+    }
+    partition.links = in.get_all<LinkEvent>();
+    partition.handoffs = in.get_all<HandoffEvent>();
+    partition.decided = in.get_all<Token>();
+    partition.counters = in.get<TokenCounters>();
+  }
+  if (!in.ok() || !first_seen_.load(in) || !conversations_.load(in)) return false;
+  alias_ = in.get_all<std::uint32_t>();
+  return in.ok();
+}
+
+}  // namespace stillwatch::detect

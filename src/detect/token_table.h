@@ -1,0 +1,116 @@
+// Layer L2, first half: who shares which token, and which conversations move between accounts.
+//
+// A token of one actor costs 8 bytes in a table of first sightings; the second actor makes it a shared token with a
+// full entry. Shared tokens in use among trusted accounts when calibration ends are `known` and carry no evidence.
+// Invariant: an entry's group changes only between epochs; counts of actors may exceed the truth by accounts whose
+// bitmap forgot the token, never fall below it by more than the bitmap's collisions.
+// Threads: observe() by workers that own disjoint partitions, after the account step of the same batch.
+// Cost: ~0.1 us a token; bounded by Settings, oldest first sightings overwritten, counters say how many.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "detect/account_table.h"
+#include "detect/recency_table.h"
+
+namespace stillwatch::detect {
+
+enum class TokenKind : std::uint8_t { content, prompt, client, egress, payment, signup };
+
+struct TokenEntry {
+  Actor first_actor = 0;
+  std::uint32_t actors = 0;            // about how many actors sent it
+  std::uint32_t group = 0;             // the group whose work it is; 0: none
+  std::uint32_t vote_group = 0;        // majority vote of new senders (Boyer, Moore 1991)
+  std::uint32_t last_hour = 0;
+  std::uint16_t votes = 0;
+  std::uint16_t trusted_actors = 0;    // in calibration
+  TokenKind kind = TokenKind::content;
+  bool known = false;
+};
+
+/// An account was seen with a token that other actors share.
+struct LinkEvent {
+  Handle handle = kNoHandle;
+  std::uint32_t request = 0;
+  std::uint32_t minute = 0;
+  Token token = 0;
+  friend auto operator<=>(const LinkEvent&, const LinkEvent&) = default;
+};
+
+/// A conversation that `from` began went on at `to`.
+struct HandoffEvent {
+  std::uint32_t minute = 0;
+  Handle from = kNoHandle, to = kNoHandle;
+  bool retry = false;                  // the same request again, after a failure
+  friend auto operator<=>(const HandoffEvent&, const HandoffEvent&) = default;
+};
+
+struct TokenCounters {
+  std::uint64_t first_seen_overwritten = 0, conversations_overwritten = 0, shared_tokens_evicted = 0, shared_tokens_refused = 0;
+};
+
+class TokenTable {
+ public:
+  explicit TokenTable(const Settings& settings);
+
+  /// The token step over one batch whose observations the account step has filled.
+  void observe(Worker worker, std::span<const event::Query> queries, std::span<const Observation> observations,
+               const AccountTable& accounts, std::int64_t log_start_us, bool calibrating);
+
+  const TokenEntry* find(Token token) const;
+  /// The group that the token belongs to, 0 for none; merged groups resolve to the surviving one.
+  std::uint32_t group_of(Token token) const {
+    const TokenEntry* entry = find(token);
+    return entry == nullptr || entry->group == 0 ? 0 : resolve(entry->group);
+  }
+  std::uint32_t resolve(std::uint32_t group) const { return group < alias_.size() ? alias_[group] : group; }
+
+  // Between epochs, single-threaded.
+  std::vector<LinkEvent> take_links();         // in total order
+  std::vector<HandoffEvent> take_handoffs();   // in total order
+  void assign(Token token, std::uint32_t group);
+  void set_aliases(std::vector<std::uint32_t> alias) { alias_ = std::move(alias); }
+  /// Gives tokens to the group that won the vote of their new senders, and takes them from groups that lost it.
+  void settle_votes();
+  /// Ends calibration: tokens that at least `actors_min` trusted actors share become known. Returns their tokens, sorted.
+  std::vector<Token> mark_known(std::uint32_t actors_min);
+  void add_known(std::span<const Token> tokens);
+  /// Makes room: evicts entries that only two actors share, oldest first, when a partition is over its share.
+  void evict(std::uint32_t hour);
+
+  TokenCounters counters() const;
+  std::uint64_t shared_count() const;
+  void save(base::ByteWriter& out) const;
+  bool load(base::ByteReader& in);
+
+ private:
+  static constexpr std::uint16_t kVotesToWin = 3;   // three new member accounts more than outsiders
+  struct Conversation {
+    Handle handle;
+    std::uint32_t minute_and_flags;                 // minute << 2 | several << 1 | failed
+  };
+  struct Partition {
+    boost::unordered_flat_map<Token, TokenEntry, TokenHash> shared;
+    std::vector<LinkEvent> links;
+    std::vector<HandoffEvent> handoffs;
+    std::vector<Token> decided;                     // votes crossed a bound since the last epoch
+    TokenCounters counters;
+  };
+  struct Context;
+
+  void observe_token(Partition& partition, Token token, TokenKind kind, bool novel, const Observation& seen, const Context& context);
+  void observe_conversation(const event::Query& query, const Observation& seen, const Context& context, Worker worker);
+  void count_new_actor(Partition& partition, Token token, TokenEntry& entry, const Observation& seen, const Context& context);
+
+  Settings settings_;
+  std::vector<Partition> partitions_;
+  RecencyTable<Handle> first_seen_;
+  RecencyTable<Conversation> conversations_;
+  std::vector<std::uint32_t> alias_;
+};
+
+}  // namespace stillwatch::detect

@@ -1,0 +1,289 @@
+#include "engine/case_book.h"
+
+#include <algorithm>
+
+#include "engine/reasons.h"
+
+namespace stillwatch::engine {
+
+using event::Class;
+using event::Level;
+using event::Verdict;
+
+std::vector<Verdict> CaseBook::apply(const detect::Detector::Epoch& epoch, const detect::Detector& detector, std::int64_t now_us,
+                                     const IsDeclared& is_declared, const OpenId& open) {
+  std::vector<Verdict> verdicts;
+  if (!epoch.calibrated) return verdicts;
+  merge_campaigns(detector);
+  for (const detect::GroupFinding& finding : epoch.findings) {
+    apply_group(finding, detector.calibration().threshold_log10_e(), now_us, is_declared, verdicts);
+  }
+  expire(now_us, verdicts);
+  std::vector<std::pair<std::string, std::size_t>> order;
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    const Verdict& verdict = verdicts[i];
+    const bool account = verdict.kind == event::SubjectKind::account;
+    order.push_back({std::string(account ? "a" : "c") + (account ? std::string(open(verdict.subject)) : std::to_string(100'000'000 + verdict.subject)), i});
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<Verdict> sorted;
+  for (const auto& item : order) sorted.push_back(std::move(verdicts[item.second]));
+  return sorted;
+}
+
+CaseBook::CampaignState& CaseBook::campaign_of(const detect::GroupFinding& finding, std::int64_t now_us) {
+  const auto known = campaign_by_group_.find(finding.group);
+  if (known != campaign_by_group_.end()) return campaigns_[known->second];
+  const auto id = static_cast<std::uint32_t>(campaigns_.size() + 1);
+  campaign_by_group_[finding.group] = id;
+  CampaignState& campaign = campaigns_[id];
+  campaign.id = id;
+  campaign.group = finding.group;
+  campaign.opened_us = now_us;
+  return campaign;
+}
+
+// When the detector finds that two groups are one, their campaigns are one: the older number stays.
+void CaseBook::merge_campaigns(const detect::Detector& detector) {
+  std::map<std::uint32_t, std::uint32_t> by_group;
+  for (const auto& [group, id] : campaign_by_group_) {
+    const std::uint32_t survivor = detector.resolve_group(group);
+    const auto [at, added] = by_group.try_emplace(survivor, id);
+    if (added || at->second == id) continue;
+    const std::uint32_t older = std::min(at->second, id);
+    CampaignState& kept = campaigns_[older];
+    CampaignState& gone = campaigns_[std::max(at->second, id)];
+    gone.merged_into = older;
+    kept.group = survivor;
+    kept.prevented_queries += gone.prevented_queries;
+    for (auto& [account, member] : gone.members) {
+      const auto [place, fresh] = kept.members.try_emplace(account, member);
+      if (fresh) continue;
+      place->second.queries += member.queries;
+      place->second.output_tokens += member.output_tokens;
+      place->second.since_us = std::min(place->second.since_us, member.since_us);
+    }
+    gone.members.clear();
+    at->second = older;
+  }
+  campaign_by_group_ = std::move(by_group);
+}
+
+void CaseBook::apply_group(const detect::GroupFinding& finding, double threshold_log10_e, std::int64_t now_us,
+                           const IsDeclared& is_declared, std::vector<Verdict>& verdicts) {
+  const policy::GroupEvidence evidence{finding.operator_log10_e, finding.harvest.log10_e, threshold_log10_e,
+                                       finding.kind == detect::LinkKind::handoff, finding.measures.testable};
+  const Class found = policy::classify(evidence);
+  if (found == Class::unknown && !campaign_by_group_.contains(finding.group)) return;
+  CampaignState& campaign = campaign_of(finding, now_us);
+  // A group once shown to be a distiller stays one while its evidence is refreshed; weaker epochs only stop renewing it.
+  const Class class_ = std::max(found, campaign.class_);
+  Level highest = Level::clear;
+  for (const detect::MemberFinding& member : finding.members) {
+    const policy::Decision decision =
+        policy::decide(found, evidence, {member.channels, member.stands}, is_declared(member.account, now_us), settings_);
+    highest = std::max(highest, decision.level);
+    apply_member(finding, member, campaign, decision, now_us, verdicts);
+  }
+  if (class_ != campaign.class_ || highest > campaign.level) {
+    Verdict verdict;
+    verdict.time_us = now_us;
+    verdict.kind = event::SubjectKind::campaign;
+    verdict.subject = campaign.id;
+    verdict.campaign = campaign.id;
+    verdict.level = std::max(highest, campaign.level);
+    verdict.class_ = class_;
+    verdict.rule = "campaign.found";
+    verdict.dry_run = settings_.dry_run;
+    verdict.strength = finding.strength;
+    verdict.channels = finding.channels;
+    verdict.expires_us = now_us + settings_.expiry_us;
+    verdict.reasons = group_reasons(finding);
+    if (verdict.level > Level::clear) verdicts.push_back(std::move(verdict));
+    campaign.class_ = class_;
+    campaign.level = std::max(highest, campaign.level);
+  }
+  campaign.updated_us = now_us;
+  if (found != Class::unknown) {
+    campaign.last = finding;
+    campaign.last.members.clear();
+  }
+}
+
+void CaseBook::apply_member(const detect::GroupFinding& finding, const detect::MemberFinding& member, CampaignState& campaign,
+                            const policy::Decision& decision, std::int64_t now_us, std::vector<Verdict>& verdicts) {
+  const auto standing = standings_.find(member.account);
+  const bool actioned = standing != standings_.end() && standing->second.level >= Level::verify;
+  if (const auto known = campaign.members.find(member.account); known != campaign.members.end()) {
+    MemberState& state = known->second;
+    const std::uint32_t fresh = member.hits >= state.hits_counted ? member.hits - state.hits_counted : member.hits;
+    const auto tokens = static_cast<std::uint32_t>(member.output_tokens);
+    state.output_tokens += tokens >= state.tokens_counted ? tokens - state.tokens_counted : tokens;
+    state.hits_counted = member.hits;
+    state.tokens_counted = tokens;
+    state.queries += fresh;
+    campaign.prevented_queries += actioned ? fresh : 0;
+    if (member.model != 0) state.model = member.model;
+  }
+  if (decision.level == Level::clear) return;
+  auto [place, joined] = campaign.members.try_emplace(member.account);
+  if (joined) {
+    place->second.since_us = now_us;
+    place->second.queries = place->second.hits_counted = member.hits;
+    place->second.output_tokens = member.output_tokens;
+    place->second.tokens_counted = static_cast<std::uint32_t>(member.output_tokens);
+    place->second.model = member.model;
+  }
+  place->second.channels |= member.channels.bits();
+  Standing& stand = standings_[member.account];
+  stand.account = member.account;
+  const auto renewed_until = now_us - settings_.renewal_us;
+  const bool fresh = static_cast<std::int64_t>(std::max(member.last_hit_hour, member.joined_hour) + 1) * base::kHourUs >= renewed_until;
+  // Who did nothing of the group's work since, keeps his level only until it expires.
+  if (!fresh) return;
+  const bool rises = decision.level > stand.level;
+  if (decision.level >= stand.level) stand.expires_us = now_us + settings_.expiry_us;
+  if (!rises && decision.class_ <= stand.class_ && stand.campaign == campaign.id) return;
+  stand.level = std::max(stand.level, decision.level);
+  stand.class_ = std::max(stand.class_, decision.class_);
+  stand.campaign = campaign.id;
+  Verdict verdict;
+  verdict.time_us = now_us;
+  verdict.subject = member.account;
+  verdict.level = stand.level;
+  verdict.class_ = stand.class_;
+  verdict.campaign = campaign.id;
+  verdict.rule = decision.rule;
+  verdict.dry_run = settings_.dry_run;
+  verdict.strength = finding.strength;
+  verdict.channels = member.channels;
+  verdict.expires_us = stand.expires_us;
+  verdict.reasons = member_reasons(finding, member);
+  verdicts.push_back(std::move(verdict));
+}
+
+void CaseBook::expire(std::int64_t now_us, std::vector<Verdict>& verdicts) {
+  std::erase_if(standings_, [&](const auto& item) {
+    const Standing& standing = item.second;
+    if (standing.level == Level::clear) return true;
+    if (standing.expires_us > now_us) return false;
+    Verdict verdict;
+    verdict.time_us = now_us;
+    verdict.subject = standing.account;
+    verdict.rule = "expired";
+    verdict.dry_run = settings_.dry_run;
+    verdicts.push_back(std::move(verdict));
+    return true;
+  });
+}
+
+std::vector<event::Campaign> CaseBook::campaigns(const detect::Detector& detector) const {
+  std::vector<event::Campaign> list;
+  for (const auto& [id, state] : campaigns_) {
+    if (state.merged_into != 0 || state.class_ == Class::unknown) continue;
+    event::Campaign campaign;
+    campaign.id = id;
+    campaign.class_ = state.class_;
+    campaign.opened_us = state.opened_us;
+    campaign.updated_us = state.updated_us;
+    campaign.prevented_queries = state.prevented_queries;
+    campaign.channels = state.last.channels;
+    campaign.strength = state.last.strength;
+    campaign.reasons = group_reasons(state.last);
+    campaign.measures = measure_list(state.last);
+    campaign.without_channel = state.last.without_channel;
+    std::map<Token, std::uint64_t> models;
+    for (const auto& item : state.members) {
+      const MemberState& member = item.second;
+      ++campaign.accounts_count;
+      campaign.queries += member.queries;
+      campaign.output_tokens += member.output_tokens;
+      if (member.model != 0) models[member.model] += member.queries;
+    }
+    for (const auto& model : models) campaign.models.push_back(model.first);
+    std::stable_sort(campaign.models.begin(), campaign.models.end(), [&](Token a, Token b) { return models[a] > models[b]; });
+    const detect::Group& group = detector.groups().groups()[state.group - 1];
+    const auto skip = static_cast<std::size_t>(std::max<std::int64_t>(0, state.opened_us / base::kHourUs - group.first_hour));
+    if (skip < group.hits_per_hour.size()) {
+      campaign.queries_per_hour.assign(group.hits_per_hour.begin() + static_cast<std::ptrdiff_t>(skip), group.hits_per_hour.end());
+    }
+    list.push_back(std::move(campaign));
+  }
+  return list;
+}
+
+std::vector<event::Member> CaseBook::members(const OpenId& open) const {
+  std::vector<event::Member> list;
+  for (const auto& [id, state] : campaigns_) {
+    if (state.merged_into != 0 || state.class_ == Class::unknown) continue;
+    std::vector<std::pair<std::string, event::Member>> members;
+    for (const auto& [account, member] : state.members) {
+      members.push_back({std::string(open(account)),
+                         {id, account, member.since_us, member.queries, event::ChannelSet::from_bits(member.channels)}});
+    }
+    std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& item : members) list.push_back(item.second);
+  }
+  return list;
+}
+
+void CaseBook::save(base::ByteWriter& out) const {
+  out.put<std::uint64_t>(standings_.size());
+  for (const auto& item : standings_) out.put(item.second);
+  out.put<std::uint64_t>(campaigns_.size());
+  for (const auto& [id, state] : campaigns_) {
+    out.put(id);
+    out.put(state.group);
+    out.put(state.merged_into);
+    out.put(state.class_);
+    out.put(state.level);
+    out.put(state.opened_us);
+    out.put(state.updated_us);
+    out.put(state.prevented_queries);
+    state.last.save(out);
+    out.put<std::uint64_t>(state.members.size());
+    for (const auto& [account, member] : state.members) {
+      out.put(account);
+      out.put(member);
+    }
+  }
+  out.put<std::uint64_t>(campaign_by_group_.size());
+  for (const auto& [group, id] : campaign_by_group_) {
+    out.put(group);
+    out.put(id);
+  }
+}
+
+bool CaseBook::load(base::ByteReader& in) {
+  standings_.clear();
+  campaigns_.clear();
+  campaign_by_group_.clear();
+  for (auto left = in.get<std::uint64_t>(); left > 0 && in.ok(); --left) {
+    const auto standing = in.get<Standing>();
+    standings_[standing.account] = standing;
+  }
+  for (auto left = in.get<std::uint64_t>(); left > 0 && in.ok(); --left) {
+    const auto id = in.get<std::uint32_t>();
+    CampaignState& state = campaigns_[id];
+    state.id = id;
+    state.group = in.get<std::uint32_t>();
+    state.merged_into = in.get<std::uint32_t>();
+    state.class_ = in.get<Class>();
+    state.level = in.get<Level>();
+    state.opened_us = in.get<std::int64_t>();
+    state.updated_us = in.get<std::int64_t>();
+    state.prevented_queries = in.get<std::uint64_t>();
+    state.last.load(in);
+    for (auto members = in.get<std::uint64_t>(); members > 0 && in.ok(); --members) {
+      const auto account = in.get<Token>();
+      state.members[account] = in.get<MemberState>();
+    }
+  }
+  for (auto left = in.get<std::uint64_t>(); left > 0 && in.ok(); --left) {
+    const auto group = in.get<std::uint32_t>();
+    campaign_by_group_[group] = in.get<std::uint32_t>();
+  }
+  return in.ok();
+}
+
+}  // namespace stillwatch::engine

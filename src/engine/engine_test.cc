@@ -1,0 +1,278 @@
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/random.h"
+#include "event/json_lines.h"
+
+namespace stillwatch::engine {
+namespace {
+
+using base::Random;
+using event::Level;
+using event::Query;
+using event::Verdict;
+
+constexpr std::int64_t kStart = 1'775'001'600'000'000;  // a midnight
+
+struct TokenWorld {
+  int strangers = 600;
+  int days = 12;
+  int campaign_accounts = 60;      // from day 8
+  int class_accounts = 40;         // one assignment, one network, working hours, from day 8
+  double attack_share = 0.5;
+  double handoff_chance = 0.05;
+  bool declared = false;
+};
+
+Query make_query(Token account, std::int64_t time_us, Random& random) {
+  Query query;
+  query.time_us = time_us;
+  query.account = base::mix64(account);
+  query.id = random.next();
+  query.client = base::mix64(900 + account % 5);
+  query.egress = base::mix64(50'000 + account);
+  query.model = 77;
+  query.status = 200;
+  query.output_tokens = static_cast<std::uint32_t>(100 + random.below(800));
+  query.fingerprint.prompt = random.next() | 1;
+  query.fingerprint.prompt_bytes = 300;
+  query.fingerprint.conversation = random.next() | 1;
+  query.fingerprint.conversation_bytes = 300;
+  query.fingerprint.turns = 1;
+  for (auto& token : query.fingerprint.templates) token = random.next() | 1;
+  return query;
+}
+
+/// Tokens only: what the engine sees after intake. The same seed gives the same world.
+std::vector<Query> make_world(const TokenWorld& world, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<Query> queries;
+  for (int stranger = 0; stranger < world.strangers; ++stranger) {
+    const double rate = std::exp(random.normal() * 0.8) * 6;
+    const std::uint64_t night = random.below(24);
+    for (int day = 0; day < world.days; ++day) {
+      for (int hour = 0; hour < 24; ++hour) {
+        if ((hour + night) % 24 < 9) continue;
+        double left = rate / 15 - random.uniform();
+        for (; left > 0; --left) {
+          const std::int64_t at = kStart + day * base::kDayUs + hour * base::kHourUs + static_cast<std::int64_t>(random.below(base::kHourUs));
+          Query query = make_query(1000 + stranger, at, random);
+          // Phrases that everybody uses.
+          if (random.chance(0.3)) query.fingerprint.templates[0] = base::mix64(7'000'000 + random.below(300));
+          if (random.chance(0.3)) query.fingerprint.turns = 3;
+          queries.push_back(query);
+        }
+      }
+    }
+  }
+  for (int pupil = 0; pupil < world.class_accounts; ++pupil) {
+    for (int day = 8; day < world.days; ++day) {
+      const auto requests = random.below(12);
+      for (std::uint64_t i = 0; i < requests; ++i) {
+        const std::int64_t at = kStart + day * base::kDayUs + 9 * base::kHourUs + static_cast<std::int64_t>(random.below(3 * base::kHourUs));
+        Query query = make_query(100'000 + pupil, at, random);
+        query.egress = base::mix64(60'000);
+        query.fingerprint.turns = 2;
+        if (random.chance(0.6)) query.fingerprint.templates[0] = base::mix64(8'000'000 + static_cast<std::uint64_t>(day));
+        if (random.chance(0.3)) query.fingerprint.prompt = base::mix64(8'100'000 + static_cast<std::uint64_t>(day));
+        queries.push_back(query);
+      }
+    }
+  }
+
+  for (int day = 8; day < world.days; ++day) {
+    for (int account = 0; account < world.campaign_accounts; ++account) {
+      for (int i = 0; i < 26; ++i) {
+        const std::int64_t at = kStart + day * base::kDayUs + static_cast<std::int64_t>(random.below(base::kDayUs));
+        Query query = make_query(200'000 + static_cast<Token>(account), at, random);
+        query.client = base::mix64(999);
+        if (random.chance(world.attack_share)) {
+          query.fingerprint.templates[0] = base::mix64(9'000'000 + random.below(100));
+          query.output_tokens = 900;
+        }
+        queries.push_back(query);
+      }
+    }
+  }
+  std::sort(queries.begin(), queries.end(), [](const Query& a, const Query& b) { return std::tie(a.time_us, a.id) < std::tie(b.time_us, b.id); });
+  // A relay fails over: now and then the next turn of a campaign conversation arrives on another account of the pool.
+  Query* before = nullptr;
+  const auto is_campaign = [](const Query& query) { return query.client == base::mix64(999); };
+  for (Query& query : queries) {
+    if (!is_campaign(query)) continue;
+    if (before != nullptr && before->account != query.account && random.chance(world.handoff_chance)) {
+      query.fingerprint.prefixes[0] = before->fingerprint.conversation;
+      query.fingerprint.prefix_bytes = 300;
+      query.fingerprint.turns = 2;
+    }
+    before = &query;
+  }
+  return queries;
+}
+
+Settings test_settings() {
+  Settings settings;
+  settings.detect.first_seen_slots = 1U << 20;
+  settings.detect.conversation_slots = 1U << 18;
+  return settings;
+}
+
+struct Outcome {
+  std::vector<std::string> lines;
+  std::set<Token> actioned;
+};
+
+class Replayer {
+ public:
+  explicit Replayer(unsigned workers, Settings settings = test_settings())
+      : engine_(settings, workers, [this](Token token) { return open(token); },
+                [this](std::span<const Verdict> verdicts) { return keep(verdicts); }) {}
+
+  void feed(std::span<const Query> queries, std::size_t batch_size) {
+    while (!queries.empty()) {
+      const auto count = std::min(batch_size, queries.size());
+      std::vector<Query> batch(queries.begin(), queries.begin() + static_cast<std::ptrdiff_t>(count));
+      ASSERT_TRUE(engine_.step(batch));
+      queries = queries.subspan(count);
+    }
+  }
+  Engine& engine() { return engine_; }
+  Outcome run;
+
+ private:
+  std::string_view open(Token token) {
+    return ids_.try_emplace(token, std::to_string(token)).first->second;
+  }
+  base::Status keep(std::span<const Verdict> verdicts) {
+    for (const Verdict& verdict : verdicts) {
+      run.lines.push_back(event::to_json(verdict, "sha256:test", [this](Token token) { return open(token); }));
+      if (verdict.kind == event::SubjectKind::account && verdict.level >= Level::verify) run.actioned.insert(verdict.subject);
+    }
+    return {};
+  }
+  std::map<Token, std::string> ids_;
+  Engine engine_;
+};
+
+Outcome replay(std::span<const Query> queries, unsigned workers = 1, std::size_t batch_size = 5000) {
+  Replayer replayer(workers);
+  replayer.feed(queries, batch_size);
+  return std::move(replayer.run);
+}
+
+bool hostile(Token account) {
+  for (Token i = 0; i < 1000; ++i) {
+    if (account == base::mix64(200'000 + i)) return true;
+  }
+  return false;
+}
+
+TEST(Engine, FindsTheCampaignAndNobodyElse) {
+  const auto queries = make_world({}, 1);
+  const Outcome run = replay(queries);
+  EXPECT_GE(run.actioned.size(), 54U) << "of 60";
+  for (const Token account : run.actioned) EXPECT_TRUE(hostile(account));
+}
+
+TEST(Engine, AttackFreeWorldHasNoVerdictAboveObserve) {
+  TokenWorld world;
+  world.campaign_accounts = 0;
+  EXPECT_TRUE(replay(make_world(world, 2)).actioned.empty());
+}
+
+TEST(Engine, WorkersAndBatchesChangeNoByte) {
+  const auto queries = make_world({}, 3);
+  const Outcome one = replay(queries);
+  ASSERT_FALSE(one.lines.empty());
+  EXPECT_EQ(replay(queries, 2, 5000).lines, one.lines);
+  EXPECT_EQ(replay(queries, 4, 777).lines, one.lines);
+  EXPECT_EQ(replay(queries, 3, 100'000).lines, one.lines);
+}
+
+TEST(Engine, NoLookAhead) {
+  const auto queries = make_world({}, 4);
+  const Outcome whole = replay(queries);
+  Random random(5);
+  for (int round = 0; round < 6; ++round) {
+    const std::int64_t cut = kStart + 8 * base::kDayUs + static_cast<std::int64_t>(random.below(4 * base::kDayUs));
+    const auto end = std::find_if(queries.begin(), queries.end(), [&](const Query& query) { return query.time_us > cut; });
+    const Outcome part = replay(std::span(queries).first(static_cast<std::size_t>(end - queries.begin())));
+    std::vector<std::string> expected;
+    for (const std::string& line : whole.lines) {
+      const auto at = line.find("\"time\":\"") + 8;
+      if (base::parse_time(line.substr(at, line.find('"', at) - at)).value() <= cut) expected.push_back(line);
+    }
+    EXPECT_EQ(part.lines, expected) << "cut at " << base::format_time(cut);
+  }
+}
+
+TEST(Engine, SnapshotAndRestoreGiveTheSameBytes) {
+  const auto queries = make_world({}, 6);
+  const Outcome whole = replay(queries);
+  for (const double share : {0.1, 0.5, 0.73, 0.9}) {
+    const auto at = static_cast<std::size_t>(share * static_cast<double>(queries.size()));
+    Replayer first(1);
+    first.feed(std::span(queries).first(at), 5000);
+    const std::string snapshot = first.engine().snapshot();
+    Replayer second(2);
+    ASSERT_TRUE(second.engine().restore(snapshot));
+    second.feed(std::span(queries).subspan(at), 3000);
+    std::vector<std::string> lines = first.run.lines;
+    lines.insert(lines.end(), second.run.lines.begin(), second.run.lines.end());
+    EXPECT_EQ(lines, whole.lines) << "stopped at " << share;
+    EXPECT_FALSE(Replayer(1).engine().restore(std::string_view(snapshot).substr(0, snapshot.size() / 2)));
+  }
+}
+
+TEST(Engine, DeclaredUseIsNeverActioned) {
+  const auto queries = make_world({}, 7);
+  Replayer replayer(1);
+  std::vector<event::AccountUpdate> updates;
+  for (Token i = 0; i < 30; ++i) {
+    event::AccountUpdate update;
+    update.account = base::mix64(200'000 + i);
+    update.time_us = kStart;
+    update.fields = event::kFieldDeclared;
+    update.declared.push_back({event::Purpose::synthetic_data, 0, INT64_MAX});
+    updates.push_back(update);
+  }
+  replayer.engine().set_accounts(updates);
+  replayer.feed(queries, 5000);
+  for (const auto& update : updates) EXPECT_FALSE(replayer.run.actioned.contains(update.account));
+  EXPECT_GE(replayer.run.actioned.size(), 20U);
+}
+
+TEST(Engine, AccountsOfOneOwnerAreNoCampaign) {
+  const auto queries = make_world({}, 8);
+  Replayer replayer(1);
+  std::vector<event::AccountUpdate> updates;
+  for (Token i = 0; i < 60; ++i) {
+    event::AccountUpdate update;
+    update.account = base::mix64(200'000 + i);
+    update.time_us = kStart;
+    update.fields = event::kFieldOrg;
+    update.org = base::mix64(4711);
+    updates.push_back(update);
+  }
+  replayer.engine().set_accounts(updates);
+  replayer.feed(queries, 5000);
+  EXPECT_TRUE(replayer.run.actioned.empty());
+}
+
+TEST(Engine, VerdictsOfOneTimeAreOrderedAndChangesOnly) {
+  const Outcome run = replay(make_world({}, 9));
+  std::map<std::string, std::string> level_of;
+  std::string before;
+  for (const std::string& line : run.lines) {
+    const std::string order = line.substr(line.find("\"time\""), line.find("\"level\"") - line.find("\"time\""));
+    EXPECT_LE(before, order);
+    before = order;
+  }
+}
+
+}  // namespace
+}  // namespace stillwatch::engine

@@ -1,0 +1,59 @@
+// From evidence to a level: the ladder, declared use, expiry, dry run. The only place that decides what is done to anybody.
+//
+// Invariants: nothing above `observe` for a reseller, an automation, or a declared customer; `verify` and up, where
+// requests can be refused, only for a distiller's member that stands on two independent channels of its own; `suspend` is
+// never automatic; every level expires.
+// Threads: pure functions. Cost: nanoseconds.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/event_time.h"
+#include "event/account.h"
+#include "event/verdict.h"
+
+namespace stillwatch::policy {
+
+struct Settings {
+  bool dry_run = true;
+  // Levels last this long without renewed evidence (threat model, requirement 6).
+  std::int64_t expiry_us = 7 * base::kDayUs;
+  // Evidence of a member older than this does not renew its level.
+  std::int64_t renewal_us = base::kDayUs;
+  // Each further power of ten of evidence beyond the threshold is one rung of the ladder.
+  double rung_log10_e = 1.5;
+  event::Level automatic_level_max = event::Level::restrict;
+};
+
+/// What detection found of one group, without its types: policy knows no detector.
+struct GroupEvidence {
+  double operator_log10_e = 0;      // question 1: one operator?
+  double harvest_log10_e = 0;       // question 2: harvest?
+  double threshold_log10_e = 0;     // that the promised error rate asks for
+  bool handed_off = false;          // linked by conversations that move between accounts
+  bool testable = false;            // enough requests after linking
+};
+
+struct MemberEvidence {
+  event::ChannelSet channels;
+  bool stands = false;              // on its own: two independent channels
+};
+
+struct Decision {
+  event::Level level = event::Level::clear;
+  event::Class class_ = event::Class::unknown;
+  const char* rule = "";
+};
+
+/// Both questions -> distiller. Hand-offs with the variety of real users -> reseller. Harvest-like work without one
+/// operator -> automation. Otherwise unknown, which is no finding.
+event::Class classify(const GroupEvidence& group);
+
+Decision decide(event::Class class_, const GroupEvidence& group, const MemberEvidence& member, bool declared, const Settings& settings);
+
+/// Whether a declared use covers the account at this time. Any declared purpose does: what a contract allows is not an attack.
+bool is_declared(std::span<const event::DeclaredUse> uses, std::int64_t time_us);
+
+}  // namespace stillwatch::policy

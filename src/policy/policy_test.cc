@@ -1,0 +1,71 @@
+#include "policy/policy.h"
+
+#include <gtest/gtest.h>
+
+namespace stillwatch::policy {
+namespace {
+
+using event::Channel;
+using event::Class;
+using event::Level;
+
+GroupEvidence evidence(double operator_log10_e, double harvest_log10_e, bool handed_off = false) {
+  return {operator_log10_e, harvest_log10_e, 4, handed_off, true};
+}
+
+MemberEvidence member(std::initializer_list<Channel> channels, bool stands = true) {
+  MemberEvidence out{{}, stands};
+  for (const Channel channel : channels) out.channels.add(channel);
+  return out;
+}
+
+TEST(Policy, TwoQuestionsAreKeptApart) {
+  EXPECT_EQ(classify(evidence(5, 5)), Class::distiller);
+  EXPECT_EQ(classify(evidence(5, 1)), Class::unknown);
+  EXPECT_EQ(classify(evidence(5, 1, true)), Class::reseller);
+  EXPECT_EQ(classify(evidence(1, 5)), Class::automation);
+  EXPECT_EQ(classify(evidence(1, 1, true)), Class::unknown);
+  GroupEvidence early = evidence(9, 9);
+  early.testable = false;
+  EXPECT_EQ(classify(early), Class::unknown);
+}
+
+TEST(Policy, OnlyStandingMembersOfDistillersAreActioned) {
+  const Settings settings;
+  const auto two = member({Channel::template_, Channel::handoff});
+  EXPECT_EQ(decide(Class::distiller, evidence(5, 5), two, false, settings).level, Level::verify);
+  EXPECT_EQ(decide(Class::reseller, evidence(9, 9), two, false, settings).level, Level::observe);
+  EXPECT_EQ(decide(Class::automation, evidence(9, 9), two, false, settings).level, Level::observe);
+  EXPECT_EQ(decide(Class::distiller, evidence(9, 9), two, true, settings).level, Level::observe) << "declared use";
+  EXPECT_EQ(decide(Class::distiller, evidence(9, 9), member({Channel::template_, Channel::handoff}, false), false, settings).level,
+            Level::observe);
+  EXPECT_EQ(decide(Class::distiller, evidence(9, 9), member({Channel::template_, Channel::prompt}), false, settings).level,
+            Level::observe) << "two channels of one group are one";
+}
+
+TEST(Policy, LadderRisesWithEvidenceAndNeverSuspends) {
+  Settings settings;
+  const auto two = member({Channel::template_, Channel::client});
+  Level before = Level::clear;
+  for (double log10_e = 4; log10_e < 40; log10_e += 0.5) {
+    const Level level = decide(Class::distiller, evidence(log10_e, log10_e), two, false, settings).level;
+    EXPECT_GE(level, before);
+    EXPECT_LE(level, Level::restrict);
+    before = level;
+  }
+  EXPECT_EQ(before, Level::restrict);
+  settings.automatic_level_max = Level::suspend;
+  EXPECT_EQ(decide(Class::distiller, evidence(40, 40), two, false, settings).level, Level::restrict) << "suspend needs a human";
+}
+
+TEST(Policy, DeclaredUseHasBounds) {
+  const event::DeclaredUse use{event::Purpose::synthetic_data, 100, 200};
+  EXPECT_FALSE(is_declared({&use, 1}, 99));
+  EXPECT_TRUE(is_declared({&use, 1}, 100));
+  EXPECT_TRUE(is_declared({&use, 1}, 199));
+  EXPECT_FALSE(is_declared({&use, 1}, 200));
+  EXPECT_FALSE(is_declared({}, 100));
+}
+
+}  // namespace
+}  // namespace stillwatch::policy
