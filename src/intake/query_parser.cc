@@ -1,0 +1,373 @@
+#include "intake/query_parser.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+
+#include "base/event_time.h"
+#include "base/limits.h"
+#include "intake/json_scan.h"
+
+namespace stillwatch::intake {
+namespace {
+
+namespace od = simdjson::ondemand;
+using MaybeRefusal = std::optional<Refusal>;
+
+constexpr Refusal kNotJson{RejectReason::not_json, ""};
+constexpr Refusal wrong_type(std::string_view field) { return {RejectReason::wrong_type, field}; }
+constexpr std::string_view kAccountPath[] = {"account"};
+constexpr std::string_view kTimePath[] = {"time"};
+
+class QueryParser final : public LineParser {
+ public:
+  QueryParser(const crypto::KeyedHash& keyed_hash, const Identities* identities) : builder_(keyed_hash, identities), body_(keyed_hash) {}
+
+  void parse(std::string_view line, ParsedLine& out) override {
+    builder_.begin(line.size(), out);
+    if (is_blank(line)) {
+      out.is_blank = true;
+      return;
+    }
+    MaybeRefusal refusal = read(line);
+    if (!refusal) refusal = builder_.finish();
+    if (!refusal) return;
+    scan(line);
+    builder_.refuse(*refusal);
+  }
+
+  void refuse(std::string_view beginning, std::uint64_t line_bytes, RejectReason reason, ParsedLine& out) override {
+    builder_.begin(static_cast<std::size_t>(line_bytes), out);
+    scan(beginning);
+    builder_.refuse({reason, ""});
+  }
+
+  NewIds& new_ids() override { return builder_.new_ids(); }
+  ParserCounters counters() const override {
+    ParserCounters counters = const_cast<RecordBuilder&>(builder_).counters();
+    counters.turns_ignored = body_.turns_ignored();
+    return counters;
+  }
+
+ private:
+  /// What can still be read of a line that was refused.
+  void scan(std::string_view line) {
+    if (!builder_.has_account()) {
+      const auto account = find_string(line, kAccountPath, text_);
+      if (account && is_utf8(*account)) (void)builder_.set_account(*account);
+    }
+    if (!builder_.has_time()) {
+      const auto time = find_string(line, kTimePath, text_);
+      if (time) (void)builder_.set_time(*time);
+    }
+  }
+
+  MaybeRefusal read(std::string_view line) {
+    end_ = line.data() + line.size();
+    first_.reset();
+    request_ = {};
+    has_version_ = has_usage_ = false;
+    dialect_.reset();
+    if (nests_deeper(line, base::limits::kJsonDepthMax)) return Refusal{RejectReason::too_deep, ""};
+    if (line.size() > parser_.capacity()) {
+      const std::size_t room = std::max<std::size_t>(1 << 14, std::max(line.size(), 2 * parser_.capacity()));
+      if (parser_.allocate(room, simdjson::DEFAULT_MAX_DEPTH)) return kNotJson;
+    }
+    od::document document;
+    const auto error = parser_.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding)).get(document);
+    if (error == simdjson::UTF8_ERROR) return Refusal{RejectReason::not_utf8, ""};
+    od::object record;
+    if (error || document.get_object().get(record)) return kNotJson;
+    // A broken line ends the reading; a field that is refused does not: account and time may follow it.
+    const MaybeRefusal broken = each_field(record, [&](std::string_view key, od::value value) {
+      const MaybeRefusal refusal = read_field(key, value);
+      if (refusal && !first_) first_ = refusal;
+      return refusal && refusal->reason == RejectReason::not_json ? refusal : MaybeRefusal{};
+    });
+    if (broken) return broken;
+    const char* rest = nullptr;
+    if (document.current_location().get(rest) == simdjson::SUCCESS) return kNotJson;
+    if (first_) return first_;
+    if (!has_version_) return Refusal{RejectReason::missing_field, "v"};
+    if (!dialect_) return Refusal{RejectReason::missing_field, "dialect"};
+    builder_.set_dialect(*dialect_);
+    if (request_.empty()) return {};
+    Body body;
+    if (const MaybeRefusal refusal = body_.read(*dialect_, request_, body)) return refusal;
+    builder_.set_body(body);
+    return {};
+  }
+
+  template <class Visit>
+  MaybeRefusal each_field(od::object& object, Visit visit) {
+    for (auto result : object) {
+      od::field field;
+      if (std::move(result).get(field)) return kNotJson;
+      const char* const raw = field.key().raw();
+      const auto key = key_text_.unescape(std::string_view(raw, static_cast<std::size_t>(end_ - raw)));
+      if (!key) return kNotJson;
+      if (auto refusal = visit(*key, field.value())) return refusal;
+    }
+    return {};
+  }
+
+  /// A nested object of the record; null counts as absent.
+  template <class Visit>
+  MaybeRefusal each_field_of(od::value value, std::string_view name, Visit visit) {
+    od::object object;
+    if (value.get_object().get(object)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
+    return each_field(object, visit);
+  }
+
+  /// Null gives an empty text.
+  MaybeRefusal string_of(od::value value, std::string_view name, std::string_view& out) {
+    out = {};
+    od::raw_json_string raw;
+    if (value.get_raw_json_string().get(raw)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
+    const auto unescaped = text_.unescape(std::string_view(raw.raw(), static_cast<std::size_t>(end_ - raw.raw())));
+    if (!unescaped) return kNotJson;
+    out = *unescaped;
+    return {};
+  }
+
+  /// A count, saturating; null leaves it as it is.
+  static MaybeRefusal count_of(od::value value, std::string_view name, std::uint32_t& out) {
+    double number = 0;
+    if (value.get_double().get(number)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
+    if (!(number >= 0)) return wrong_type(name);
+    out = static_cast<std::uint32_t>(std::min(number, 4294967295.0));
+    return {};
+  }
+
+  MaybeRefusal read_field(std::string_view key, od::value value) {
+    std::string_view bytes;
+    const auto text = [&](std::string_view name) { return string_of(value, name, bytes); };
+    if (key == "request") {
+      od::object body;
+      request_ = {};
+      if (value.get_object().get(body)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type("request")};
+      return body.raw_json().get(request_) ? MaybeRefusal{kNotJson} : MaybeRefusal{};
+    }
+    if (key == "v") {
+      std::int64_t version = 0;
+      if (value.get_int64().get(version)) return wrong_type("v");
+      has_version_ = true;
+      return version == 1 ? MaybeRefusal{} : MaybeRefusal{Refusal{RejectReason::bad_version, "v"}};
+    }
+    if (key == "id") {
+      if (auto refusal = text("id")) return refusal;
+      return builder_.set_id(bytes);
+    }
+    if (key == "time") {
+      if (auto refusal = text("time")) return refusal;
+      return bytes.data() == nullptr ? MaybeRefusal{Refusal{RejectReason::missing_field, "time"}} : builder_.set_time(bytes);
+    }
+    if (key == "ended") {
+      if (auto refusal = text("ended")) return refusal;
+      return bytes.data() == nullptr ? MaybeRefusal{} : builder_.set_ended(bytes);
+    }
+    if (key == "account") {
+      if (auto refusal = text("account")) return refusal;
+      return builder_.set_account(bytes);
+    }
+    if (key == "key") {
+      if (auto refusal = text("key")) return refusal;
+      builder_.set_key(bytes);
+      return {};
+    }
+    if (key == "end_user") {
+      if (auto refusal = text("end_user")) return refusal;
+      builder_.set_end_user(bytes);
+      return {};
+    }
+    if (key == "dialect") {
+      if (auto refusal = text("dialect")) return refusal;
+      dialect_ = dialect_of(bytes);
+      return dialect_ || bytes.data() == nullptr ? MaybeRefusal{} : MaybeRefusal{Refusal{RejectReason::unknown_dialect, "dialect"}};
+    }
+    if (key == "client") return read_client(value);
+    if (key == "response") return read_response(value);
+    if (key == "fingerprint") return read_fingerprint(value);
+    if (key == "shed") {
+      bool shed = false;
+      if (value.get_bool().get(shed) && !value.is_null()) return wrong_type("shed");
+      builder_.set_shed(shed);
+      return {};
+    }
+    ++builder_.counters().unknown_fields;
+    return {};
+  }
+
+  MaybeRefusal read_client(od::value client) {
+    return each_field_of(client, "client", [&](std::string_view key, od::value value) -> MaybeRefusal {
+      std::string_view bytes;
+      if (key == "ip") {
+        if (auto refusal = string_of(value, "client.ip", bytes)) return refusal;
+        builder_.set_address(bytes);
+      } else if (key == "asn") {
+        std::uint32_t asn = 0;
+        if (auto refusal = count_of(value, "client.asn", asn)) return refusal;
+        builder_.set_asn(asn);
+      } else if (key == "user_agent") {
+        if (auto refusal = string_of(value, "client.user_agent", bytes)) return refusal;
+        builder_.set_user_agent(bytes);
+      } else if (key == "ja4") {
+        if (auto refusal = string_of(value, "client.ja4", bytes)) return refusal;
+        builder_.set_ja4(bytes);
+      } else if (key == "headers") {
+        od::array names;
+        builder_.clear_headers();
+        if (value.get_array().get(names)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type("client.headers")};
+        for (auto result : names) {
+          od::value name;
+          if (std::move(result).get(name)) return kNotJson;
+          if (auto refusal = string_of(name, "client.headers", bytes)) return refusal;
+          builder_.add_header(bytes);
+        }
+      } else if (key != "country") {   // the country is never read: it must not become a feature
+        ++builder_.counters().unknown_fields;
+      }
+      return {};
+    });
+  }
+
+  /// `usage` of the record or of a response body: the record's counts.
+  MaybeRefusal read_usage(od::value usage, bool of_body) {
+    return each_field_of(usage, "response.usage", [&](std::string_view key, od::value value) -> MaybeRefusal {
+      std::uint32_t count = 0;
+      if (key == "input_tokens" || (of_body && key == "prompt_tokens")) {
+        if (auto refusal = count_of(value, "response.usage.input_tokens", count)) return refusal;
+        builder_.set_input_tokens(count);
+      } else if (key == "output_tokens" || (of_body && key == "completion_tokens")) {
+        if (auto refusal = count_of(value, "response.usage.output_tokens", count)) return refusal;
+        builder_.set_output_tokens(count);
+      } else if (key == "reasoning_tokens") {
+        if (auto refusal = count_of(value, "response.usage.reasoning_tokens", count)) return refusal;
+        builder_.set_reasoning_tokens(count);
+      } else if (of_body && (key == "completion_tokens_details" || key == "output_tokens_details")) {
+        return read_usage(value, true);
+      } else if (!of_body && key != "cached_tokens") {
+        ++builder_.counters().unknown_fields;
+      }
+      return {};
+    });
+  }
+
+  MaybeRefusal read_response(od::value response) {
+    return each_field_of(response, "response", [&](std::string_view key, od::value value) -> MaybeRefusal {
+      if (key == "status") {
+        std::uint32_t status = 0;
+        if (auto refusal = count_of(value, "response.status", status)) return refusal;
+        builder_.set_status(static_cast<std::uint16_t>(std::min<std::uint32_t>(status, 65535)));
+      } else if (key == "usage") {
+        has_usage_ = true;
+        builder_.clear_usage();
+        return read_usage(value, false);
+      } else if (key == "body") {
+        // Usage given beside the body wins; a body before it is overwritten, one after it is not read.
+        if (has_usage_) return {};
+        od::json_type type;
+        if (value.type().get(type)) return kNotJson;
+        if (type != od::json_type::object) return {};
+        return each_field_of(value, "response.body", [&](std::string_view inner_key, od::value inner) -> MaybeRefusal {
+          return inner_key == "usage" ? read_usage(inner, true) : MaybeRefusal{};
+        });
+      } else if (key != "ttft_ms" && key != "duration_ms" && key != "stop") {
+        ++builder_.counters().unknown_fields;
+      }
+      return {};
+    });
+  }
+
+  MaybeRefusal read_fingerprint(od::value fingerprint) {
+    bool has_bytes = false, is_known = true;
+    if (fingerprint.is_null()) return {};
+    const auto refusal = each_field_of(fingerprint, "fingerprint", [&](std::string_view key, od::value value) -> MaybeRefusal {
+      if (key == "v") {
+        std::int64_t version = 0;
+        if (value.get_int64().get(version)) return wrong_type("fingerprint.v");
+        is_known = version == 1;
+      } else if (key == "b") {
+        std::string_view bytes;
+        if (auto refused = string_of(value, "fingerprint.b", bytes)) return refused;
+        if (auto refused = builder_.set_fingerprint(bytes)) return refused;
+        has_bytes = true;
+      } else {
+        ++builder_.counters().unknown_fields;
+      }
+      return {};
+    });
+    if (refusal) return refusal;
+    if (!is_known) return Refusal{RejectReason::bad_fingerprint, "fingerprint.v"};
+    if (!has_bytes) return Refusal{RejectReason::missing_field, "fingerprint.b"};
+    return {};
+  }
+
+  RecordBuilder builder_;
+  BodyReader body_;
+  od::parser parser_;
+  JsonText text_, key_text_;
+  const char* end_ = nullptr;
+  MaybeRefusal first_;
+  std::string_view request_;
+  std::optional<event::Dialect> dialect_;
+  bool has_version_ = false, has_usage_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<LineParser> make_query_parser(const crypto::KeyedHash& keyed_hash, const Identities* identities) {
+  return std::make_unique<QueryParser>(keyed_hash, identities);
+}
+
+struct FieldCounter::State {
+  od::parser parser;
+
+  static std::uint64_t count(od::value value) {
+    od::json_type type;
+    if (value.type().get(type)) return 0;
+    std::uint64_t sum = 0;
+    if (type == od::json_type::string) {
+      std::string_view text;
+      return value.get_string().get(text) ? 0 : text.size();
+    }
+    if (type == od::json_type::number) {
+      double number = 0;
+      return value.get_double().get(number) || !(number >= 0) ? 0 : static_cast<std::uint64_t>(std::min(number, 1e15));
+    }
+    if (type == od::json_type::array) {
+      od::array array;
+      if (value.get_array().get(array)) return 0;
+      for (auto element : array) {
+        od::value inner;
+        if (std::move(element).get(inner)) break;
+        sum += count(inner);
+      }
+    } else if (type == od::json_type::object) {
+      od::object object;
+      if (value.get_object().get(object)) return 0;
+      for (auto result : object) {
+        od::field field;
+        if (std::move(result).get(field)) break;
+        sum += count(field.value());
+      }
+    }
+    return sum;
+  }
+};
+
+FieldCounter::FieldCounter() : state_(std::make_unique<State>()) {}
+FieldCounter::~FieldCounter() = default;
+
+std::uint64_t FieldCounter::count_fields_only(std::string_view line) {
+  if (nests_deeper(line, base::limits::kJsonDepthMax)) return 0;
+  od::document document;
+  od::value record;
+  if (state_->parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding)).get(document) ||
+      document.get_value().get(record)) {
+    return 0;
+  }
+  return State::count(record);
+}
+
+}  // namespace stillwatch::intake
