@@ -39,6 +39,7 @@ finish() {
     ! mountpoint -q "$root/$point" || umount -l "$root/$point" || true
   done
   # --one-file-system: should a mount have stayed, nothing behind it is touched.
+  [ -z "${FRESH_DEBS:-}" ] || cp -n "$root"/var/cache/apt/archives/*.deb "$FRESH_DEBS"/ 2>/dev/null || true
   [ -n "$keep" ] || rm -rf --one-file-system "$root"
   [ "$code" -eq 0 ] || echo "fresh root: FAILED with exit code $code after $SECONDS s" >&2
 }
@@ -81,7 +82,4 @@ for target in "${targets[@]}"; do
   step "make $target"
   inside make -C /srv/stillwatch "$target"
 done
-if [ -n "${FRESH_DEBS:-}" ]; then
-  cp -n "$root"/var/cache/apt/archives/*.deb "$FRESH_DEBS"/ 2>/dev/null || true
-fi
 step "done: ${targets[*]}"

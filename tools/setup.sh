@@ -34,7 +34,7 @@ install_line="apt-get install -y --no-install-recommends ${missing[*]}"
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
   if ! command -v sudo >/dev/null; then
-    echo "setup: ${#missing[@]} packages are missing, you are not root, and sudo is not there." >&2
+    echo "setup: packages are missing (${#missing[@]}), you are not root, and sudo is not there." >&2
     printf 'Have an administrator run:\n  %s\n' "$install_line" >&2
     exit 4
   fi
