@@ -21,6 +21,10 @@ inline constexpr std::size_t kDeclaredUsesMax = 16;            // per account. F
 // Fingerprint.
 inline constexpr std::size_t kFingerprintHeadBytes = 2'048;    // skeleton and shingles read head, tail, and a sample between
 inline constexpr std::size_t kFingerprintTailBytes = 2'048;
+inline constexpr std::size_t kFingerprintMiddleBytes = 32'768; // of the middle are scanned for samples (half after the head, half
+                                                               // before the tail): beyond one hash 400 KB cost what 40 KB do
+inline constexpr std::size_t kFingerprintSamplesMax = 64;      // 32 KiB at one anchor in 512 bytes. Further: not sampled
+inline constexpr std::size_t kTurnBytesMax = 8U << 20;         // as a whole line. Text of a turn beyond it is not read
 
 // Outputs.
 inline constexpr std::uint64_t kRejectsListedMax = 100'000;    // lines written to rejects.ndjson; further are counted only

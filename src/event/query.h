@@ -40,6 +40,8 @@ struct Fingerprint {
   bool prefix_has_reply = false;                    // prefixes[0] contains a sampled assistant turn
   std::uint8_t template_words = 0;                  // words of the last user turn, saturating
   std::uint16_t coverage_bucket = 0;                // 0-2047, content bucket of the coverage bitmap
+
+  bool operator==(const Fingerprint&) const = default;
 };
 
 enum QueryFlag : std::uint8_t {

@@ -1,0 +1,408 @@
+#include "text/masking.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "base/assert.h"
+#include "base/random.h"
+#include "text/unicode.h"
+
+namespace stillwatch::text {
+namespace {
+
+enum Ascii : std::uint8_t { kSpace, kNewline, kLetter, kDigit, kDoubleQuote, kApostrophe, kBacktick, kMark, kListMark, kDrop, kHigh };
+
+constexpr std::array<std::uint8_t, 256> make_classes() {
+  std::array<std::uint8_t, 256> classes{};
+  for (int c = 0; c < 256; ++c) {
+    std::uint8_t& cls = classes[static_cast<std::size_t>(c)];
+    if (c >= 0x80) cls = kHigh;
+    else if (c == '\n' || c == '\r') cls = kNewline;
+    else if (c <= ' ' || c == 0x7F) cls = kSpace;
+    else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_') cls = kLetter;  // '_' joins identifiers
+    else if (c >= '0' && c <= '9') cls = kDigit;
+    else cls = kDrop;
+  }
+  classes['"'] = kDoubleQuote;
+  classes['\''] = kApostrophe;
+  classes['`'] = kBacktick;
+  for (const char c : {':', '?', '[', ']', '{', '}', '<', '>', '|', '='}) classes[static_cast<unsigned char>(c)] = kMark;
+  for (const char c : {'-', '*', '+', '#'}) classes[static_cast<unsigned char>(c)] = kListMark;
+  return classes;
+}
+constexpr auto kClasses = make_classes();
+
+constexpr std::size_t kInlineBytesMax = 200;     // 'quoted' or `code` within a line
+constexpr std::size_t kOpaqueBytesMin = 24;      // with digits: keys, hashes, encoded bytes
+constexpr std::size_t kWordBytesMax = 40;        // longer runs of ASCII letters are no words
+
+std::uint8_t ascii_class(char c) { return kClasses[static_cast<unsigned char>(c)]; }
+bool is_alnum(char c) { return ascii_class(c) == kLetter || ascii_class(c) == kDigit; }
+
+__extension__ using Wide = unsigned __int128;
+
+std::uint64_t fold_product(std::uint64_t a, std::uint64_t b) {
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+// Eight bytes at once: the high bit of each byte that is an ASCII letter.
+std::uint64_t letters_of(std::uint64_t bytes) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101ULL, kHighBits = 0x80 * kOnes;
+  const std::uint64_t folded = (bytes | 0x20 * kOnes) & ~kHighBits;
+  return (folded + (0x80 - 'a') * kOnes) & ~(folded + (0x80 - 'z' - 1) * kOnes) & ~bytes & kHighBits;
+}
+
+// Length of the run of ASCII letters that starts 16 readable bytes.
+std::size_t letter_run(const char* at) {
+  std::uint64_t bytes;
+  std::memcpy(&bytes, at, 8);
+  const std::uint64_t low = ~letters_of(bytes) & 0x8080808080808080ULL;
+  if (low != 0) return static_cast<std::size_t>(std::countr_zero(low)) / 8;
+  std::memcpy(&bytes, at + 8, 8);
+  const std::uint64_t high = ~letters_of(bytes) & 0x8080808080808080ULL;
+  return high != 0 ? 8 + static_cast<std::size_t>(std::countr_zero(high)) / 8 : 16;
+}
+
+}  // namespace
+
+std::uint64_t MaskedText::hash_of(std::size_t begin, std::size_t length) const {
+  std::uint64_t hash = length;
+  const char* at = bytes_.data() + begin;
+  for (std::size_t done = 0; done < length; done += 16) {
+    const WordKey key = word_key(at + done, length - done);
+    hash = fold_product(key.low ^ key_.low ^ hash, key.high ^ key_.high);
+  }
+  return base::mix64(hash ^ key_.last);
+}
+
+void MaskedText::push(ItemKind kind, std::size_t begin, std::size_t length) {
+  STILLWATCH_ASSERT(count_ < items_.size());
+  Item& item = items_[count_++];
+  item.begin = static_cast<std::uint16_t>(begin);
+  item.length = static_cast<std::uint16_t>(length);
+  item.kind = kind;
+  item.lexicon = 0;
+  item.hash = 0;
+  item.line_first = false;
+  if (kind == ItemKind::newline || kind == ItemKind::cut) line_open_ = false;
+}
+
+void MaskedText::push_word(std::size_t begin) {
+  const std::size_t length = size_ - begin;
+  if (length == 0) return;
+  if (length <= 16) return push_short_word(begin, length, word_key(bytes_.data() + begin, length));
+  push(ItemKind::word, begin, length);
+  Item& item = items_[count_ - 1];
+  item.hash = hash_of(begin, length);
+  item.line_first = !line_open_;
+  line_open_ = true;
+}
+
+void MaskedText::push_short_word(std::size_t begin, std::size_t length, const WordKey& key) {
+  push(ItemKind::word, begin, length);
+  Item& item = items_[count_ - 1];
+  item.hash = base::mix64(fold_product(key.low ^ key_.low ^ length, key.high ^ key_.high) ^ key_.last);
+  item.lexicon = lexicon_.look_up(key);
+  item.line_first = !line_open_;
+  line_open_ = true;
+}
+
+void MaskedText::push_mask(ItemKind kind) {
+  if (count_ > 0 && items_[count_ - 1].kind == kind) return;  // a run of one kind is one slot
+  push(kind, size_, 0);
+  Item& item = items_[count_ - 1];
+  item.hash = base::mix64(key_.last + static_cast<std::uint64_t>(kind) + 1);
+  item.line_first = !line_open_;
+  line_open_ = true;
+}
+
+// The cursor over one region. Each step consumes at least one byte.
+struct MaskedText::Scan {
+  MaskedText& out;
+  const char* const first;
+  const char* at;
+  const char* const end;
+  const bool cut_after;
+
+  char peek(std::ptrdiff_t offset) const { return end - at > offset ? at[offset] : '\0'; }
+  bool line_open() const { return out.line_open_; }
+
+  void newline() {
+    while (at < end && (ascii_class(*at) == kNewline || ascii_class(*at) == kSpace)) ++at;
+    if (out.count_ > 0 && out.items_[out.count_ - 1].kind == ItemKind::newline) return;
+    out.push(ItemKind::newline, out.size_, 0);
+  }
+
+  void mark(char c) {
+    if (out.count_ > 0) {
+      const Item& before = out.items_[out.count_ - 1];
+      if (before.kind == ItemKind::mark && out.bytes_[before.begin] == c) return;
+    }
+    out.bytes_[out.size_] = c;
+    out.push(ItemKind::mark, out.size_++, 1);
+  }
+
+  void to_blank() {
+    while (at < end && ascii_class(*at) != kSpace && ascii_class(*at) != kNewline) ++at;
+  }
+
+  // A quotation opens after a blank or an opening sign, not inside a word and not before a blank. Scripts
+  // without spaces open it right after a character.
+  bool opens(bool after_high) const {
+    if (end - at < 2 || *(at + 1) == ' ' || *(at + 1) == '\n') return false;
+    if (at == first) return true;
+    const char before = at[-1];
+    return ascii_class(before) != kLetter && ascii_class(before) != kDigit && (after_high || ascii_class(before) != kHigh) &&
+           std::memchr(")]}.,;!?\"'`", before, 11) == nullptr;
+  }
+
+  // Masks up to the closing text when it comes within bytes_max, or to the end of a head that the quotation outlasts.
+  bool mask_until(std::string_view close, std::size_t open_bytes, std::size_t bytes_max, ItemKind kind) {
+    const std::string_view rest(at + open_bytes, static_cast<std::size_t>(end - at) - open_bytes);
+    const std::size_t found = rest.substr(0, bytes_max).find(close);
+    if (found == std::string_view::npos) {
+      if (!cut_after || rest.size() >= bytes_max) return false;
+      at = end;
+    } else {
+      at += open_bytes + found + close.size();
+    }
+    out.push_mask(kind);
+    return true;
+  }
+
+  void double_quote() {
+    if (end - at >= 3 && at[1] == '"' && at[2] == '"') {
+      if (!mask_until("\"\"\"", 3, kQuoteBytesMax, ItemKind::quote)) at += 3;
+      return;
+    }
+    if (!opens(true) || !mask_until("\"", 1, kQuoteBytesMax, ItemKind::quote)) ++at;
+  }
+
+  void apostrophe() {
+    if (opens(false)) {
+      const char* stop = at + 1 + std::min<std::ptrdiff_t>(kInlineBytesMax, end - at - 1);
+      for (const char* p = at + 1; p < stop && *p != '\n'; ++p) {
+        if (*p != '\'' || p[-1] == ' ' || p == at + 1 || (p + 1 < end && (is_alnum(p[1]) || ascii_class(p[1]) == kHigh))) continue;
+        at = p + 1;
+        out.push_mask(ItemKind::quote);
+        return;
+      }
+    }
+    ++at;
+  }
+
+  void backtick() {
+    if (end - at >= 3 && at[1] == '`' && at[2] == '`') {
+      const std::string_view rest(at + 3, static_cast<std::size_t>(end - at) - 3);
+      const std::size_t found = rest.find("```");
+      at = found == std::string_view::npos ? end : at + 6 + found;  // an open fence runs to the end
+      out.push_mask(ItemKind::code);
+      return;
+    }
+    const std::string_view rest(at + 1, std::min<std::size_t>(kInlineBytesMax, static_cast<std::size_t>(end - at) - 1));
+    const std::size_t found = rest.find('`');
+    if (found == std::string_view::npos || rest.substr(0, found).find('\n') != std::string_view::npos) {
+      ++at;
+      return;
+    }
+    at += found + 2;
+    out.push_mask(ItemKind::code);
+  }
+
+  void number() {
+    const char* start = at;
+    bool letters = false;
+    while (at < end) {
+      const auto cls = ascii_class(*at);
+      if (cls == kDigit || cls == kLetter) {
+        letters |= cls == kLetter;
+        ++at;
+      } else if (end - at >= 2 && ascii_class(at[1]) == kDigit && std::memchr(".,:/-%'^", *at, 8) != nullptr) {
+        ++at;
+      } else {
+        break;
+      }
+    }
+    const bool blob = letters && static_cast<std::size_t>(at - start) >= kOpaqueBytesMin;
+    if (blob) to_blank();
+    out.push_mask(blob ? ItemKind::opaque : ItemKind::number);
+  }
+
+  // A word of up to 16 ASCII letters before a blank or plain punctuation, most words of many languages: folded,
+  // stored and hashed from registers. False when word() must look closer.
+  bool plain_word() {
+    if (end - at < 18) return false;
+    const std::size_t length = letter_run(at);
+    const auto next = ascii_class(at[length]);
+    if (length == 0 || (length == 16 && next == kLetter)) return false;
+    const bool ends = next == kSpace || next == kNewline || next == kListMark ||
+                      (next == kMark && (at[length] != ':' || at[length + 1] != '/')) || (next == kDrop && at[length] != '@' && (at[length] != '.' || length != 3));
+    if (!ends) return false;
+    WordKey key = word_key(at, length);
+    constexpr std::uint64_t kFold = 0x2020202020202020ULL;
+    const std::uint64_t low_mask = length < 8 ? (std::uint64_t{1} << (8 * length)) - 1 : ~std::uint64_t{0};
+    const std::uint64_t high_mask = length <= 8 ? 0 : length < 16 ? (std::uint64_t{1} << (8 * (length - 8))) - 1 : ~std::uint64_t{0};
+    key.low |= kFold & low_mask;
+    key.high |= kFold & high_mask;
+    std::memcpy(out.bytes_.data() + out.size_, &key.low, 8);  // two stores: one of 16 would wait for both halves
+    std::memcpy(out.bytes_.data() + out.size_ + 8, &key.high, 8);
+    const std::size_t begin = out.size_;
+    out.size_ += length;
+    at += length;
+    out.push_short_word(begin, length, key);
+    return true;
+  }
+
+  // Letters of any script, digits inside a word as one '#', apostrophes dropped or (after one or two letters) ending it.
+  void word() {
+    const char* start = at;
+    const std::size_t begin = out.size_;
+    std::size_t digits = 0, letters = 0;
+    bool high = false;
+    char* const bytes = out.bytes_.data();
+    while (at < end) {
+      const char c = *at;
+      const auto cls = ascii_class(c);
+      if (cls == kLetter) {
+        bytes[out.size_++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+        ++letters;
+        ++at;
+      } else if (cls == kDigit) {
+        if (at == start || ascii_class(at[-1]) != kDigit) bytes[out.size_++] = '#';
+        ++digits;
+        ++at;
+      } else if (cls == kApostrophe && end - at >= 2 && (ascii_class(at[1]) == kLetter || ascii_class(at[1]) == kHigh)) {
+        ++at;
+        if (letters <= 2) break;
+      } else if (cls == kHigh) {
+        const Decoded decoded = decode(at, end);
+        if (decoded.code == kInvalid) {
+          bytes[out.size_++] = c;
+        } else {
+          const CodeClass code_class = class_of(decoded.code);
+          if (code_class == CodeClass::letter) {
+            out.size_ += encode_utf8(fold(decoded.code), bytes + out.size_);
+          } else if (decoded.code == 0x2019 && end - at >= 4 && (ascii_class(at[3]) == kLetter || ascii_class(at[3]) == kHigh)) {
+            at += 3;
+            if (letters <= 2) break;
+            continue;
+          } else if (code_class != CodeClass::ignorable) {
+            break;
+          }
+        }
+        high = true;
+        ++letters;
+        at += decoded.length;
+      } else {
+        break;
+      }
+    }
+    const auto length = static_cast<std::size_t>(at - start);
+    const bool address = (peek(0) == '@' && is_alnum(peek(1))) || (peek(0) == ':' && peek(1) == '/' && peek(2) == '/') ||
+                         (peek(0) == '.' && out.size_ - begin == 3 && std::memcmp(bytes + begin, "www", 3) == 0);
+    if (address || (length >= kOpaqueBytesMin && digits >= 2) || (length > kWordBytesMax && !high)) {
+      out.size_ = begin;
+      to_blank();
+      out.push_mask(ItemKind::opaque);
+      return;
+    }
+    out.push_word(begin);
+  }
+
+  void high() {
+    const Decoded decoded = decode(at, end);
+    if (decoded.code == kInvalid) return word();
+    switch (class_of(decoded.code)) {
+      case CodeClass::letter: return word();
+      case CodeClass::sign: {
+        const std::size_t begin = out.size_;
+        std::memcpy(out.bytes_.data() + begin, at, decoded.length);
+        out.size_ += decoded.length;
+        at += decoded.length;
+        out.push_word(begin);
+        out.items_[out.count_ - 1].kind = ItemKind::sign;
+        return;
+      }
+      case CodeClass::digit:
+        at += decoded.length;
+        return out.push_mask(ItemKind::number);
+      case CodeClass::newline:
+        at += decoded.length;
+        return newline();
+      case CodeClass::space:
+      case CodeClass::ignorable:
+        at += decoded.length;
+        return;
+      case CodeClass::punctuation: return punctuation(decoded);
+    }
+  }
+
+  void punctuation(const Decoded& decoded) {
+    std::string_view close;
+    switch (decoded.code) {
+      case 0x201C: close = "\xE2\x80\x9D"; break;
+      case 0x201E: close = "\xE2\x80\x9C"; break;
+      case 0x00AB: close = "\xC2\xBB"; break;
+      case 0x300C: close = "\xE3\x80\x8D"; break;
+      case 0x300E: close = "\xE3\x80\x8F"; break;
+      default: break;
+    }
+    if (!close.empty() && mask_until(close, decoded.length, kQuoteBytesMax, ItemKind::quote)) return;
+    at += decoded.length;
+    switch (decoded.code) {
+      case 0xFF1A: return mark(':');
+      case 0xFF1F: return mark('?');
+      case 0x3010: return mark('[');
+      case 0x3011: return mark(']');
+      case 0x2022:
+        if (!line_open()) mark('-');
+        return;
+      default: return;
+    }
+  }
+
+  void run() {
+    while (at < end) {
+      switch (ascii_class(*at)) {
+        case kSpace: ++at; break;
+        case kNewline: newline(); break;
+        case kLetter:
+          if (!plain_word()) word();
+          break;
+        case kDigit: number(); break;
+        case kDoubleQuote: double_quote(); break;
+        case kApostrophe: apostrophe(); break;
+        case kBacktick: backtick(); break;
+        case kMark: mark(*at++); break;
+        case kListMark:
+          if (!line_open()) mark(*at == '#' ? '#' : '-');
+          ++at;
+          break;
+        case kHigh: high(); break;
+        default: ++at; break;
+      }
+    }
+  }
+};
+
+void MaskedText::add(std::string_view region, bool cut_before, bool cut_after) {
+  STILLWATCH_ASSERT(size_ + region.size() <= kBytesMax);
+  const char* first = region.data();
+  const char* end = first + region.size();
+  if (cut_before) {
+    // An odd number of fences means that the region starts inside code.
+    std::size_t fences = 0, first_fence = 0;
+    for (std::size_t p = region.find("```"); p != std::string_view::npos; p = region.find("```", p + 3)) {
+      if (fences++ == 0) first_fence = p;
+    }
+    if (fences % 2 == 1) {
+      push_mask(ItemKind::code);
+      first += first_fence + 3;
+    }
+  }
+  Scan{*this, first, first, end, cut_after}.run();
+}
+
+}  // namespace stillwatch::text
