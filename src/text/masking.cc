@@ -79,13 +79,7 @@ std::uint64_t MaskedText::hash_of(std::size_t begin, std::size_t length) const {
 
 void MaskedText::push(ItemKind kind, std::size_t begin, std::size_t length) {
   STILLWATCH_ASSERT(count_ < items_.size());
-  Item& item = items_[count_++];
-  item.begin = static_cast<std::uint16_t>(begin);
-  item.length = static_cast<std::uint16_t>(length);
-  item.kind = kind;
-  item.lexicon = 0;
-  item.hash = 0;
-  item.line_first = false;
+  items_[count_++] = {0, static_cast<std::uint16_t>(begin), static_cast<std::uint16_t>(length), kind, 0, false};
   if (kind == ItemKind::newline || kind == ItemKind::cut) line_open_ = false;
 }
 

@@ -1,6 +1,9 @@
 #include "text/normal_form.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 
 namespace stillwatch::text {
 namespace {
@@ -17,6 +20,13 @@ constexpr std::array<char, 256> make_folded() {
 }
 constexpr auto kFolded = make_folded();
 
+constexpr std::uint64_t kOnes = 0x0101010101010101ULL, kHighBits = 0x80 * kOnes;
+
+// The high bit of each byte below `limit` (1 to 128), exactly.
+constexpr std::uint64_t below(std::uint64_t bytes, std::uint64_t limit) {
+  return ~((bytes & ~kHighBits) + (0x80 - limit) * kOnes) & ~bytes & kHighBits;
+}
+
 }  // namespace
 
 std::string_view trimmed(std::string_view text) {
@@ -25,15 +35,33 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// Both loops write every byte and advance only past those that stay: no branch to mispredict.
+// Eight bytes at once where blanks are single spaces, as in most text; otherwise byte by byte. Every byte is
+// written, and the end advances only past those that stay: no branch to mispredict.
 std::size_t fold_spaces(std::string_view text, char* out) {
-  std::size_t length = 0;
+  std::size_t length = 0, at = 0;
   char before = 0;
-  for (const char c : text) {
-    const char folded = kFolded[static_cast<unsigned char>(c)];
-    out[length] = folded;
-    length += static_cast<std::size_t>(!((folded == ' ') & (before == ' ')));
-    before = folded;
+  while (at < text.size()) {
+    if (text.size() - at >= 8) {
+      std::uint64_t bytes;
+      std::memcpy(&bytes, text.data() + at, 8);
+      const std::uint64_t blank = below(bytes, 0x21), control = below(bytes, 0x20);
+      const std::uint64_t after_blank = blank << 8 | (before == ' ' ? 0x80U : 0U);
+      if ((control | (blank & after_blank)) == 0) {
+        const std::uint64_t upper = below(bytes, 'Z' + 1) & ~below(bytes, 'A');
+        bytes |= upper >> 2;
+        std::memcpy(out + length, &bytes, 8);
+        length += 8;
+        at += 8;
+        before = out[length - 1];
+        continue;
+      }
+    }
+    for (const std::size_t stop = std::min(at + 8, text.size()); at < stop; ++at) {
+      const char folded = kFolded[static_cast<unsigned char>(text[at])];
+      out[length] = folded;
+      length += static_cast<std::size_t>(!((folded == ' ') & (before == ' ')));
+      before = folded;
+    }
   }
   return length;
 }

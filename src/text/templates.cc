@@ -35,8 +35,12 @@ void TemplateMaker::put(char c) {
 void TemplateMaker::put(const MaskedText& masked, const Item& item) {
   if (is_masked(item.kind)) return put(static_cast<char>(kFirstMask + static_cast<int>(item.kind)));
   const auto bytes = masked.bytes(item);
-  STILLWATCH_ASSERT(size_ + bytes.size() < bytes_.size());
-  std::memcpy(bytes_.data() + size_, bytes.data(), bytes.size());
+  STILLWATCH_ASSERT(size_ + std::max<std::size_t>(bytes.size(), 16) < bytes_.size());
+  if (bytes.size() <= 16) {
+    std::memcpy(bytes_.data() + size_, bytes.data(), 16);  // both sides have 16 bytes to spare, and most words are short
+  } else {
+    std::memcpy(bytes_.data() + size_, bytes.data(), bytes.size());
+  }
   size_ += bytes.size();
   if (item.kind == ItemKind::word) put(' ');
 }
