@@ -1,0 +1,123 @@
+// `stillwatch simulate`: a world file in, query logs and the truth about them out.
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "app/commands.h"
+#include "sim/simulate.h"
+
+namespace stillwatch::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct SimulateFlags {
+  std::string world, out, prompts;
+  std::uint64_t seed = 1;
+  std::size_t threads = 0;
+  double scale = 0;
+  bool stream = false, json = false;
+  std::vector<std::string> overrides;
+};
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Redraws one line on a terminal, from one second of work on, five times a second.
+class ProgressLine {
+ public:
+  explicit ProgressLine(Clock::time_point start) : start_(start), enabled_(::isatty(STDERR_FILENO) == 1) {}
+  void show(const sim::SimulateProgress& progress) {
+    const double elapsed = seconds_since(start_);
+    if (!enabled_ || elapsed < 1 || elapsed - shown_ < 0.2) return;
+    shown_ = elapsed;
+    const double left = progress.share > 0 ? elapsed / progress.share - elapsed : 0;
+    std::fprintf(stderr, "\r%s", fmt::format("simulate {:>5.1f} %  {} records  {:.0f} a second  {:.0f} s left   ", 100 * progress.share, progress.records,
+                                             static_cast<double>(progress.records) / elapsed, left).c_str());
+    std::fflush(stderr);
+  }
+  void clear() {
+    if (shown_ > 0) std::fprintf(stderr, "\r%70s\r", "");
+  }
+
+ private:
+  Clock::time_point start_;
+  bool enabled_;
+  double shown_ = 0;
+};
+
+// A flag wins; otherwise the world says where prompts come from.
+std::optional<std::string> choose_prompts(const SimulateFlags& flags, const sim::World& world) {
+  if (!flags.prompts.empty()) return flags.prompts;
+  if (world.world.prompts == "builtin") return std::nullopt;
+  if (world.world.prompts != "corpora") return (std::filesystem::path(flags.world).parent_path() / world.world.prompts).string();
+  if (const char* data = std::getenv("STILLWATCH_DATA"); data != nullptr && *data != '\0') return std::string(data) + "/data/prompts";
+  std::fprintf(stderr, "stillwatch: no --prompts and STILLWATCH_DATA is not set; using built-in prompts\n");
+  return std::nullopt;
+}
+
+int run_simulate(const SimulateFlags& flags) {
+  ::signal(SIGPIPE, SIG_IGN);  // a reader that stops is an error with a message, not a silent end
+  std::vector<std::string> overrides = flags.overrides;
+  if (flags.scale > 0) overrides.push_back(fmt::format("world.scale={}", flags.scale));
+  auto world = sim::load_world(flags.world, overrides);
+  if (!world) return report_error(world.error());
+  sim::SimulateOptions options;
+  options.prompts = choose_prompts(flags, *world);
+  options.world = std::move(*world);
+  options.seed = flags.seed;
+  options.out = flags.out;
+  options.threads = flags.threads != 0 ? flags.threads : std::max(1U, std::thread::hardware_concurrency());
+  if (flags.stream) options.stream_to = STDOUT_FILENO;
+  const auto start = Clock::now();
+  ProgressLine line(start);
+  options.progress = [&line](const sim::SimulateProgress& progress) { line.show(progress); };
+  const auto summary = sim::simulate(options);
+  line.clear();
+  if (!summary) return report_error(summary.error());
+  const double elapsed = std::max(1e-9, seconds_since(start));
+  const double mean_bytes = summary->records == 0 ? 0 : static_cast<double>(summary->bytes) / static_cast<double>(summary->records);
+  std::FILE* const report_to = flags.stream ? stderr : stdout;
+  if (flags.json) {
+    std::fprintf(report_to, "%s\n",
+                 fmt::format(R"({{"records":{},"hostile_records":{},"bytes":{},"accounts":{},"hostile_accounts":{},"seconds":{:.3f},"threads":{}}})", summary->records,
+                             summary->hostile_records, summary->bytes, summary->accounts, summary->hostile_accounts, elapsed, options.threads).c_str());
+    return 0;
+  }
+  std::fprintf(report_to, "%s\n",
+               fmt::format("{} records ({} hostile) of {} accounts ({} hostile), {:.0f} bytes each, in {:.1f} s: {:.0f} records/s on {} threads\n"
+                           "{}{} has accounts.ndjson, truth.ndjson and queries_truth.ndjson{}",
+                           summary->records, summary->hostile_records, summary->accounts, summary->hostile_accounts, mean_bytes, elapsed,
+                           static_cast<double>(summary->records) / elapsed, options.threads, flags.stream ? "Streamed. " : "", flags.out,
+                           flags.stream ? "" : ", and queries.ndjson.zst").c_str());
+  return 0;
+}
+
+}  // namespace
+
+void add_simulate(CLI::App& app, Run& run) {
+  auto flags = std::make_shared<SimulateFlags>();
+  CLI::App* command = app.add_subcommand("simulate",
+                                         "Write the log of a made-up world, and the truth about it\n\n"
+                                         "Example: stillwatch simulate --world=worlds/demo.toml --seed=1 --out=/tmp/demo\n"
+                                         "         stillwatch simulate --world=worlds/reference.toml --seed=1 --out=world --set=campaign.*.attack_share=0.25\n");
+  command->add_option("--world", flags->world, "world file (TOML)")->required();
+  command->add_option("--out", flags->out, "folder for the output files; made when it is not there")->required();
+  command->add_option("--seed", flags->seed, "another seed is another world of the same kind")->capture_default_str();
+  command->add_option("--prompts", flags->prompts, "folder of *.jsonl.zst with {\"source\",\"prompt\"} lines, instead of what the world says");
+  command->add_option("--set", flags->overrides, "override SECTION.KEY=VALUE of the world; may be given again")->allow_extra_args(false);
+  command->add_option("--scale", flags->scale, "multiply the numbers of accounts")->check(CLI::PositiveNumber);
+  command->add_option("--threads", flags->threads, "threads; the output does not depend on it (default: all cores)")->check(CLI::Range(1, 256));
+  command->add_flag("--stream", flags->stream, "write records as plain NDJSON to standard output, only the other files to the folder");
+  command->add_flag("--json", flags->json, "summary as JSON");
+  command->callback([flags, &run] { run = [flags] { return run_simulate(*flags); }; });
+}
+
+}  // namespace stillwatch::app

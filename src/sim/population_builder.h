@@ -1,0 +1,77 @@
+// Builds a Population stratum by stratum. Split over benign.cc (strata) and campaign.cc (campaigns).
+//
+// Invariant: draws come from one generator per stratum or campaign, so that changing one leaves the others
+// as they were. Threads: one. Cost: some microseconds an account.
+#pragma once
+
+#include "sim/population.h"
+#include "sim/relay.h"
+#include "sim/service.h"
+
+namespace stillwatch::sim {
+
+class PopulationBuilder {
+ public:
+  PopulationBuilder(const Stage& stage, std::uint64_t seed);
+  void add_stratum(Stratum which);
+  void add_campaign(std::size_t index);
+  Population finish() { return std::move(population_); }
+
+ private:
+  struct Member {
+    std::size_t record = 0;     // index into population_.accounts
+    std::uint64_t number = 0;
+    std::size_t country = 0;
+    std::int64_t from_us = 0, until_us = kNever;
+  };
+  struct Group {
+    Material* material = nullptr;
+    std::uint64_t number = 0;
+    std::uint64_t org = 0;
+    std::int64_t from_us = 0;
+    bool declared = false;
+  };
+
+  // benign.cc
+  void add_people(Stratum which, base::Random& random);
+  void add_tenants(base::Random& random);
+  void add_org(base::Random& random);
+  void add_evaluation(base::Random& random);
+  void add_batch(base::Random& random);
+  void add_judges(base::Random& random);
+  void add_relays(base::Random& random);
+  void add_declared(base::Random& random);
+  std::vector<Group> make_groups(const StratumSettings& settings, base::Random& random);
+  /// Index of the group of account i: sizes follow a power law, as vendors' and companies' do.
+  std::size_t group_of(std::size_t i, std::size_t groups, base::Random& random) const;
+  PersonPlan person_plan(Stratum which, const Member& member, base::Random& random);
+  void fit_person(Stratum which, const Group& group, const StratumSettings& settings, PersonPlan& plan, AccountRecord& record, base::Random& random);
+  ServicePlan service_plan(Stratum which, const Member& member, base::Random& random);
+
+  // Both.
+  Member add_account(Stratum which, const StratumSettings& settings, base::Random& random);
+  AccountRecord& record(const Member& member) { return population_.accounts[member.record]; }
+  Presence home_presence(const Member& member, ClientUse use, base::Random& random) const;
+  Presence server_presence(const Member& member, base::Random& random) const;
+  void sign_up_from(const Egress& egress, AccountRecord& record) const;
+  std::size_t draw_country(base::Random& random) const;
+  std::uint64_t fresh() { return ++last_number_; }
+  template <class T>
+  void add_actor(T actor) {
+    population_.actors.push_back(std::make_unique<T>(std::move(actor)));
+  }
+
+  // campaign.cc
+  void plan_accounts(std::size_t index, RelayPlan& plan, std::size_t accounts, base::Random& random);
+  std::shared_ptr<const Work> plan_work(const CampaignSettings& settings, base::Random& random);
+
+  const Stage& stage_;
+  std::uint64_t seed_;
+  std::uint64_t last_number_ = 1000;    // groups, owners, payments; small numbers are free mail providers
+  std::uint64_t last_account_ = 0;
+  std::vector<std::string> benchmark_;  // questions of the first benchmark, for campaigns that sweep a public set
+  std::uint32_t chat_people_ = 0, chat_person_ = 0;
+  Population population_;
+};
+
+}  // namespace stillwatch::sim

@@ -1,0 +1,411 @@
+#include "sim/relay.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/assert.h"
+#include "base/event_time.h"
+
+namespace stillwatch::sim {
+namespace {
+
+constexpr std::size_t kHistoryBytesMax = 14'000;
+constexpr std::uint32_t kTriesMax = 6;          // relays give up after some tries
+constexpr double kReturnChance = 0.08;          // a user comes back after the sticky hour
+constexpr int kTopics = 16;                     // parts of the work when topics are disjoint
+constexpr std::uint32_t kSamples[] = {4, 8, 16};
+constexpr std::uint32_t kRolloutsMin = 4, kRolloutsMax = 8, kStepsMin = 6, kStepsMax = 14;
+constexpr std::uint32_t kEvolutionsMax = 4;
+constexpr std::uint64_t kCoverStream = 0xC0FE;
+
+// Mean requests that one piece of work takes: arrivals are divided by it, so that shares are shares of requests.
+double requests_per_work(const Work& work) {
+  switch (work.family) {
+    case Family::evolution: return 2 * (1 + kEvolutionsMax) / 2.0;
+    case Family::repeated_sampling: return (4 + 8 + 16) / 3.0;
+    case Family::agent_rollouts: return (kRolloutsMin + kRolloutsMax) / 2.0 * (kStepsMin + kStepsMax) / 2.0;
+    default: return 1 + work.multi_turn * 1.5;
+  }
+}
+
+constexpr std::string_view kEvolve[] = {
+    "Rewrite the given prompt so that it needs one more step of reasoning. Keep it understandable.\\n\\n#Given#:\\n",
+    "Add a constraint to the prompt below; the new one may have at most 20 words more.\\n\\n#Given#:\\n",
+    "Replace general terms of the prompt by more specific ones.\\n\\n#Given#:\\n",
+    "Write a brand-new prompt of the same field that is rarer than the one below.\\n\\n#Given#:\\n",
+    "Make the prompt below concrete with an input such as a table or code.\\n\\n#Given#:\\n"};
+
+}  // namespace
+
+void AccountOrder::open(const std::vector<PoolAccount>& accounts) {
+  const auto count = static_cast<std::uint32_t>(accounts.size());
+  next_.assign(count + 1, count);
+  previous_.assign(count + 1, count);
+  place_.assign(count, kAbsent);
+  joins_.resize(count);
+  leaves_.resize(count);
+  std::iota(joins_.begin(), joins_.end(), 0U);
+  std::iota(leaves_.begin(), leaves_.end(), 0U);
+  std::stable_sort(joins_.begin(), joins_.end(), [&](auto a, auto b) { return accounts[a].from_us < accounts[b].from_us; });
+  std::stable_sort(leaves_.begin(), leaves_.end(), [&](auto a, auto b) { return accounts[a].until_us < accounts[b].until_us; });
+}
+
+void AccountOrder::unlink(std::uint32_t account) {
+  next_[previous_[account]] = next_[account];
+  previous_[next_[account]] = previous_[account];
+}
+
+void AccountOrder::push_back(std::uint32_t account) {
+  const auto head = static_cast<std::uint32_t>(place_.size());
+  const std::uint32_t last = previous_[head];
+  next_[last] = account;
+  previous_[account] = last;
+  next_[account] = head;
+  previous_[head] = account;
+}
+
+void AccountOrder::advance(const std::vector<PoolAccount>& accounts, std::int64_t time_us) {
+  while (joined_ < joins_.size() && accounts[joins_[joined_]].from_us <= time_us) {
+    const std::uint32_t account = joins_[joined_++];
+    if (accounts[account].until_us <= time_us) continue;
+    place_[account] = static_cast<std::uint32_t>(usable_.size());
+    usable_.push_back(account);
+    push_back(account);
+  }
+  while (left_ < leaves_.size() && accounts[leaves_[left_]].until_us <= time_us) {
+    const std::uint32_t account = leaves_[left_++];
+    if (place_[account] == kAbsent) continue;
+    unlink(account);
+    usable_[place_[account]] = usable_.back();
+    place_[usable_.back()] = place_[account];
+    usable_.pop_back();
+    place_[account] = kAbsent;
+  }
+}
+
+std::uint32_t AccountOrder::least_recent(std::uint32_t not_this) const {
+  const auto head = static_cast<std::uint32_t>(place_.size());
+  std::uint32_t found = next_[head];
+  if (found == not_this && next_[found] != head) found = next_[found];
+  return found;
+}
+
+void AccountOrder::used(std::uint32_t account) {
+  unlink(account);
+  push_back(account);
+}
+
+Relay::Relay(std::uint64_t seed, RelayPlan plan) : plan_(std::move(plan)), random_(seed, plan_.number) {
+  order_.open(plan_.accounts);
+  const double attack = plan_.work ? plan_.attack_share / requests_per_work(*plan_.work) : 0;
+  const double talk = (1 - (plan_.work ? plan_.attack_share : 0)) / plan_.turns;
+  mean_requests_per_arrival_ = 1 / std::max(1e-9, attack + talk);
+  schedule_arrival(plan_.from_us);
+  next_us_ = arrival_us_;
+}
+
+void Relay::schedule_arrival(std::int64_t time_us) {
+  const double mean_hours = 24 * mean_requests_per_arrival_ / plan_.requests_per_day;
+  arrival_us_ = plan_.clock.advance(time_us, mean_hours * draw_gap(plan_.gap, random_));
+  if (arrival_us_ >= plan_.until_us) arrival_us_ = kNever;
+}
+
+std::uint32_t Relay::new_talk() {
+  if (free_talks_.empty()) {
+    talks_.emplace_back();
+    return static_cast<std::uint32_t>(talks_.size() - 1);
+  }
+  const std::uint32_t at = free_talks_.back();
+  free_talks_.pop_back();
+  return at;
+}
+
+void Relay::end_talk(std::uint32_t at) {
+  talks_[at] = Talk{};
+  free_talks_.push_back(at);
+}
+
+std::int64_t Relay::run(std::int64_t slice_end_us, const Stage& stage, Scratch& scratch, Emitter& out) {
+  for (;;) {
+    const std::int64_t event_us = events_.empty() ? kNever : events_.top().time_us;
+    next_us_ = std::min(arrival_us_, event_us);
+    if (next_us_ >= slice_end_us) break;
+    order_.advance(plan_.accounts, next_us_);
+    if (event_us <= arrival_us_) {
+      const Event event = events_.top();
+      events_.pop();
+      send(event.talk, event.time_us, stage, scratch, out);
+    } else {
+      const std::int64_t now = arrival_us_;
+      arrive(now, stage);
+      schedule_arrival(now);
+    }
+  }
+  return next_us_;
+}
+
+std::string_view Relay::next_item() {
+  const Work& work = *plan_.work;
+  const std::uint64_t index = plan_.item_first + items_taken_++ * plan_.item_stride;
+  return work.items[index % work.items.size()];
+}
+
+void Relay::arrive(std::int64_t time_us, const Stage& stage) {
+  ++arrivals_;
+  const double attack = plan_.work ? plan_.attack_share / requests_per_work(*plan_.work) : 0;
+  const bool hostile = random_.chance(attack * mean_requests_per_arrival_);
+  const std::uint32_t at = new_talk();
+  Talk& talk = talks_[at];
+  if (hostile) {
+    talk.kind = Kind::attack;
+    start_attack(talk, time_us, stage);
+    // Samples and roll-outs of one task start together, on several accounts.
+    std::uint32_t copies = 1;
+    double spread_s = 0;
+    if (plan_.work->family == Family::repeated_sampling) copies = kSamples[random_.below(3)], spread_s = 1'200;
+    if (plan_.work->family == Family::agent_rollouts) copies = kRolloutsMin + static_cast<std::uint32_t>(random_.below(kRolloutsMax - kRolloutsMin + 1)), spread_s = 1'800;
+    for (std::uint32_t i = 1; i < copies; ++i) {
+      const std::uint32_t copy_at = new_talk();
+      talks_[copy_at] = talks_[at];
+      if (plan_.work->family == Family::agent_rollouts) {
+        talks_[copy_at].turns_left = kStepsMin + static_cast<std::uint32_t>(random_.below(kStepsMax - kStepsMin + 1));
+      }
+      events_.push({time_us + static_cast<std::int64_t>(spread_s * 1e6 * random_.uniform()), copy_at});
+    }
+  } else {
+    const double rest = plan_.work ? plan_.resale_share : 1;
+    talk.kind = random_.chance(rest) ? Kind::resale : Kind::cover;
+    start_conversation(talk, stage);
+  }
+  events_.push({time_us, at});
+}
+
+void Relay::start_conversation(Talk& talk, const Stage& stage) {
+  const double go_on = 1 - 1 / plan_.turns;
+  talk.turns_left = 1;
+  base::Random pool(0, 0);
+  base::Random* random = &random_;
+  if (talk.kind == Kind::cover) {
+    talk.cover_key = random_.below(plan_.cover_pool);
+    pool = base::Random(base::mix64(plan_.user_salt ^ kCoverStream), talk.cover_key << 8);
+    random = &pool;
+  } else {
+    talk.user = 1 + random_.below(plan_.users);
+  }
+  while (talk.turns_left < 30 && random->chance(go_on)) ++talk.turns_left;
+  base::Random habits(base::mix64(plan_.user_salt), talk.user + (talk.cover_key << 20));
+  const double tongue = habits.uniform();
+  talk.language = tongue < 0.7 ? 0 : static_cast<std::uint8_t>(1 + habits.below(kCommonLanguages - 1));
+  talk.system = default_system_prompt(habits.chance(0.5) ? static_cast<std::uint8_t>(habits.below(kDefaultSystems)) : 0);
+  talk.model = model_name(draw_model(habits));
+  conversation_prompt(talk, *random, stage);
+}
+
+void Relay::conversation_prompt(Talk& talk, base::Random& random, const Stage& stage) {
+  talk.prompt.clear();
+  if (talk.turn > 0 && random.chance(0.14)) {
+    talk.prompt += draw_short_follow_up(random);
+  } else {
+    stage.texts.chat(talk.language).append(random, draw_prompt_words(random), talk.prompt);
+  }
+}
+
+void Relay::fill_item(Talk& talk, std::string_view item, const Stage& stage) {
+  const Work& work = *plan_.work;
+  std::string own;
+  if (work.unique) {
+    stage.texts.task().append(random_, draw_prompt_words(random_), own);
+    item = own;
+  }
+  if (work.unique || work.templates.empty()) {
+    talk.prompt += item;
+    return;
+  }
+  std::size_t which = random_.below(work.templates.size());
+  if (!talk.anywhere) which = which / kTopics * kTopics + plan_.accounts[talk.account].topic % kTopics;
+  work.templates[which % work.templates.size()].fill(random_, stage.texts, item, work.paraphrase, talk.prompt);
+}
+
+void Relay::start_attack(Talk& talk, std::int64_t time_us, const Stage& stage) {
+  const Work& work = *plan_.work;
+  talk.model = work.models[random_.below(work.models.size())];
+  talk.sticky = false;
+  talk.output_tokens = 450;
+  if (work.disjoint_topics && order_.size() > 0) {
+    talk.account = choose_account(time_us, kNoAccount);
+    talk.anywhere = false;
+    // Each part of the work has its own stretch of the queue.
+    const auto part = static_cast<std::uint64_t>(plan_.accounts[talk.account].topic % kTopics);
+    items_taken_ = items_taken_ / kTopics * kTopics + kTopics + part;
+  }
+  const bool anthropic = plan_.dialect == Dialect::anthropic_messages;
+  switch (work.family) {
+    case Family::template_farm:
+      fill_item(talk, next_item(), stage);
+      talk.params = ",\"max_tokens\":4096";
+      break;
+    case Family::self_instruct: {
+      talk.prompt += work.prefix;
+      for (int i = 1; i <= 3; ++i) {
+        talk.prompt += "\\n";
+        append_number(static_cast<std::uint64_t>(i), talk.prompt);
+        talk.prompt += ". ";
+        talk.prompt += work.items[random_.below(work.items.size())];
+      }
+      talk.prompt += "\\n4.";
+      talk.params = ",\"temperature\":1.0,\"top_p\":1.0,\"max_tokens\":3072";
+      talk.output_tokens = 900;
+      break;
+    }
+    case Family::evolution:
+      talk.chain = true;
+      talk.turns_left = 2 * (1 + static_cast<std::uint32_t>(random_.below(kEvolutionsMax)));
+      talk.prompt += kEvolve[random_.below(std::size(kEvolve))];
+      talk.prompt += next_item();
+      talk.prompt += "\\n#Rewritten#:";
+      talk.params = ",\"temperature\":0.7,\"max_tokens\":2048";
+      break;
+    case Family::reasoning_sweep:
+      talk.prompt += next_item();
+      talk.params = anthropic ? ",\"max_tokens\":64000,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":32000}" : ",\"max_tokens\":64000,\"reasoning_effort\":\"high\"";
+      talk.output_tokens = 2'500;
+      break;
+    case Family::judge_loop: {
+      std::string input(next_item());
+      input += "\\n\\n[A] ";
+      stage.texts.passage().append(random_, 60 + random_.below(140), input);
+      input += "\\n\\n[B] ";
+      stage.texts.passage().append(random_, 60 + random_.below(140), input);
+      fill_item(talk, input, stage);
+      talk.params = ",\"temperature\":0,\"max_tokens\":16";
+      talk.output_tokens = 5;
+      break;
+    }
+    case Family::repeated_sampling:
+      talk.prompt += next_item();
+      talk.params = ",\"temperature\":1.0,\"max_tokens\":8192";
+      talk.output_tokens = 1'200;
+      break;
+    case Family::agent_rollouts: {
+      const std::uint64_t task = items_taken_;
+      talk.system = work.system_of_task[task % work.system_of_task.size()];
+      talk.tools = work.tools;
+      talk.prompt += "Issue: ";
+      talk.prompt += next_item();
+      talk.params = ",\"max_tokens\":8192";
+      talk.turns_left = kStepsMin + static_cast<std::uint32_t>(random_.below(kStepsMax - kStepsMin + 1));
+      talk.sticky = true;
+      talk.output_tokens = 180;
+      break;
+    }
+  }
+  if (work.multi_turn > 0 && talk.turns_left == 1 && random_.chance(work.multi_turn)) {
+    talk.turns_left = 2 + static_cast<std::uint32_t>(random_.below(2));
+    talk.sticky = true;
+  }
+}
+
+std::uint32_t Relay::choose_account(std::int64_t, std::uint32_t not_this) {
+  if (order_.size() == 0) return kNoAccount;
+  return plan_.selection == Selection::random ? order_.random(random_) : order_.least_recent(not_this);
+}
+
+void Relay::send(std::uint32_t at, std::int64_t time_us, const Stage& stage, Scratch& scratch, Emitter& out) {
+  Talk& talk = talks_[at];
+  const bool keeps = !talk.anywhere && order_.usable(talk.account) && talk.retries == 0 &&
+                     (talk.turn == 0 || (talk.sticky && time_us - talk.last_us < plan_.sticky_us));
+  if (!keeps) {
+    const std::uint32_t chosen = choose_account(time_us, talk.anywhere ? kNoAccount : talk.account);
+    if (chosen == kNoAccount) return end_talk(at);
+    talk.account = chosen;
+    talk.anywhere = false;
+  }
+  order_.used(talk.account);
+  const PoolAccount& account = plan_.accounts[talk.account];
+  Draft draft;
+  show(account.presence, stage, time_us, draft);
+  draft.dialect = plan_.dialect;
+  draft.model = talk.model;
+  draft.system = talk.system;
+  draft.tools = talk.tools;
+  draft.history = talk.history;
+  draft.prompt = talk.prompt;
+  draft.hostile = talk.kind == Kind::attack;
+  // Anthropic's dialect demands a bound; the relay passes on what users send, mostly nothing else.
+  draft.params = !talk.params.empty() ? std::string_view(talk.params) : usual_params(plan_.dialect, static_cast<std::uint8_t>(talk.user % kUsualParams));
+  if (plan_.forged_users) {
+    draft.end_user = base::mix64(account.presence.account ^ 0xF0);
+    draft.end_user_in_body = true;
+  } else if (plan_.shown_users && talk.user != 0) {
+    draft.end_user = base::mix64(plan_.user_salt) + talk.user;
+  }
+  scratch.reply.clear();
+  const bool needs_reply = talk.turns_left > 1 || stage.world.world.response_body;
+  if (needs_reply) {
+    const double words = std::clamp(lognormal(random_, talk.kind == Kind::attack && !talk.chain ? 35 : 50, 0.7), 4.0, 220.0);
+    (talk.chain ? stage.texts.task() : stage.texts.passage()).append(random_, static_cast<std::size_t>(words), scratch.reply);
+  }
+  answer(random_, stage, talk.output_tokens, 0.7, draft);
+  if (stage.world.world.response_body) draft.reply = scratch.reply;
+  out.emit(draft);
+  talk.last_us = time_us;
+  const std::int64_t done_us = time_us + draft.duration_us;
+  if (draft.status != 200) {
+    if (++talk.retries >= kTriesMax) return end_talk(at);
+    const double wait_us = std::min(200'000.0 * (1U << (talk.retries - 1)), 2'000'000.0) * (0.8 + 0.4 * random_.uniform());
+    events_.push({done_us + static_cast<std::int64_t>(wait_us), at});
+    return;
+  }
+  talk.retries = 0;
+  next_turn(at, done_us, stage, scratch);
+}
+
+void Relay::next_turn(std::uint32_t at, std::int64_t done_us, const Stage& stage, Scratch& scratch) {
+  Talk& talk = talks_[at];
+  --talk.turns_left;
+  if (talk.turns_left == 0 || talk.history.size() > kHistoryBytesMax) return end_talk(at);
+  ++talk.turn;
+  double gap_s = 0;
+  if (talk.chain) {
+    // Response t is inside prompt t + 1: rewrite, answer, rewrite the rewritten, answer.
+    if (talk.turn % 2 == 1) {
+      talk.prompt = scratch.reply;
+      talk.output_tokens = 600;
+    } else {
+      const std::string instruction = talk.prompt;
+      talk.prompt = kEvolve[random_.below(std::size(kEvolve))];
+      talk.prompt += instruction;
+      talk.prompt += "\\n#Rewritten#:";
+      talk.output_tokens = 90;
+    }
+    gap_s = lognormal(random_, 6, 0.8);
+  } else {
+    append_message("user", talk.prompt, talk.history);
+    append_message("assistant", scratch.reply, talk.history);
+    if (talk.kind == Kind::attack && plan_.work->family == Family::agent_rollouts) {
+      talk.prompt = "Tool result (";
+      append_number(talk.turn, talk.prompt);
+      talk.prompt += "):\\n";
+      stage.texts.code().append(random_, 12 + random_.below(40), talk.prompt);
+      gap_s = lognormal(random_, 3, 0.7);
+    } else if (talk.kind == Kind::attack) {
+      talk.prompt = "Now ";
+      append_builtin(TextKind::constraint, 0, random_, talk.prompt);
+      gap_s = lognormal(random_, 8, 0.6);
+    } else {
+      if (talk.kind == Kind::cover) {
+        base::Random pool(base::mix64(plan_.user_salt ^ kCoverStream), talk.cover_key << 8 | talk.turn);
+        conversation_prompt(talk, pool, stage);
+      } else {
+        conversation_prompt(talk, random_, stage);
+      }
+      gap_s = random_.chance(kReturnChance) ? lognormal(random_, 2 * 3600, 0.6) : lognormal(random_, 45, 1.0);
+    }
+  }
+  const std::int64_t at_us = done_us + static_cast<std::int64_t>(std::min(gap_s, 80'000.0) * 1e6) + 1;
+  if (at_us >= plan_.until_us) return end_talk(at);
+  events_.push({at_us, at});
+}
+
+}  // namespace stillwatch::sim
