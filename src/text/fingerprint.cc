@@ -91,9 +91,8 @@ struct Fingerprinter::State {
   void sample_middle(std::string_view middle);
   void sample_at(std::string_view window);
   void cover(const Item& item);
-  void shingle(std::uint64_t a, std::uint64_t b, std::uint64_t c) {
-    minhash.add(base::mix64(a ^ std::rotl(b, 21) * 0x9E3779B97F4A7C15ULL ^ std::rotl(c, 42) * 0xC2B2AE3D27D4EB4FULL));
-  }
+  // Word hashes are uniform under the secret, so their rotated sum is a uniform token that knows their order.
+  void shingle(std::uint64_t a, std::uint64_t b, std::uint64_t c) { minhash.add(a + std::rotl(b, 21) + std::rotl(c, 42)); }
 
   crypto::KeyedHash keyed_hash;
   WordHashKey sketch_key;
@@ -262,7 +261,7 @@ void Fingerprinter::State::read_prompt(std::string_view text, event::Fingerprint
 void Fingerprinter::State::cover(const Item& item) {
   const bool content = (item.kind == ItemKind::word && item.length >= 4) || item.kind == ItemKind::sign;
   if (!content || (item.lexicon & kStructureWord) != 0) return;
-  const std::uint64_t order = base::mix64(item.hash ^ sketch_key.low);
+  const std::uint64_t order = item.hash ^ sketch_key.low;  // as random as the hash
   if (!covered || order < coverage_least) coverage_least = order;
   covered = true;
 }

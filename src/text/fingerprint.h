@@ -4,8 +4,11 @@
 // Invariant: same turns, same secret -> same fingerprint. Text split over several add_text calls of one
 // turn equals the joined text.
 // Threads: one Fingerprinter a thread; it owns reused buffers, so the steady state does not allocate.
-// Cost: one keyed hash over all text (~0.6 ns a byte) + head, tail and a sample of the middle of the last
-// user turn; at most ~5 us for a typical prompt and bounded for 400 KB.
+// Which hash where: tokens that link accounts (prompt, conversation, templates, system, tools ...) are SipHash
+// over canonical bytes, so nobody without the secret can make two texts meet. Word hashes inside (masking.h)
+// are a faster keyed hash that feeds MinHash, SimHash and coverage only, where a collision merely blurs.
+// Cost (2.6 GHz, one core): 3 us for 300 bytes, 6 us for 800, 29 us for 10 KB, 150 us for 400 KB, of which
+// one SipHash of the text is two thirds. Head, tail and a bounded sample of the middle are read closely.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +41,8 @@ class Fingerprinter {
   void begin();
   /// Starts the next turn, in order. System turns may come anywhere and are kept apart from the conversation.
   void begin_turn(Role role);
-  /// UTF-8 text of the current turn, unescaped. Invalid UTF-8 is hashed as bytes and never read past its end.
+  /// UTF-8 text of the current turn, unescaped; a user turn opens by itself when none is open. Of a turn (of all
+  /// system turns together) at most limits::kTurnBytesMax bytes are read. Invalid UTF-8 is hashed as bytes and never read past its end.
   void add_text(std::string_view text);
   /// An image, file or audio part of the current turn: kind and size only.
   void add_other_part(std::string_view kind, std::size_t bytes);
@@ -46,6 +50,8 @@ class Fingerprinter {
   void set_tools(std::string_view raw_json);
   void set_schema(std::string_view raw_json);
   void set_parameters(const Parameters& parameters);
+  /// A request that ends with an assistant turn (prefill) has the conversation before it: what its continuation
+  /// will carry as a prefix. Consecutive assistant turns are one reply.
   event::Fingerprint finish();
 
  private:

@@ -6,12 +6,16 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <vector>
 
 namespace stillwatch::text {
+
+// Fingerprints are the same on every machine that the product runs on.
+static_assert(std::endian::native == std::endian::little);
 
 /// The first 16 bytes of a word, zero filled: what look-up and word hash work on.
 struct WordKey {

@@ -244,7 +244,7 @@ struct MaskedText::Scan {
     std::memcpy(out.bytes_.data() + out.size_ + 8, &key.high, 8);
     const std::size_t begin = out.size_;
     out.size_ += length;
-    at += length;
+    at += length + (next == kSpace ? 1 : 0);
     out.push_short_word(begin, length, key);
     return true;
   }
@@ -363,7 +363,10 @@ struct MaskedText::Scan {
         case kSpace: ++at; break;
         case kNewline: newline(); break;
         case kLetter:
-          if (!plain_word()) word();
+          while (plain_word()) {
+            if (ascii_class(*at) != kLetter) break;  // there is text left: plain_word() stops before the last bytes
+          }
+          if (at < end && ascii_class(*at) == kLetter) word();
           break;
         case kDigit: number(); break;
         case kDoubleQuote: double_quote(); break;
