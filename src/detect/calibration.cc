@@ -25,6 +25,13 @@ constexpr double kPriorGroups = 8;
 // products differ as a whole. Exponential tail beyond the upper quartile.
 constexpr double kPriorTailStart = 2.5, kPriorTailScale = 1.4;
 
+/// log10 of the e-value that a p-value can be exchanged for: e = (1 - p + p ln p) / (p ln^2 p). The infimum over p = 1 is 0.5.
+double log10_e_of(double log_p) {
+  if (log_p >= -1) return 0;
+  const double p = std::exp(log_p);
+  return std::log10((1 - p + p * log_p) / (log_p * log_p)) - log_p / std::log(10.0);
+}
+
 double quantile(std::vector<double> values, double share) {
   std::sort(values.begin(), values.end());
   const double at = share * static_cast<double>(values.size() - 1);
@@ -53,12 +60,13 @@ Calibration Calibration::fit(const std::vector<GroupTrajectory>& groups, std::ui
     calibration.fit_stratum(kind, of_kind);
   }
   // The promise, as a bound on one group: with g groups a month among a million accounts, each false with probability at
-  // most promise / g. Groups persist, so those of the calibration period count once a month, and at least 10 per 20,000.
+  // most promise / g, they add up to the promise. A group is one hypothesis for its whole life, since its supremum was
+  // calibrated. Groups persist, so those of the calibration week count once a month, and at least 10 per 20,000 accounts.
   const double period_months = std::max(1.0 / 30, static_cast<double>(period_us) / (30.0 * static_cast<double>(base::kDayUs)));
   const double per_million = 1e6 / std::max<double>(1000, static_cast<double>(accounts));
   const double groups_a_month = std::max(500.0, calibration.group_count() * per_million * std::max(1.0, 1 / (4 * period_months)));
   calibration.promise_ = false_campaigns_per_month_max;
-  calibration.threshold_log10_e_ = std::log10(groups_a_month / false_campaigns_per_month_max);
+  calibration.threshold_log10_e_ = log10_e_of(std::log(false_campaigns_per_month_max / groups_a_month));
   return calibration;
 }
 
@@ -122,11 +130,8 @@ event::Strength Calibration::strength(LinkKind kind, double score) const {
   strength.calibration_groups = of_kind.groups;
   if (score <= of_kind.tail_start) return strength;
   const double log_p = std::log(0.25) - (score - of_kind.tail_start) / of_kind.tail_scale;
-  // e = (1 - p + p ln p) / (p ln^2 p), which for small p is 1 / (p ln^2 p).
-  const double p = std::exp(log_p);
-  const double e = (1 - p + p * log_p) / (log_p * log_p);
-  strength.log10_e = std::max(0.0, std::log10(e) - log_p / std::log(10.0));
-  strength.extrapolated = p < 1.0 / (of_kind.groups + 1.0);
+  strength.log10_e = std::max(0.0, log10_e_of(log_p));
+  strength.extrapolated = log_p < -std::log(of_kind.groups + 1.0);
   return strength;
 }
 

@@ -74,10 +74,9 @@ MemberFinding find_member(Handle handle, const AccountState& account, const std:
     member.channels.add(event::Channel::template_);
   }
   if (counters.handoffs > 0) member.channels.add(event::Channel::handoff);
-  const auto own = traits_of(account);
+  const TraitList own(account);
   for (const Trait& trait : traits) {
-    const bool has = std::any_of(own.begin(), own.end(), [&](const auto& each) { return each.first == trait.token; });
-    if (has) member.channels.add(channel_of(trait.kind));
+    if (own.has(trait.token)) member.channels.add(channel_of(trait.kind));
   }
   member.stands = member.channels.has(event::Channel::template_) && member.channels.independent_count() >= 2;
   return member;

@@ -33,6 +33,18 @@ void add_link(AccountState& account, const LinkEvent& link) {
   *at = {link.token, link.minute, link.request};
 }
 
+/// Each value once, ascending, and how often it was there.
+template <class Value>
+std::vector<std::pair<Value, std::uint32_t>> run_lengths(std::vector<Value> values) {
+  std::sort(values.begin(), values.end());
+  std::vector<std::pair<Value, std::uint32_t>> runs;
+  for (const Value& value : values) {
+    if (runs.empty() || runs.back().first != value) runs.push_back({value, 0});
+    ++runs.back().second;
+  }
+  return runs;
+}
+
 }  // namespace
 
 LinkKind Group::kind() const {
@@ -44,14 +56,14 @@ bool is_linkable(const TokenEntry* entry, std::uint32_t actors_min, double actor
   return entry != nullptr && !entry->known && entry->actors >= actors_min && entry->actors <= actors_max;
 }
 
-std::vector<std::pair<Token, TokenKind>> traits_of(const AccountState& account) {
+TraitList::TraitList(const AccountState& account) {
   constexpr TokenKind kIdentity[] = {TokenKind::payment, TokenKind::signup, TokenKind::signup, TokenKind::signup};
-  std::vector<std::pair<Token, TokenKind>> traits;
-  for (const Token token : account.clients) traits.push_back({token, TokenKind::client});
-  for (const Token token : account.egress) traits.push_back({token, TokenKind::egress});
-  for (std::size_t i = 0; i < account.identity.size(); ++i) traits.push_back({account.identity[i], kIdentity[i]});
-  std::erase_if(traits, [](const auto& trait) { return trait.first == 0; });
-  return traits;
+  const auto add = [&](Token token, TokenKind kind) {
+    if (token != 0) traits_[count_++] = {token, kind};
+  };
+  for (const Token token : account.clients) add(token, TokenKind::client);
+  for (const Token token : account.egress) add(token, TokenKind::egress);
+  for (std::size_t i = 0; i < account.identity.size(); ++i) add(account.identity[i], kIdentity[i]);
 }
 
 void GroupTable::step(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts) {
@@ -146,7 +158,7 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
     account.links_count = kept;
     if (kept > 0) linked_.push_back(nodes[node]);
     if (useful == 0) continue;
-    for (const auto& [token, kind] : traits_of(account)) {
+    for (const auto& [token, kind] : TraitList(account)) {
       if (is_linkable(tokens.find(token), settings_.link_actors_min, actors_max)) traits.push_back({node, token});
     }
   }
@@ -227,11 +239,9 @@ void GroupTable::attach_outsiders(AccountTable& accounts, TokenTable& tokens, st
     AccountState& account = accounts.at(handle);
     const std::uint32_t id = tokens.resolve(account.outside_group);
     if (id == 0 || !group(id).live) continue;
-    const auto traits = traits_of(account);
+    const TraitList traits(account);
     const auto& known_traits = group(id).traits;
-    bool tied = std::any_of(known_traits.begin(), known_traits.end(), [&](const Trait& trait) {
-      return std::any_of(traits.begin(), traits.end(), [&](const auto& own) { return own.first == trait.token; });
-    });
+    bool tied = std::any_of(known_traits.begin(), known_traits.end(), [&](const Trait& trait) { return traits.has(trait.token); });
     for (const Handle other : handed[handle]) tied |= accounts.at(other).in_group.group == id;
     if (tied) join(account, id, now_us);
   }
@@ -249,12 +259,13 @@ void GroupTable::collect(AccountTable& accounts, TokenTable& tokens) {
       each.live = false;
       continue;
     }
-    std::map<std::pair<Token, TokenKind>, std::uint32_t> sharers;
+    std::vector<std::pair<Token, TokenKind>> all;
     for (const Handle member : each.members) {
-      for (const auto& trait : traits_of(accounts.at(member))) ++sharers[trait];
+      const TraitList traits(accounts.at(member));
+      all.insert(all.end(), traits.begin(), traits.end());
     }
     each.traits.clear();
-    for (const auto& [trait, count] : sharers) {
+    for (const auto& [trait, count] : run_lengths(std::move(all))) {
       const TokenEntry* entry = count < settings_.link_actors_min ? nullptr : tokens.find(trait.first);
       if (entry == nullptr || entry->known || entry->actors < settings_.link_actors_min) continue;
       // A trait of the group, not of its surroundings: members are a good part of those who have it.
@@ -268,12 +279,12 @@ void GroupTable::collect(AccountTable& accounts, TokenTable& tokens) {
 }
 
 void GroupTable::claim_tokens(const Group& each, AccountTable& accounts, TokenTable& tokens) {
-  std::map<Token, std::uint32_t> sharers;
+  std::vector<Token> all;
   for (const Handle member : each.members) {
     const AccountState& account = accounts.at(member);
-    for (std::uint8_t i = 0; i < account.links_count; ++i) ++sharers[account.links[i].token];
+    for (std::uint8_t i = 0; i < account.links_count; ++i) all.push_back(account.links[i].token);
   }
-  for (const auto& [token, count] : sharers) {
+  for (const auto& [token, count] : run_lengths(std::move(all))) {
     if (count < settings_.link_actors_min) continue;
     const TokenEntry* entry = tokens.find(token);
     if (entry != nullptr && !entry->known && entry->group == 0 && count * 2 >= entry->actors) tokens.assign(token, each.id);

@@ -83,7 +83,22 @@ class GroupTable {
 /// A trait token that can be evidence: shared by enough actors, and not common among trusted accounts.
 bool is_linkable(const TokenEntry* entry, std::uint32_t actors_min, double actors_max);
 
-/// The traits of an account, in a fixed order: clients, networks, identity.
-std::vector<std::pair<Token, TokenKind>> traits_of(const AccountState& account);
+/// The traits of an account, in a fixed order: clients, networks, identity. No allocation: every member is asked each epoch.
+class TraitList {
+ public:
+  explicit TraitList(const AccountState& account);
+  const std::pair<Token, TokenKind>* begin() const { return traits_.data(); }
+  const std::pair<Token, TokenKind>* end() const { return traits_.data() + count_; }
+  bool has(Token token) const {
+    for (const auto& trait : *this) {
+      if (trait.first == token) return true;
+    }
+    return false;
+  }
+
+ private:
+  std::array<std::pair<Token, TokenKind>, AccountState::kClientsMax + AccountState::kEgressMax + AccountState::kIdentityTokens> traits_;
+  std::size_t count_ = 0;
+};
 
 }  // namespace stillwatch::detect

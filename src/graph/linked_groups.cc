@@ -56,20 +56,43 @@ Incidence make_incidence(std::size_t accounts, std::span<const Edge> edges, Requ
   return incidence;
 }
 
-/// Counts, for each token, the distinct actors among the accounts that stay.
-std::vector<std::uint32_t> count_sharers(const Incidence& incidence, std::span<const Token> actors, const std::vector<bool>& stays) {
-  std::vector<std::pair<std::uint32_t, Token>> pairs;
-  pairs.reserve(incidence.items.size());
-  for (std::uint32_t account = 0; account < actors.size(); ++account) {
-    if (!stays[account]) continue;
-    for (const auto& item : incidence.of(account)) pairs.push_back({item.token, actors[account]});
+/// The same edges by token, ordered by actor, so that distinct actors are counted in one pass over those that stay.
+class Sharers {
+ public:
+  Sharers(const Incidence& incidence, std::span<const Token> actors) {
+    std::vector<std::tuple<std::uint32_t, Token, std::uint32_t>> sorted;
+    for (std::uint32_t account = 0; account < actors.size(); ++account) {
+      for (const auto& item : incidence.of(account)) sorted.push_back({item.token, actors[account], account});
+    }
+    std::sort(sorted.begin(), sorted.end());
+    sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+    begin_.assign(incidence.tokens + 1, 0);
+    for (const auto& [token, actor, account] : sorted) {
+      ++begin_[token + 1];
+      accounts_.push_back(account);
+    }
+    for (std::size_t i = 0; i < incidence.tokens; ++i) begin_[i + 1] += begin_[i];
+    counts_.assign(incidence.tokens, 0);
   }
-  std::sort(pairs.begin(), pairs.end());
-  pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
-  std::vector<std::uint32_t> sharers(incidence.tokens, 0);
-  for (const auto& pair : pairs) ++sharers[pair.first];
-  return sharers;
-}
+
+  void count(std::span<const Token> actors, const std::vector<bool>& stays) {
+    for (std::size_t token = 0; token < counts_.size(); ++token) {
+      std::uint32_t count = 0;
+      Token before = 0;
+      for (std::uint32_t i = begin_[token]; i < begin_[token + 1]; ++i) {
+        const std::uint32_t account = accounts_[i];
+        if (!stays[account] || (count > 0 && actors[account] == before)) continue;
+        before = actors[account];
+        ++count;
+      }
+      counts_[token] = count;
+    }
+  }
+  std::uint32_t operator[](std::uint32_t token) const { return counts_[token]; }
+
+ private:
+  std::vector<std::uint32_t> begin_, accounts_, counts_;
+};
 
 class Core {
  public:
@@ -77,7 +100,8 @@ class Core {
        std::span<const HandoffEdge> handoffs, const LinkRules& rules)
       : actors_(actors), handoffs_(handoffs), rules_(rules), stays_(actors.size(), true),
         content_(make_incidence(actors.size(), content, [](const ContentEdge& edge) { return edge.request; })),
-        traits_(make_incidence(actors.size(), traits, [](const TraitEdge&) { return 0U; })) {}
+        traits_(make_incidence(actors.size(), traits, [](const TraitEdge&) { return 0U; })),
+        content_sharers_(content_, actors), trait_sharers_(traits_, actors) {}
 
   void peel() {
     for (bool changed = true; changed;) {
@@ -120,8 +144,8 @@ class Core {
 
  private:
   void count() {
-    content_sharers_ = count_sharers(content_, actors_, stays_);
-    trait_sharers_ = count_sharers(traits_, actors_, stays_);
+    content_sharers_.count(actors_, stays_);
+    trait_sharers_.count(actors_, stays_);
     handed_.assign(actors_.size(), false);
     for (const HandoffEdge& edge : handoffs_) {
       if (stays_[edge.a] && stays_[edge.b] && actors_[edge.a] != actors_[edge.b]) handed_[edge.a] = handed_[edge.b] = true;
@@ -151,7 +175,7 @@ class Core {
   LinkRules rules_;
   std::vector<bool> stays_;
   Incidence content_, traits_;
-  std::vector<std::uint32_t> content_sharers_, trait_sharers_;
+  Sharers content_sharers_, trait_sharers_;
   std::vector<bool> handed_;
 };
 

@@ -1,0 +1,82 @@
+#include "detect/calibration.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+
+namespace stillwatch::detect {
+namespace {
+
+/// A benign group: measures around the middle of honest life, each with its own habits.
+GroupTrajectory benign(base::Random& random, double shift = 0) {
+  GroupTrajectory group;
+  Measures measures;
+  const std::array<double, kMeasures> middle{1.5, -1.5, -1.5, -3, 0.35, -0.5, 0.7, 0, 0.7, 0.6};
+  const std::array<double, kMeasures> spread{1, 1, 1, 1.5, 0.2, 0.7, 0.25, 0.8, 0.2, 0.25};
+  for (std::size_t m = 0; m < kMeasures; ++m) measures.value[m] = middle[m] + spread[m] * (random.normal() + shift);
+  measures.testable = true;
+  for (int day = 0; day < 7; ++day) group.samples.push_back(measures);
+  return group;
+}
+
+std::vector<GroupTrajectory> benign_groups(int count, std::uint64_t seed) {
+  base::Random random(seed);
+  std::vector<GroupTrajectory> groups;
+  for (int i = 0; i < count; ++i) groups.push_back(benign(random));
+  return groups;
+}
+
+TEST(Calibration, FreshBenignGroupsSeldomPassTheThreshold) {
+  int passed = 0, tried = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const auto calibration = Calibration::fit(benign_groups(60, seed), 20'000, 7 * base::kDayUs, 1);
+    for (const auto& group : benign_groups(500, 1000 + seed)) {
+      const double score = calibration.score(LinkKind::trait, group.samples.back());
+      passed += calibration.strength(LinkKind::trait, score).log10_e >= calibration.threshold_log10_e() ? 1 : 0;
+      ++tried;
+    }
+  }
+  EXPECT_LE(passed, 2) << "of " << tried << " groups; the promise is about 1 in 3,000 at most, exponential tails are wider than these";
+}
+
+TEST(Calibration, HarvestPasses) {
+  const auto calibration = Calibration::fit(benign_groups(60, 1), 20'000, 7 * base::kDayUs, 1);
+  Measures harvest;
+  harvest.value = {4.5, 0, 0, 0, 0.95, 0, 1, 0.5, 1, 0.5};
+  harvest.testable = true;
+  const double score = calibration.score(LinkKind::trait, harvest);
+  const auto strength = calibration.strength(LinkKind::trait, score);
+  EXPECT_GE(strength.log10_e, calibration.threshold_log10_e());
+  EXPECT_TRUE(strength.extrapolated);
+  EXPECT_EQ(strength.calibration_groups, 60U);
+}
+
+TEST(Calibration, StrengthGrowsWithTheScoreOnly) {
+  const auto calibration = Calibration::fit(benign_groups(30, 2), 5000, 7 * base::kDayUs, 1);
+  double before = -1;
+  for (double score = -20; score < 40; score += 0.1) {
+    const double log10_e = calibration.strength(LinkKind::trait, score).log10_e;
+    EXPECT_GE(log10_e, before);
+    before = log10_e;
+  }
+}
+
+TEST(Calibration, AFewPoisonedGroupsDoNotBlindIt) {
+  auto groups = benign_groups(60, 3);
+  const double clean = Calibration::fit(groups, 20'000, 7 * base::kDayUs, 1).strength(LinkKind::trait, 18).log10_e;
+  base::Random random(4);
+  for (int i = 0; i < 2; ++i) groups.push_back(benign(random, 4));
+  const double poisoned = Calibration::fit(groups, 20'000, 7 * base::kDayUs, 1).strength(LinkKind::trait, 18).log10_e;
+  EXPECT_GT(poisoned, 0.6 * clean);
+}
+
+TEST(Calibration, NoGroupsMeansPriorsAndSaysSo) {
+  const Calibration none = Calibration::fit({}, 1000, 7 * base::kDayUs, 1);
+  const auto strength = none.strength(LinkKind::trait, 20);
+  EXPECT_GT(strength.log10_e, 0);
+  EXPECT_EQ(strength.calibration_groups, 0U);
+  EXPECT_TRUE(strength.extrapolated);
+}
+
+}  // namespace
+}  // namespace stillwatch::detect

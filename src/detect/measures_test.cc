@@ -1,0 +1,98 @@
+#include "detect/measures.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+
+namespace stillwatch::detect {
+namespace {
+
+struct Crowd {
+  std::vector<GroupCounters> members;
+  Measures measure() const {
+    std::vector<const GroupCounters*> pointers;
+    for (const auto& member : members) pointers.push_back(&member);
+    return measure_group(pointers, {100'000, 400, 0}, 60, 5);
+  }
+};
+
+/// Requests dealt out evenly from one list of 100 templates.
+Crowd queue(int accounts, int requests, std::uint64_t seed) {
+  base::Random random(seed);
+  Crowd crowd;
+  crowd.members.resize(static_cast<std::size_t>(accounts));
+  for (auto& member : crowd.members) {
+    for (int i = 0; i < requests; ++i) {
+      ++member.queries;
+      ++member.hits;
+      ++member.hits_single_turn;
+      member.active_days = 7;
+      member.hit_output_tokens += 600;
+      ++member.template_buckets[random.below(100) % GroupCounters::kTemplateBuckets];
+      ++member.hours[random.below(24)];
+      member.prompts.add(random.next());
+    }
+  }
+  return crowd;
+}
+
+/// People with one product: few templates in personal mixes, own hours, own volume, common prompts.
+Crowd people(int accounts, std::uint64_t seed) {
+  base::Random random(seed);
+  Crowd crowd;
+  crowd.members.resize(static_cast<std::size_t>(accounts));
+  for (auto& member : crowd.members) {
+    const int requests = 3 + static_cast<int>(30 * random.exponential());
+    const auto favourite = random.below(3);
+    const auto wakes = random.below(24);
+    member.active_days = 7;
+    for (int i = 0; i < requests; ++i) {
+      ++member.queries;
+      ++member.hits;
+      member.hit_output_tokens += 300;
+      ++member.template_buckets[random.chance(0.7) ? favourite : random.below(3)];
+      ++member.hours[(wakes + random.below(8)) % 24];
+      member.prompts.add(random.chance(0.5) ? random.below(20) : random.next());
+    }
+  }
+  return crowd;
+}
+
+TEST(Measures, QueueIsEvenAndPeopleAreNot) {
+  const Measures machine = queue(100, 60, 1).measure();
+  const Measures human = people(100, 2).measure();
+  ASSERT_TRUE(machine.testable);
+  ASSERT_TRUE(human.testable);
+  for (const Measure measure : {Measure::breadth, Measure::template_evenness, Measure::hour_evenness, Measure::volume_evenness,
+                                Measure::division, Measure::single_turn}) {
+    EXPECT_GT(machine[measure], human[measure]) << name(measure);
+  }
+  EXPECT_NEAR(machine[Measure::template_evenness], 0, 0.15);
+  EXPECT_NEAR(machine[Measure::hour_evenness], 0, 0.15);
+  EXPECT_NEAR(machine[Measure::breadth], 5, 0.2);
+}
+
+TEST(Measures, WholeSetByEveryLaboratoryIsNotDivided) {
+  Crowd laboratories;
+  laboratories.members.resize(12);
+  for (auto& member : laboratories.members) {
+    member.active_days = 3;
+    for (std::uint64_t question = 0; question < 500; ++question) {
+      ++member.queries;
+      ++member.hits;
+      member.prompts.add(base::mix64(question + 77));
+    }
+  }
+  const Measures measures = laboratories.measure();
+  EXPECT_GT(measures.multiplicity, 8);
+  EXPECT_LT(measures[Measure::division], -3);
+}
+
+TEST(Measures, TooFewHitsAreNotTestable) {
+  EXPECT_FALSE(queue(4, 100, 3).measure().testable);
+  EXPECT_FALSE(queue(10, 5, 4).measure().testable);
+  EXPECT_FALSE(Crowd{}.measure().testable);
+}
+
+}  // namespace
+}  // namespace stillwatch::detect

@@ -1,0 +1,45 @@
+// Lines written while a run goes on, that must survive a stop: verdicts and rejects.
+//
+// Invariant: without a state folder the lines are in OUT/NAME.partial and vanish with a failed run; with one they are in
+// STATE/NAME.journal, synced before the snapshot that counts them, and cut back to that count when the run resumes.
+// OUT/NAME appears complete or not at all. Threads: one user. Cost: a buffered write a line.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "base/files.h"
+#include "base/result.h"
+
+namespace stillwatch::replay {
+
+class Journal {
+ public:
+  /// `state_folder` may be empty. `resume_bytes`: how much of an existing journal to keep.
+  static base::Result<Journal> open(const std::string& out_folder, const std::string& state_folder, const std::string& name,
+                                    std::uint64_t resume_bytes);
+  Journal(Journal&&) noexcept;
+  Journal& operator=(Journal&&) = delete;
+  ~Journal();
+
+  base::Status append(std::string_view line);   // the newline is added
+  base::Status sync();
+  /// Moves the lines to OUT/NAME. After it the object is empty.
+  base::Status commit();
+  std::uint64_t bytes() const { return bytes_; }
+  /// Removes the journal of a finished run from the state folder.
+  void forget();
+
+ private:
+  Journal() = default;
+  base::Status failed(const char* action) const;
+
+  std::string final_path_, path_;
+  std::FILE* file_ = nullptr;
+  std::uint64_t bytes_ = 0;
+  bool keep_ = false;
+};
+
+}  // namespace stillwatch::replay
