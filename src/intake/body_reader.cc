@@ -24,6 +24,12 @@ static_assert(kJsonPadding >= simdjson::SIMDJSON_PADDING);
 constexpr Refusal kNotJson{RejectReason::not_json, "request"};
 constexpr Refusal wrong_type(std::string_view field) { return {RejectReason::wrong_type, field}; }
 
+/// False for "nul" and the like; simdjson's own answer would throw when it is read as a bool.
+bool is_null(od::value& value) {
+  bool null = false;
+  return value.is_null().get(null) == simdjson::SUCCESS && null;
+}
+
 // A named reasoning effort is pinned by relays as a budget is; kept apart from budgets by its sign.
 std::int64_t budget_of_effort(std::string_view effort) {
   constexpr std::array<std::string_view, 6> kEfforts{"none", "minimal", "low", "medium", "high", "xhigh"};
@@ -117,7 +123,7 @@ struct BodyReader::State {
     out = {};
     od::raw_json_string raw;
     if (value.get_raw_json_string().get(raw)) {
-      return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
+      return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
     }
     const auto unescaped = unescape(text, raw.raw());
     if (!unescaped) return kNotJson;
@@ -126,7 +132,7 @@ struct BodyReader::State {
   }
   MaybeRefusal number_of(od::value value, std::string_view name, double& out) {
     if (value.get_double().get(out) == simdjson::SUCCESS) return {};
-    return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
+    return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
   }
   MaybeRefusal count_of(od::value value, std::string_view name, std::int64_t& out) {
     double number = -1;
@@ -136,7 +142,7 @@ struct BodyReader::State {
   }
   static MaybeRefusal flag_of(od::value value, std::string_view name, bool& out) {
     if (value.get_bool().get(out) == simdjson::SUCCESS) return {};
-    return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
+    return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
   }
   /// Raw JSON of an array or object; empty for anything else.
   static std::string_view span_of(od::value value) {
@@ -390,7 +396,7 @@ MaybeRefusal BodyReader::State::read_turn_field(std::size_t field, od::value val
 /// response_format and its like: {"type":"text"} asks for nothing.
 MaybeRefusal BodyReader::State::read_schema(od::value value, std::string_view name) {
   od::object object;
-  if (value.get_object().get(object)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
+  if (value.get_object().get(object)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
   ShortName type;
   const auto refusal = each_field(object, [&](std::string_view key, od::value inner) -> MaybeRefusal {
     std::string_view text_of_type;
@@ -412,7 +418,7 @@ MaybeRefusal BodyReader::State::read_schema(od::value value, std::string_view na
 MaybeRefusal BodyReader::State::read_nested(od::value value, std::string_view name, std::string_view wanted, std::string_view& out_text,
                                             double& out_number) {
   od::object object;
-  if (value.get_object().get(object)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
+  if (value.get_object().get(object)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
   return each_field(object, [&](std::string_view key, od::value inner) -> MaybeRefusal {
     if (key != wanted) return {};
     od::json_type type;
@@ -450,7 +456,7 @@ MaybeRefusal BodyReader::State::read_parameter(Dialect dialect, std::string_view
         if (number >= 0) parameters.thinking_budget = static_cast<std::int64_t>(std::min(number, 1e15));
       } else if (key == "text" && dialect == Dialect::openai_responses) {
         od::object object;
-        if (value.get_object().get(object)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type("request.text")};
+        if (value.get_object().get(object)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type("request.text")};
         return each_field(object, [&](std::string_view inner_key, od::value inner) -> MaybeRefusal {
           return inner_key == "format" ? read_schema(inner, "request.text.format") : MaybeRefusal{};
         });

@@ -19,6 +19,12 @@ constexpr Refusal wrong_type(std::string_view field) { return {RejectReason::wro
 constexpr std::string_view kAccountPath[] = {"account"};
 constexpr std::string_view kTimePath[] = {"time"};
 
+/// False for "nul" and the like; simdjson's own answer would throw when it is read as a bool.
+bool is_null(od::value& value) {
+  bool null = false;
+  return value.is_null().get(null) == simdjson::SUCCESS && null;
+}
+
 class QueryParser final : public LineParser {
  public:
   QueryParser(const crypto::KeyedHash& keyed_hash, const Identities* identities) : builder_(keyed_hash, identities), body_(keyed_hash) {}
@@ -44,7 +50,7 @@ class QueryParser final : public LineParser {
 
   NewIds& new_ids() override { return builder_.new_ids(); }
   ParserCounters counters() const override {
-    ParserCounters counters = const_cast<RecordBuilder&>(builder_).counters();
+    ParserCounters counters = builder_.counters();
     counters.turns_ignored = body_.turns_ignored();
     return counters;
   }
@@ -115,7 +121,7 @@ class QueryParser final : public LineParser {
   template <class Visit>
   MaybeRefusal each_field_of(od::value value, std::string_view name, Visit visit) {
     od::object object;
-    if (value.get_object().get(object)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
+    if (value.get_object().get(object)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
     return each_field(object, visit);
   }
 
@@ -123,7 +129,7 @@ class QueryParser final : public LineParser {
   MaybeRefusal string_of(od::value value, std::string_view name, std::string_view& out) {
     out = {};
     od::raw_json_string raw;
-    if (value.get_raw_json_string().get(raw)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
+    if (value.get_raw_json_string().get(raw)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
     const auto unescaped = text_.unescape(std::string_view(raw.raw(), static_cast<std::size_t>(end_ - raw.raw())));
     if (!unescaped) return kNotJson;
     out = *unescaped;
@@ -133,7 +139,7 @@ class QueryParser final : public LineParser {
   /// A count, saturating; null leaves it as it is.
   static MaybeRefusal count_of(od::value value, std::string_view name, std::uint32_t& out) {
     double number = 0;
-    if (value.get_double().get(number)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
+    if (value.get_double().get(number)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
     if (!(number >= 0)) return wrong_type(name);
     out = static_cast<std::uint32_t>(std::min(number, 4294967295.0));
     return {};
@@ -145,7 +151,7 @@ class QueryParser final : public LineParser {
     if (key == "request") {
       od::object body;
       request_ = {};
-      if (value.get_object().get(body)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type("request")};
+      if (value.get_object().get(body)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type("request")};
       return body.raw_json().get(request_) ? MaybeRefusal{kNotJson} : MaybeRefusal{};
     }
     if (key == "v") {
@@ -190,7 +196,7 @@ class QueryParser final : public LineParser {
     if (key == "fingerprint") return read_fingerprint(value);
     if (key == "shed") {
       bool shed = false;
-      if (value.get_bool().get(shed) && !value.is_null()) return wrong_type("shed");
+      if (value.get_bool().get(shed) && !is_null(value)) return wrong_type("shed");
       builder_.set_shed(shed);
       return {};
     }
@@ -217,7 +223,7 @@ class QueryParser final : public LineParser {
       } else if (key == "headers") {
         od::array names;
         builder_.clear_headers();
-        if (value.get_array().get(names)) return value.is_null() ? MaybeRefusal{} : MaybeRefusal{wrong_type("client.headers")};
+        if (value.get_array().get(names)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type("client.headers")};
         for (auto result : names) {
           od::value name;
           if (std::move(result).get(name)) return kNotJson;
@@ -281,7 +287,7 @@ class QueryParser final : public LineParser {
 
   MaybeRefusal read_fingerprint(od::value fingerprint) {
     bool has_bytes = false, is_known = true;
-    if (fingerprint.is_null()) return {};
+    if (is_null(fingerprint)) return {};
     const auto refusal = each_field_of(fingerprint, "fingerprint", [&](std::string_view key, od::value value) -> MaybeRefusal {
       if (key == "v") {
         std::int64_t version = 0;

@@ -84,6 +84,7 @@ class RecordBuilder {
   bool has_time() const { return out_->has_time; }
   NewIds& new_ids() { return new_ids_; }
   ParserCounters& counters() { return counters_; }
+  const ParserCounters& counters() const { return counters_; }
 
  private:
   void note_new(IdKind kind, event::Token token, std::string_view raw);
