@@ -7,8 +7,8 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr std::size_t kAgentRules = 18;         // about 1.2 KB of system prompt
-constexpr std::size_t kAgentTools = 5;
+constexpr std::size_t kAgentRules = 14;         // about 1 KB of system prompt
+constexpr std::size_t kAgentTools = 3;
 constexpr double kClassWeeks = 6;
 constexpr double kRequestsPerDayMin = 0.05;
 
@@ -405,7 +405,7 @@ void PopulationBuilder::add_evaluation(base::Random& random) {
       material.items.push_back(std::move(item));
     }
     if (g == 0) benchmark_ = material.items;
-    material.templates.push_back(PromptTemplate::draw(random, 0, 20));
+    material.templates.push_back(PromptTemplate::draw(random, 0, 20, true));
     material.params = random.chance(0.7) ? ",\"temperature\":0,\"max_tokens\":1024" : ",\"temperature\":1.0,\"max_tokens\":8192";
   }
   for (std::int64_t i = 0; i < settings.accounts; ++i) {
@@ -449,7 +449,7 @@ void PopulationBuilder::add_judges(base::Random& random) {
   const StratumSettings& settings = stage_.world.stratum(Stratum::judge);
   const std::vector<Group> rubrics = make_groups(settings, random);
   for (const Group& group : rubrics) {
-    group.material->templates.push_back(PromptTemplate::draw(random, 0, 120));
+    group.material->templates.push_back(PromptTemplate::draw(random, 0, 120, true));
     group.material->params = random.chance(0.7) ? ",\"temperature\":0,\"max_tokens\":16" : ",\"temperature\":0,\"max_tokens\":64";
   }
   for (std::int64_t i = 0; i < settings.accounts; ++i) {
@@ -458,7 +458,7 @@ void PopulationBuilder::add_judges(base::Random& random) {
     plan.kind = ServiceKind::judge;
     plan.material = rubrics[group_of(static_cast<std::size_t>(i), rubrics.size(), random)].material;
     // Half of them wrote their own rubric, the others took a published one.
-    if (random.chance(0.5)) plan.own_templates.push_back(PromptTemplate::draw(random, 0, 120));
+    if (random.chance(0.5)) plan.own_templates.push_back(PromptTemplate::draw(random, 0, 120, true));
     plan.output_tokens = 4;
     plan.job_requests = std::max(2.0, plan.requests_per_day * (0.5 + 2 * random.uniform()));
     plan.job_gap_s = lognormal(random, 2, 0.8);

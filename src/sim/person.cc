@@ -8,11 +8,13 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr std::size_t kHistoryBytesMax = 14'000;  // people start anew; also bounds the memory of open conversations
+constexpr std::size_t kHistoryBytesMax = 9'000;  // people start anew; also bounds the memory of open conversations
 constexpr double kEditChance = 0.07;              // the last message is edited or sent again
 constexpr double kShortChance = 0.14;             // "thanks", "continue"
 constexpr double kGreetingChance = 0.03;
 constexpr double kReturnChance = 0.05;            // a conversation goes on hours later
+constexpr double kWarmUpGaps = 3;                 // mean gaps
+constexpr std::size_t kShortPromptBytes = 110;    // shorter ones could be anybody's
 constexpr double kPersonalChance = 0.25;          // a name from the person's own life
 
 constexpr std::string_view kShort[] = {"continue", "thanks", "shorter please", "why?", "can you explain that", "ok", "try again", "in a table please", "more examples",
@@ -31,7 +33,10 @@ std::string_view default_system_prompt(std::uint8_t which) { return kSystems[whi
 std::size_t draw_prompt_words(base::Random& random) { return static_cast<std::size_t>(std::clamp(lognormal(random, 17, 0.85), 5.0, 260.0)); }
 
 Person::Person(std::uint64_t seed, PersonPlan plan) : plan_(std::move(plan)), random_(seed, plan_.presence.account) {
-  next_us_ = next_session(plan_.from_us);
+  // The clock starts before the account is seen: otherwise all bursts begin when the world does.
+  const auto before = static_cast<std::int64_t>(random_.uniform() * kWarmUpGaps / plan_.sessions_per_day * static_cast<double>(base::kDayUs));
+  next_us_ = plan_.from_us - before;
+  while (next_us_ < plan_.from_us) next_us_ = next_session(next_us_);
 }
 
 std::int64_t Person::next_session(std::int64_t time_us) {
@@ -65,12 +70,15 @@ void Person::compose_own(const Stage& stage, Scratch& scratch) {
     prompt += pool[index];
     return;
   }
+  const std::size_t begin = prompt.size();
   stage.texts.chat(plan_.language).append(random_, draw_prompt_words(random_), prompt);
-  if (random_.chance(kPersonalChance)) {
-    // The same few names come back in a person's life.
+  if (prompt.size() - begin < kShortPromptBytes || random_.chance(kPersonalChance)) {
+    // The same few names come back in a person's life, and keep short prompts apart from other people's.
     base::Random own(plan_.presence.account, random_.below(5));
-    prompt += ' ';
-    append_name(own, prompt);
+    scratch.part = " ";
+    append_name(own, scratch.part);
+    const std::size_t space = prompt.find(' ', begin + random_.below(prompt.size() - begin + 1));
+    prompt.insert(std::min(space, prompt.size()), scratch.part);
   }
 }
 
@@ -85,7 +93,7 @@ void Person::compose(const Stage& stage, std::int64_t time_us, Scratch& scratch)
       prompt += "Tool result (";
       append_number(open_->turn, prompt);
       prompt += "):\\n";
-      (random_.chance(0.6) ? stage.texts.code() : stage.texts.passage()).append(random_, 15 + random_.below(60), prompt);
+      (random_.chance(0.6) ? stage.texts.code() : stage.texts.passage()).append(random_, 8 + random_.below(40), prompt);
     }
     return;
   }
@@ -163,7 +171,7 @@ void Person::send(const Stage& stage, Scratch& scratch, Emitter& out) {
   const bool edit = plan_.kind != PersonKind::agent && random_.chance(kEditChance);
   scratch.reply.clear();
   if ((go_on && !edit) || stage.world.world.response_body) {
-    const double words = std::clamp(lognormal(random_, plan_.kind == PersonKind::agent ? 20 : 55, 0.7), 4.0, 220.0);
+    const double words = std::clamp(lognormal(random_, plan_.kind == PersonKind::agent ? 14 : 36, 0.7), 4.0, 160.0);
     stage.texts.passage().append(random_, static_cast<std::size_t>(words), scratch.reply);
     answer(random_, stage, words * 1.35, 0.02, draft);
   } else {

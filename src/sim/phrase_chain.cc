@@ -9,10 +9,10 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr std::size_t kWordsMax = 3'000'000;       // 15 MB; more text adds no variety
-constexpr std::size_t kDocumentWordsMax = 400;     // a few long documents must not fill the chain
+constexpr std::size_t kWordsMax = 400'000;         // 6 MB with its text: stays in the cache, and more adds no variety
+constexpr std::size_t kDocumentWordsMax = 60;      // a few long documents must not fill the chain
 constexpr std::size_t kOverrunWords = 8;           // how far past the wanted length to look for a sentence end
-constexpr double kMoveChance = 0.34;               // per word: runs of about three words keep grammar, not sentences
+constexpr std::size_t kRunWords[16] = {1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 9};  // runs keep grammar, not sentences
 
 bool wide(unsigned char lead) { return lead >= 0xE3 && lead <= 0xEC; }  // scripts written without spaces
 
@@ -56,10 +56,10 @@ std::string_view cut_text(std::string_view text, std::size_t bytes_max) {
 }
 
 void PhraseChain::add(std::string_view document) {
-  if (word_start_.size() >= kWordsMax) return;
-  const std::size_t first = word_start_.size();
+  if (words_.size() >= kWordsMax) return;
+  const std::size_t first = words_.size();
   std::size_t at = 0;
-  while (at < document.size() && word_start_.size() - first < kDocumentWordsMax) {
+  while (at < document.size() && words_.size() - first < kDocumentWordsMax) {
     while (at < document.size() && document[at] == ' ') ++at;
     if (at >= document.size()) break;
     const std::size_t begin = at;
@@ -72,20 +72,18 @@ void PhraseChain::add(std::string_view document) {
       spaced = at >= document.size() || document[at] == ' ';
     }
     at = std::min(at, document.size());
-    word_start_.push_back(static_cast<std::uint32_t>(text_.size()));
+    words_.push_back({static_cast<std::uint32_t>(text_.size()), 0, ends_sentence(document.substr(begin, at - begin)) ? kSentenceEnd : 0});
     text_.append(document, begin, at - begin);
     if (spaced) text_ += ' ';
-    ends_.push_back(ends_sentence(document.substr(begin, at - begin)) ? 1 : 0);
   }
-  if (word_start_.size() == first) return;
+  if (words_.size() == first) return;
   documents_.push_back(static_cast<std::uint32_t>(first));
-  ends_.back() |= 2;
+  words_.back().ends |= kDocumentEnd;
 }
 
 void PhraseChain::freeze() {
-  word_start_.push_back(static_cast<std::uint32_t>(text_.size()));
+  words_.push_back({static_cast<std::uint32_t>(text_.size()), 0, kDocumentEnd});
   const std::size_t count = words();
-  next_same_.assign(count, 0);
   // Positions in a fixed random order, so that the ring through equal words has no memory of the corpus.
   std::vector<std::uint32_t> order(count);
   std::iota(order.begin(), order.end(), 0U);
@@ -93,14 +91,15 @@ void PhraseChain::freeze() {
   for (std::size_t i = count; i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
   std::unordered_map<std::string_view, std::pair<std::uint32_t, std::uint32_t>> ring;  // first and last position of a word
   ring.reserve(count / 8);
+  const auto link = [&](std::uint32_t from, std::uint32_t to) { words_[from].next = to & 0x3FFFFFFFU; };
   for (const std::uint32_t position : order) {
     const auto [entry, fresh] = ring.try_emplace(word(position), position, position);
     if (!fresh) {
-      next_same_[entry->second.second] = position;
+      link(entry->second.second, position);
       entry->second.second = position;
     }
   }
-  for (const auto& [text, ends] : ring) next_same_[ends.second] = ends.first;
+  for (const auto& [text, ends] : ring) link(ends.second, ends.first);
 }
 
 void PhraseChain::append(base::Random& random, std::size_t words_wanted, std::string& out) const {
@@ -108,21 +107,24 @@ void PhraseChain::append(base::Random& random, std::size_t words_wanted, std::st
   std::size_t at = documents_[random.below(documents_.size())];
   std::size_t written = 0;
   while (written < words_wanted + kOverrunWords) {
+    // One draw a run: its length, the steps along the ring. People's openings are diverse: the first run is short.
+    const std::uint64_t draw = random.next();
+    std::size_t left = kRunWords[draw & 15];
+    if (written == 0) left = 1 + (draw & 1);
     std::size_t run_end = at;
     for (;;) {
       ++written;
-      if (ends_[run_end] >= 2 || written >= words_wanted) break;
-      if (random.chance(kMoveChance)) break;
+      if ((words_[run_end].ends & kDocumentEnd) != 0 || --left == 0 || written == words_wanted) break;
       ++run_end;
     }
-    out.append(text_, word_start_[at], word_start_[run_end + 1] - word_start_[at]);
-    if (written >= words_wanted && ends_[run_end] != 0) break;
-    // Several steps along the ring: two runs that meet at a word part again. A word at a document's end
+    const std::size_t begin = words_[at].start;
+    out.append(text_.data() + begin, words_[run_end + 1].start - begin);
+    if (written >= words_wanted && words_[run_end].ends != 0) break;
+    // Some steps along the ring: two runs that meet at a word part again. A word at a document's end
     // leads nowhere, so another document is opened.
-    std::size_t same = run_end;
-    const std::uint64_t steps = 1 + random.below(6);
-    for (std::uint64_t i = 0; i < steps; ++i) same = next_same_[same];
-    at = ends_[same] >= 2 ? documents_[random.below(documents_.size())] : same + 1;
+    std::size_t same = words_[run_end].next;
+    for (std::uint64_t steps = (draw >> 8) & 1; steps > 0; --steps) same = words_[same].next;
+    at = (words_[same].ends & kDocumentEnd) != 0 ? documents_[random.below(documents_.size())] : same + 1;
   }
   if (!out.empty() && out.back() == ' ') out.pop_back();
 }

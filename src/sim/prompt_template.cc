@@ -46,7 +46,7 @@ void PromptTemplate::add_literal(std::string text) {
 
 void PromptTemplate::add_slot(SlotKind kind) { segments_.push_back({{}, kind, true}); }
 
-PromptTemplate PromptTemplate::draw(base::Random& random, std::size_t language, std::size_t content_words) {
+PromptTemplate PromptTemplate::draw(base::Random& random, std::size_t language, std::size_t content_words, bool constant) {
   PromptTemplate made;
   made.language_ = static_cast<std::uint8_t>(language);
   made.content_words_ = static_cast<std::uint16_t>(std::clamp<std::size_t>(content_words, 3, 2000));
@@ -73,7 +73,7 @@ PromptTemplate PromptTemplate::draw(base::Random& random, std::size_t language, 
   const double where = random.uniform();
   const std::size_t content_at = where < 0.2 ? 0 : where < 0.5 && sentences.size() > 1 ? 1 + random.below(sentences.size() - 1) : sentences.size();
   const Marks marks = kMarks[random.below(std::size(kMarks))];
-  std::uint64_t small_slots = random.below(3);
+  std::uint64_t small_slots = constant ? 0 : random.below(3);
   for (std::size_t i = 0; i <= sentences.size(); ++i) {
     if (i == content_at) {
       if (!made.segments_.empty() || random.chance(0.5)) made.add_literal(std::string(marks.before));

@@ -19,8 +19,8 @@ enum class SlotKind : std::uint8_t { content, topic, name, number, list, quoted,
 class PromptTemplate {
  public:
   /// A new template. `language` is an index into builtin_languages(). `content_words` is the usual length of
-  /// what goes into its content slot when the caller gives no item.
-  static PromptTemplate draw(base::Random& random, std::size_t language, std::size_t content_words);
+  /// what goes into its content slot when the caller gives no item. `constant`: no slot but that for the item.
+  static PromptTemplate draw(base::Random& random, std::size_t language, std::size_t content_words, bool constant = false);
 
   /// Appends the template with its slots filled: the content slot with `item`, or with new text when item is
   /// empty. Each word of the constant part changes with probability `paraphrase`.

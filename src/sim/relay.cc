@@ -10,7 +10,7 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr std::size_t kHistoryBytesMax = 14'000;
+constexpr std::size_t kHistoryBytesMax = 9'000;
 constexpr std::uint32_t kTriesMax = 6;          // relays give up after some tries
 constexpr double kReturnChance = 0.08;          // a user comes back after the sticky hour
 constexpr int kTopics = 16;                     // parts of the work when topics are disjoint
@@ -343,7 +343,7 @@ void Relay::send(std::uint32_t at, std::int64_t time_us, const Stage& stage, Scr
   scratch.reply.clear();
   const bool needs_reply = talk.turns_left > 1 || stage.world.world.response_body;
   if (needs_reply) {
-    const double words = std::clamp(lognormal(random_, talk.kind == Kind::attack && !talk.chain ? 35 : 50, 0.7), 4.0, 220.0);
+    const double words = std::clamp(lognormal(random_, talk.kind == Kind::attack && !talk.chain ? 24 : 36, 0.7), 4.0, 160.0);
     (talk.chain ? stage.texts.task() : stage.texts.passage()).append(random_, static_cast<std::size_t>(words), scratch.reply);
   }
   answer(random_, stage, talk.output_tokens, 0.7, draft);

@@ -6,9 +6,20 @@
 #include "base/event_time.h"
 
 namespace stillwatch::sim {
+namespace {
+
+constexpr double kWarmUpGaps = 3;   // mean gaps
+
+}  // namespace
 
 Service::Service(std::uint64_t seed, ServicePlan plan) : plan_(std::move(plan)), random_(seed, plan_.presence.account) {
-  schedule(plan_.from_us);
+  // As for a Person: bursts must not all begin when the world does.
+  const double per_start = std::max(1.0, plan_.job_requests);
+  next_us_ = plan_.from_us - static_cast<std::int64_t>(random_.uniform() * kWarmUpGaps * per_start / plan_.requests_per_day * static_cast<double>(base::kDayUs));
+  while (next_us_ < plan_.from_us) {
+    job_left_ = 0;
+    schedule(next_us_);
+  }
 }
 
 void Service::schedule(std::int64_t done_us) {

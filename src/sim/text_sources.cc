@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <unordered_set>
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -128,6 +129,7 @@ void TextSources::complete() {
   const auto fill = [&](Pool which, TextKind kind, std::uint64_t stream, std::size_t sentences) {
     if (!pools_[static_cast<std::size_t>(which)].empty()) return;
     base::Random random(0xB01LL, stream);
+    std::unordered_set<std::string> seen;
     for (std::size_t i = 0; i < kBuiltinDocuments; ++i) {
       std::string text;
       const std::uint64_t count = 1 + random.below(sentences);
@@ -135,6 +137,7 @@ void TextSources::complete() {
         if (s > 0) text += ' ';
         append_builtin(kind, 0, random, text);
       }
+      if (!seen.insert(text).second) continue;
       keep(which, std::move(text));
       if (which == Pool::chat) chat_by_language_[0].push_back(texts_.back());
     }

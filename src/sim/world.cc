@@ -319,9 +319,11 @@ void apply_scale(World& world) {
   const auto scaled = [scale](std::int64_t count) {
     return count == 0 ? 0 : std::max<std::int64_t>(1, std::llround(static_cast<double>(count) * scale));
   };
+  // A small world keeps more of its variety: fewer members in each vendor or class, not only fewer of these.
+  const double group_scale = scale < 1 ? std::sqrt(scale) : scale;
   for (StratumSettings& stratum : world.strata) {
     stratum.accounts = scaled(stratum.accounts);
-    stratum.groups = scaled(stratum.groups);
+    stratum.groups = std::max<std::int64_t>(1, std::llround(static_cast<double>(stratum.groups) * group_scale));
   }
   for (CampaignSettings& campaign : world.campaigns) campaign.accounts = scaled(campaign.accounts);
 }

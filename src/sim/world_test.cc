@@ -1,0 +1,93 @@
+#include "sim/world.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace stillwatch::sim {
+namespace {
+
+std::string message_of(const std::string& toml) {
+  const auto world = parse_world(toml, "w.toml");
+  return world ? "" : world.error().message;
+}
+
+TEST(World, UnknownKeysNameFileAndLine) {
+  EXPECT_EQ(message_of("[world]\ndays = 3\ndayz = 4\n").rfind("w.toml:3: unknown key 'dayz' in [world]", 0), 0U);
+  EXPECT_EQ(message_of("[benign.chatt]\naccounts = 3\n").rfind("w.toml:1: unknown stratum 'benign.chatt'", 0), 0U);
+  EXPECT_EQ(message_of("\n[wurld]\n").rfind("w.toml:2: unknown section 'wurld'", 0), 0U);
+}
+
+TEST(World, ValuesHaveARange) {
+  EXPECT_EQ(message_of("[campaign.x]\nattack_share = 1.5\n"), "w.toml:2: 'attack_share' in [campaign.x] must be between 0 and 1");
+  EXPECT_NE(message_of("[campaign.x]\naccounts = -1\n"), "");
+  EXPECT_NE(message_of("[campaign.x]\naccounts = \"many\"\n"), "");
+  EXPECT_NE(message_of("[campaign.x]\nfamily = \"none\"\n"), "");
+  EXPECT_NE(message_of("[campaign.x]\nmodels = []\n"), "");
+  EXPECT_NE(message_of("[campaign.x]\nmodels = [\"a\\\"b\"]\n"), "");
+  EXPECT_NE(message_of("[campaign.x]\nstart_day = 5\nend_day = 4\n"), "");
+  EXPECT_NE(message_of("[world]\nstart = \"yesterday\"\n"), "");
+  EXPECT_NE(message_of("[world]\ndays = nan\n"), "");
+  EXPECT_NE(message_of("[world\n"), "");
+  EXPECT_NE(message_of("extends = \"base.toml\"\n"), "");
+  EXPECT_EQ(message_of("[world]\ndays = 3\n[campaign.x]\naccounts = 5\n"), "");
+}
+
+TEST(World, ExtendsOverridesAndScale) {
+  const auto world = load_world("worlds/reference_130.toml", {"campaign.*.attack_share=0.25", "world.name=other", "campaign.reference-1.proxies=residential",
+                                                              "benign.chat_single.accounts=100", "world.scale=2"});
+  ASSERT_TRUE(world) << world.error().message;
+  ASSERT_EQ(world->campaigns.size(), 1U);
+  EXPECT_EQ(world->campaigns[0].accounts, 260);
+  EXPECT_EQ(world->campaigns[0].attack_share, 0.25);
+  EXPECT_EQ(world->campaigns[0].proxies, Proxies::residential);
+  EXPECT_EQ(world->world.name, "other");
+  EXPECT_EQ(world->stratum(Stratum::chat_single).accounts, 200);
+  EXPECT_FALSE(load_world("worlds/reference.toml", {"campaign.*.attack_sharp=1"}));
+  EXPECT_FALSE(load_world("worlds/reference.toml", {"nonsense"}));
+  EXPECT_FALSE(load_world("worlds/absent.toml", {}));
+}
+
+TEST(World, ALoopOfExtendsEnds) {
+  char name[] = "/tmp/stillwatch_world_XXXXXX";
+  const std::string folder = ::mkdtemp(name);
+  std::ofstream(folder + "/a.toml") << "extends = \"b.toml\"\n";
+  std::ofstream(folder + "/b.toml") << "extends = \"a.toml\"\n";
+  const auto world = load_world(folder + "/a.toml", {});
+  std::filesystem::remove_all(folder);
+  ASSERT_FALSE(world);
+  EXPECT_NE(world.error().message.find("loop"), std::string::npos);
+}
+
+TEST(World, ShippedWorldsLoad) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("worlds")) {
+    const auto world = load_world(entry.path().string(), {});
+    EXPECT_TRUE(world) << (world ? "" : world.error().message);
+    ++count;
+  }
+  EXPECT_GE(count, 8U);
+  const auto reference = load_world("worlds/reference.toml", {});
+  ASSERT_TRUE(reference);
+  std::int64_t benign = 0;
+  for (const StratumSettings& stratum : reference->strata) {
+    EXPECT_GT(stratum.accounts, 0);
+    benign += stratum.accounts;
+  }
+  EXPECT_GE(benign, 20'000);
+  EXPECT_EQ(load_world("worlds/attack_free.toml", {})->campaigns.size(), 0U);
+}
+
+TEST(World, EveryKeyIsDocumentedWithItsRange) {
+  std::ifstream in("docs/reference/worlds.md");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  for (const KeyInfo& key : world_keys()) {
+    EXPECT_NE(text.find("| `" + key.key + "` | " + key.range + " |"), std::string::npos) << key.section << ": | `" << key.key << "` | " << key.range << " |";
+  }
+  for (const std::string_view stratum : kStratumNames) EXPECT_NE(text.find("`" + std::string(stratum) + "`"), std::string::npos) << stratum;
+}
+
+}  // namespace
+}  // namespace stillwatch::sim
