@@ -16,6 +16,9 @@ namespace stillwatch::intake {
 namespace {
 
 constexpr std::size_t kInputBytes = 1 << 17;
+// Unpacked in steps of this size whatever the caller asks for, so that where damage is noticed does not
+// depend on the caller's blocks.
+constexpr std::size_t kOutputBytes = 1 << 17;
 // A short file of equal lines may shrink more than any real log: the ratio counts from here on.
 constexpr std::uint64_t kRatioFloorBytes = 64ULL << 20;
 
@@ -28,6 +31,8 @@ struct Decompressor::State {
   Kind kind = Kind::unknown;
   std::vector<char> input = std::vector<char>(kInputBytes);
   std::size_t at = 0, end = 0;         // unread input
+  std::vector<char> output;
+  std::size_t output_at = 0, output_end = 0;   // unpacked, not handed out yet
   bool at_source_end = false;
   std::uint64_t bytes_in = 0, bytes_out = 0;   // consumed and produced
   bool is_inside_frame = false, is_done = false;
@@ -118,7 +123,6 @@ struct Decompressor::State {
       is_inside_frame = true;
     } else {
       break_off(false, fmt::format("the gzip stream is damaged ({})", gzip.msg == nullptr ? "no reason given" : gzip.msg));
-      return 0;
     }
     return made;
   }
@@ -126,6 +130,19 @@ struct Decompressor::State {
   base::Result<std::size_t> read(char* out, std::size_t size) {
     if (kind == Kind::unknown) STILLWATCH_CHECK(detect());
     if (kind == Kind::plain) return read_plain(out, size);
+    if (output_at == output_end) {
+      output.resize(kOutputBytes);
+      STILLWATCH_TRY(made, unpack(output.data(), output.size()));
+      output_at = 0;
+      output_end = made;
+    }
+    const std::size_t count = std::min(size, output_end - output_at);
+    std::memcpy(out, output.data() + output_at, count);
+    output_at += count;
+    return count;
+  }
+
+  base::Result<std::size_t> unpack(char* out, std::size_t size) {
     while (!damage && !is_done) {
       STILLWATCH_CHECK(fill());
       const bool is_fresh = at == end;
