@@ -124,6 +124,23 @@ TEST(MapFormat, MistakesNameFileAndLine) {
   EXPECT_FALSE(MapFormat::load("/nonexistent/map.toml"));
 }
 
+TEST(MapFormat, TheExamplesOfTheDocumentationAreRight) {
+  std::ifstream file("docs/reference/log-formats.md");
+  if (!file) GTEST_SKIP() << "run from the source folder";
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  int examples = 0;
+  for (std::size_t at = page.find("```toml\n"); at != std::string::npos; at = page.find("```toml\n", at + 1)) {
+    const std::size_t begin = at + 8;
+    const auto format = MapFormat::parse(std::string_view(page).substr(begin, page.find("```", begin) - begin), "example");
+    EXPECT_TRUE(format) << format.error().message;
+    ++examples;
+  }
+  EXPECT_EQ(examples, 2);
+  for (std::size_t reason = 0; reason < kRejectReasons; ++reason) {
+    EXPECT_NE(page.find("| `" + std::string(name(static_cast<RejectReason>(reason))) + "` |"), std::string::npos) << reason;
+  }
+}
+
 TEST(AccountParser, ReadsEveryFieldAndNamesOnlyThose) {
   const crypto::KeyedHash hash = test::fixed_hash();
   AccountParser parser(hash);
