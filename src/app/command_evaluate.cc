@@ -16,7 +16,7 @@ struct Options {
   std::string truth, baselines, accounts;
   std::vector<std::string> verdicts;
   double calibrate_days = 7, account_error = 1e-4, days = 0;
-  bool json = false;
+  bool oracle = false, json = false;
 };
 
 base::Result<std::string> evaluate(const Options& options) {
@@ -33,9 +33,13 @@ base::Result<std::string> evaluate(const Options& options) {
     detectors.push_back(std::move(detector));
   }
   if (!options.baselines.empty()) {
+    quality::BaselineOptions baseline_options;
+    baseline_options.calibrate_days = options.calibrate_days;
+    baseline_options.account_error = options.account_error;
+    baseline_options.oracle = options.oracle;
     std::string accounts = options.accounts;
     if (accounts.empty()) accounts = quality::with_any_compression(options.truth + "/accounts.ndjson").value_or("");
-    STILLWATCH_TRY(baselines, quality::run_baselines(truth, options.baselines, accounts, {options.calibrate_days, options.account_error}));
+    STILLWATCH_TRY(baselines, quality::run_baselines(truth, options.baselines, accounts, baseline_options));
     for (quality::Detector& baseline : baselines) detectors.push_back(std::move(baseline));
   }
   STILLWATCH_TRY(evaluation, quality::evaluate(truth, detectors, {options.days}));
@@ -57,6 +61,7 @@ void add_evaluate(CLI::App& app, Run& run) {
   command->add_option("--accounts", options->accounts, "Account records for the baselines (default: accounts.ndjson of the truth)")->type_name("FILE");
   command->add_option("--calibrate-days", options->calibrate_days, "First days of the log that set the baselines' thresholds")->capture_default_str();
   command->add_option("--account-error", options->account_error, "Share of calibration accounts that a baseline may exceed")->capture_default_str();
+  command->add_flag("--oracle", options->oracle, "Also show each baseline with the best threshold that the truth could give at that error");
   command->add_option("--days", options->days, "Length of the period judged (default: from summary.json beside the verdicts)");
   command->add_flag("--json", options->json, "One JSON object");
   command->callback([options, &run] {

@@ -27,6 +27,7 @@ class RateLimit : public Baseline {
     calibration_.judge(event.account, ++day.requests, event.time_us);
   }
   Detector finish() override { return calibration_.detector("rate limit"); }
+  std::vector<Calibration*> tests() override { return {&calibration_}; }
 
  private:
   struct Day {
@@ -90,6 +91,7 @@ class Velocity : public Baseline {
     merge(out, payments_.calibration().detector(""));
     return out;
   }
+  std::vector<Calibration*> tests() override { return {&networks_.calibration(), &payments_.calibration()}; }
 
  private:
   SharedKey networks_, payments_;
@@ -117,7 +119,15 @@ void Calibration::see(std::int64_t time_us) {
   for (const std::uint32_t value : highest_) {
     if (value > 0) seen.push_back(value);
   }
-  threshold_ = threshold_for(std::move(seen), account_error_);
+  threshold_ = given_threshold_ ? *given_threshold_ : threshold_for(std::move(seen), account_error_);
+}
+
+std::uint32_t Calibration::honest_threshold(const Truth& truth) const {
+  std::vector<std::uint32_t> honest;
+  for (std::size_t account = 0; account < highest_.size(); ++account) {
+    if (!truth.accounts[account].hostile && highest_[account] > 0) honest.push_back(highest_[account]);
+  }
+  return threshold_for(std::move(honest), account_error_);
 }
 
 void Calibration::judge(std::uint32_t account, std::uint32_t value, std::int64_t time_us, std::uint32_t campaign) {
@@ -153,49 +163,94 @@ void merge(Detector& into, const Detector& from) {
 std::unique_ptr<Baseline> make_rate_limit(const BaselineOptions& options) { return std::make_unique<RateLimit>(options); }
 std::unique_ptr<Baseline> make_velocity(const BaselineOptions& options) { return std::make_unique<Velocity>(options); }
 
-base::Result<std::vector<Detector>> run_baselines(const Truth& truth, const std::string& log, const std::string& accounts_file,
-                                                  const BaselineOptions& options) {
-  RowParser parser;
-  std::vector<std::uint64_t> payments(truth.accounts.size(), 0);
-  if (!accounts_file.empty()) {
-    Names names;
-    AccountRow row;
-    STILLWATCH_CHECK(for_each_line(accounts_file, [&](std::string_view line) {
-      const auto account = parser.read(line, row) ? truth.accounts_by_name.find(row.account) : std::nullopt;
-      if (account && !row.payment.empty()) payments[*account] = names.number(row.payment) + 1;
-    }));
-  }
-  std::vector<std::unique_ptr<Baseline>> baselines;
-  baselines.push_back(make_rate_limit(options));
-  baselines.push_back(make_velocity(options));
-  baselines.push_back(make_synchrotrap(options));
-  LogRow row;
+namespace {
+
+using Baselines = std::vector<std::unique_ptr<Baseline>>;
+
+Baselines make_all(const BaselineOptions& options) {
+  Baselines out;
+  out.push_back(make_rate_limit(options));
+  out.push_back(make_velocity(options));
+  out.push_back(make_synchrotrap(options));
+  return out;
+}
+
+struct LogSpan {
   std::uint64_t events = 0, others = 0;
   std::int64_t first_us = INT64_MAX, last_us = INT64_MIN;
+};
+
+base::Result<LogSpan> feed(const Truth& truth, const std::string& log, const std::vector<std::uint64_t>& payments, const std::vector<Baselines*>& all) {
+  LogSpan span;
+  RowParser parser;
+  LogRow row;
   STILLWATCH_CHECK(for_each_line(log, [&](std::string_view line) {
     const auto account = parser.read(line, row) ? truth.accounts_by_name.find(row.account) : std::nullopt;
     if (!account) {
-      ++others;
+      ++span.others;
       return;
     }
-    ++events;
-    first_us = std::min(first_us, row.time_us);
-    last_us = std::max(last_us, row.time_us);
+    ++span.events;
+    span.first_us = std::min(span.first_us, row.time_us);
+    span.last_us = std::max(span.last_us, row.time_us);
     const LightEvent event{row.time_us, *account, row.network, row.client, row.prompt, payments[*account]};
-    for (const auto& baseline : baselines) baseline->add(event);
+    for (Baselines* baselines : all) {
+      for (const auto& baseline : *baselines) baseline->add(event);
+    }
   }));
-  if (events == 0) {
-    return base::fail(base::Fault::caller, fmt::format("{} holds no request of an account of the truth ({} other lines): is it the log of that world?", log, others));
+  return span;
+}
+
+base::Result<std::vector<std::uint64_t>> read_payments(const Truth& truth, const std::string& path) {
+  std::vector<std::uint64_t> payments(truth.accounts.size(), 0);
+  if (path.empty()) return payments;
+  RowParser parser;
+  Names names;
+  AccountRow row;
+  STILLWATCH_CHECK(for_each_line(path, [&](std::string_view line) {
+    const auto account = parser.read(line, row) ? truth.accounts_by_name.find(row.account) : std::nullopt;
+    if (account && !row.payment.empty()) payments[*account] = names.number(row.payment) + 1;
+  }));
+  return payments;
+}
+
+}  // namespace
+
+base::Result<std::vector<Detector>> run_baselines(const Truth& truth, const std::string& log, const std::string& accounts_file,
+                                                  const BaselineOptions& options) {
+  STILLWATCH_TRY(payments, read_payments(truth, accounts_file));
+  BaselineOptions endless = options;
+  endless.calibrate_days = 1e6;  // records highest values and never acts
+  Baselines calibrated = make_all(options), recorders = options.oracle ? make_all(endless) : Baselines{};
+  STILLWATCH_TRY(span, feed(truth, log, payments, {&calibrated, &recorders}));
+  if (span.events == 0) {
+    return base::fail(base::Fault::caller, fmt::format("{} holds no request of an account of the truth ({} other lines): is it the log of that world?", log, span.others));
   }
-  if (static_cast<double>(last_us - first_us) < options.calibrate_days * static_cast<double>(base::kDayUs)) {
-    return base::fail(base::Fault::caller, fmt::format("{} spans {:.1f} days, no more than the {:g} days of calibration; set --calibrate-days lower", log,
-                                                       static_cast<double>(last_us - first_us) / static_cast<double>(base::kDayUs), options.calibrate_days));
+  const double days = static_cast<double>(span.last_us - span.first_us) / static_cast<double>(base::kDayUs);
+  if (days <= options.calibrate_days) {
+    return base::fail(base::Fault::caller,
+                      fmt::format("{} spans {:.1f} days, no more than the {:g} days of calibration; set --calibrate-days lower", log, days, options.calibrate_days));
   }
   std::vector<Detector> out;
-  for (const auto& baseline : baselines) {
-    out.push_back(baseline->finish());
-    out.back().first_us = first_us;
-    out.back().last_us = last_us;
+  for (const auto& baseline : calibrated) out.push_back(baseline->finish());
+  if (options.oracle) {
+    Baselines oracles = make_all(options);
+    for (std::size_t i = 0; i < oracles.size(); ++i) {
+      (void)recorders[i]->finish();
+      const auto known = recorders[i]->tests();
+      const auto tests = oracles[i]->tests();
+      for (std::size_t test = 0; test < tests.size(); ++test) tests[test]->set_threshold(known[test]->honest_threshold(truth));
+    }
+    STILLWATCH_TRY(again, feed(truth, log, payments, {&oracles}));
+    if (again.events != span.events) return base::fail(base::Fault::environment, fmt::format("{} changed while it was read; run again when it is at rest", log));
+    for (const auto& baseline : oracles) {
+      out.push_back(baseline->finish());
+      out.back().name += ", oracle";
+    }
+  }
+  for (Detector& detector : out) {
+    detector.first_us = span.first_us;
+    detector.last_us = span.last_us;
   }
   return out;
 }

@@ -13,6 +13,10 @@
 //                  the account error. The paper's platform-wide incremental job becomes one pass with an
 //                  inverted index whose popular tuples are left out.
 //
+// Oracle: the same detector with the threshold that only the truth could give: the lowest that at most
+// `account_error` of the honest accounts exceed in the whole log. It is the best such a detector could do at
+// that error, and what ours must beat.
+//
 // Calibration: the statistic of each account is its highest value in the first days; the threshold is the
 // lowest value that at most `account_error` of these accounts exceed (none, when there are fewer than
 // 1 / account_error). Whoever exceeds it afterwards is `verify` from that time on and for good.
@@ -34,6 +38,7 @@ struct BaselineOptions {
   double calibrate_days = 7;
   double account_error = 1e-4;
   double jaccard_min = 0.5;
+  bool oracle = false;  // show each baseline a second time, with the threshold of the oracle
 };
 
 inline constexpr std::size_t kPostingsMax = 100;          // accounts of one tuple; beyond it the tuple is popular and left out, counted
@@ -47,6 +52,8 @@ struct LightEvent {
   std::uint64_t network = 0, client = 0, prompt = 0, payment = 0;
 };
 
+class Calibration;
+
 /// A stream of events in, the steps of a detector out.
 class Baseline {
  public:
@@ -54,6 +61,8 @@ class Baseline {
   virtual void add(const LightEvent& event) = 0;
   /// After the last event. The detector's counters hold what the bounds left out, as other_subjects.
   virtual Detector finish() = 0;
+  /// Its tests, in a fixed order: each has a threshold of its own.
+  virtual std::vector<Calibration*> tests() = 0;
 };
 
 std::unique_ptr<Baseline> make_rate_limit(const BaselineOptions& options);
@@ -63,7 +72,7 @@ std::unique_ptr<Baseline> make_synchrotrap(const BaselineOptions& options);
 /// The lowest threshold that at most a share `account_error` of the values exceed.
 std::uint32_t threshold_for(std::vector<std::uint32_t> values, double account_error);
 
-/// All three over a query log and, for payments, an accounts file ("" for none). Accounts outside the truth are left out.
+/// All three (with the oracle: six) over a query log and, for payments, an accounts file ("" for none). Accounts outside the truth are left out.
 base::Result<std::vector<Detector>> run_baselines(const Truth& truth, const std::string& log, const std::string& accounts_file,
                                                   const BaselineOptions& options);
 

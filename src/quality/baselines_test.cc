@@ -138,6 +138,14 @@ TEST_F(BaselineFiles, RunOverARawLog) {
   ASSERT_EQ(detectors->size(), 3U);
   EXPECT_TRUE((*detectors)[0].steps.empty());       // nobody sends more than one a day
   EXPECT_EQ(actioned((*detectors)[1]).size(), 10U);  // ten accounts on one payment
+  // With the oracle's thresholds: honest accounts share no payment and send at most one request a day.
+  options.oracle = true;
+  const auto six = run_baselines(*truth, folder_ + "/queries.ndjson", folder_ + "/accounts.ndjson", options);
+  ASSERT_TRUE(six) << six.error().message;
+  ASSERT_EQ(six->size(), 6U);
+  EXPECT_EQ((*six)[4].name, "network and payment, oracle");
+  EXPECT_EQ(actioned((*six)[4]).size(), 10U);
+  EXPECT_TRUE((*six)[3].steps.empty());
   // Errors that a user can act on.
   options.calibrate_days = 7;
   const auto short_log = run_baselines(*truth, folder_ + "/queries.ndjson", "", options);

@@ -18,6 +18,10 @@ class Calibration {
   void see(std::int64_t time_us);
   /// A value of an account: raises its highest while calibrating, acts once above the threshold afterwards.
   void judge(std::uint32_t account, std::uint32_t value, std::int64_t time_us, std::uint32_t campaign = kNone);
+  /// Replaces what the calibration period will say; before the first event.
+  void set_threshold(std::uint32_t threshold) { given_threshold_ = threshold; }
+  /// The oracle's threshold, from the highest values of honest accounts; for a calibration that never ended.
+  std::uint32_t honest_threshold(const Truth& truth) const;
   bool frozen() const { return frozen_; }
   std::uint32_t threshold() const { return threshold_; }
   Detector detector(std::string name);
@@ -25,6 +29,7 @@ class Calibration {
  private:
   std::int64_t calibrate_us_;
   double account_error_;
+  std::optional<std::uint32_t> given_threshold_;
   std::optional<std::int64_t> start_us_;
   bool frozen_ = false;
   std::uint32_t threshold_ = UINT32_MAX;

@@ -10,7 +10,7 @@ namespace stillwatch::quality {
 namespace {
 
 constexpr std::size_t kLabelWidth = 38;
-constexpr std::size_t kColumnWidthMin = 16;
+constexpr std::size_t kColumnWidth = 17;
 
 std::string share(std::uint64_t part, std::uint64_t whole) {
   if (whole == 0) return "-";
@@ -25,18 +25,28 @@ std::string hours(const std::optional<double>& value) { return value ? fmt::form
 
 class Table {
  public:
-  explicit Table(const Evaluation& evaluation) : evaluation_(evaluation), width_(kColumnWidthMin) {
-    for (const Scores& scores : evaluation.detectors) width_ = std::max(width_, std::min<std::size_t>(scores.name.size(), 28));
+  explicit Table(const Evaluation& evaluation) : evaluation_(evaluation) {
+    for (const Scores& scores : evaluation.detectors) {
+      names_.push_back(wrapped(scores.name));
+      name_lines_ = std::max(name_lines_, names_.back().size());
+    }
   }
   void heading(std::string_view text) {
-    out_ += fmt::format("\n{:<{}}", text, kLabelWidth);
-    for (const Scores& scores : evaluation_.detectors) out_ += fmt::format("  {:>{}}", cut(scores.name, 28), width_);
-    out_ += "\n" + std::string(kLabelWidth + evaluation_.detectors.size() * (width_ + 2), '-') + "\n";
+    out_ += '\n';
+    for (std::size_t line = 0; line < name_lines_; ++line) {
+      out_ += fmt::format("{:<{}}", line + 1 == name_lines_ ? text : "", kLabelWidth);
+      for (const auto& name : names_) {
+        const std::size_t blank = name_lines_ - name.size();
+        out_ += fmt::format("  {:>{}}", line < blank ? "" : name[line - blank], kColumnWidth);
+      }
+      out_ += '\n';
+    }
+    out_ += std::string(kLabelWidth + names_.size() * (kColumnWidth + 2), '-') + "\n";
   }
   template <class Cell>
   void row(std::string_view label, const Cell& cell) {
     out_ += fmt::format("{:<{}}", cut(label, kLabelWidth), kLabelWidth);
-    for (const Scores& scores : evaluation_.detectors) out_ += fmt::format("  {:>{}}", cell(scores), width_);
+    for (const Scores& scores : evaluation_.detectors) out_ += fmt::format("  {:>{}}", cell(scores), kColumnWidth);
     out_ += "\n";
   }
   std::string take() { return std::move(out_); }
@@ -52,8 +62,22 @@ class Table {
   }
 
  private:
+  // Words of a name on as few lines of a column's width as they need.
+  static std::vector<std::string> wrapped(std::string_view name) {
+    std::vector<std::string> lines;
+    while (!name.empty()) {
+      const std::size_t space = name.find(' ');
+      const std::string word = cut(name.substr(0, space), kColumnWidth);
+      if (!lines.empty() && lines.back().size() + 1 + word.size() <= kColumnWidth) lines.back() += ' ' + word;
+      else lines.push_back(word);
+      name.remove_prefix(space == std::string_view::npos ? name.size() : space + 1);
+    }
+    return lines;
+  }
+
   const Evaluation& evaluation_;
-  std::size_t width_;
+  std::vector<std::vector<std::string>> names_;
+  std::size_t name_lines_ = 1;
   std::string out_;
 };
 

@@ -152,8 +152,8 @@ TEST_F(EvaluationTest, TableAndJsonShowEveryDetector) {
   const auto evaluation = evaluate(*truth, detectors);
   ASSERT_TRUE(evaluation);
   const std::string table = evaluation_table(*evaluation), json = evaluation_json(*evaluation);
-  EXPECT_NE(table.find("first.ndjson     second.ndjson"), std::string::npos) << table;
-  EXPECT_NE(table.find("prevented, requests                                4.2 %             4.2 %"), std::string::npos) << table;
+  EXPECT_NE(table.find("first.ndjson      second.ndjson"), std::string::npos) << table;
+  EXPECT_NE(table.find("prevented, requests                                 4.2 %              4.2 %"), std::string::npos) << table;
   EXPECT_TRUE(json.starts_with(R"({"v":1,"truth":{"honest_accounts":100,"hostile_accounts":12,"hostile_queries":1200,"hostile_output_tokens":12000,"bad_lines":0},)"
                                R"("detectors":[{"name":"first.ndjson","overall":{"name":"all campaigns","family":"","accounts":12,"alerted":1,"actioned":1,)"
                                R"("queries":1200,"prevented_queries":50,"prevented_fraction":0.041666666666666664,)"))

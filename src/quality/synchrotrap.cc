@@ -31,6 +31,7 @@ class Synchrony {
     tuples_.push_back({base::mix64(object ^ base::mix64(static_cast<std::uint64_t>(time_us / base::kHourUs))), account});
   }
 
+  Calibration& calibration() { return calibration_; }
   Detector finish() {
     close_day(newest_us_);
     Detector out = calibration_.detector("synchrotrap-like");
@@ -139,6 +140,7 @@ class SynchroTrap : public Baseline {
     merge(out, kinds_[2].finish());
     return out;
   }
+  std::vector<Calibration*> tests() override { return {&kinds_[0].calibration(), &kinds_[1].calibration(), &kinds_[2].calibration()}; }
 
  private:
   std::array<Synchrony, 3> kinds_;
