@@ -80,6 +80,7 @@ struct Observation {
   std::uint8_t content_novel = 0;   // bit i: content token i is new for the account
   bool trusted = false;
   bool client_novel = false, egress_novel = false, identity_novel = false;
+  bool first_of_day = false;        // its traits are shown once a day, so that those in use are not forgotten
 };
 
 /// The content tokens of a request, in a fixed order: templates, then the whole prompt.

@@ -92,6 +92,7 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
     Observation& seen = observations[i];
     seen = Observation{};
     if (account.queries == 0) account.first_us = query.time_us;
+    seen.first_of_day = account.last_us / base::kDayUs != query.time_us / base::kDayUs;
     account.last_us = query.time_us;
     add_saturating(account.queries);
     seen.handle = make_handle(p, index);

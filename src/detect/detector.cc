@@ -12,7 +12,7 @@ void Detector::adopt_calibration(const Calibration& calibration, std::span<const
   tokens_.add_known(known);
   population_.accounts = accounts;
   population_.trusted_accounts = trusted_accounts;
-  calibrating_ = false;
+  calibrating_ = learning_ = false;
 }
 
 void Detector::observe_accounts(Worker worker, std::span<const event::Query> queries, std::span<const event::AccountUpdate> updates,
@@ -26,12 +26,13 @@ void Detector::observe_tokens(Worker worker, std::span<const event::Query> queri
 
 Detector::Epoch Detector::close(std::int64_t now_us) {
   Epoch epoch;
-  groups_.step(accounts_, tokens_, now_us, accounts_.size());
+  groups_.step(accounts_, tokens_, now_us, accounts_.size(), learning_);
   tokens_.evict(static_cast<std::uint32_t>(now_us / base::kHourUs));
   groups_.measure(accounts_, now_us, calibrating_);
   population_.queries = accounts_.outsiders().queries;
   population_.accounts = accounts_.size();
   population_.handoffs = groups_.handoffs_total();
+  if (learning_ && now_us >= log_start_us_ + settings_.calibration_us / 2) end_learning();
   if (calibrating_ && now_us >= log_start_us_ + settings_.calibration_us) {
     finish_calibration(now_us);
     epoch.calibration_ended = true;
@@ -43,11 +44,16 @@ Detector::Epoch Detector::close(std::int64_t now_us) {
   return epoch;
 }
 
-void Detector::finish_calibration(std::int64_t now_us) {
+void Detector::end_learning() {
   population_.trusted_accounts = accounts_.trusted_count(log_start_us_);
   known_ = tokens_.mark_known(settings_.known_actors_min);
-  const auto trajectories = groups_.end_calibration(accounts_, tokens_);
-  calibration_ = Calibration::fit(trajectories, accounts_.size(), now_us - log_start_us_, settings_.false_campaigns_per_month_max);
+  groups_.end_phase(accounts_);
+  learning_ = false;
+}
+
+void Detector::finish_calibration(std::int64_t now_us) {
+  end_learning();
+  calibration_ = Calibration::fit(groups_.trajectories(), accounts_.size(), now_us - log_start_us_, settings_.false_campaigns_per_month_max);
   calibrating_ = false;
 }
 
@@ -59,6 +65,7 @@ void Detector::save(base::ByteWriter& out) const {
   out.put(population_);
   out.put(log_start_us_);
   out.put(calibrating_);
+  out.put(learning_);
 }
 
 bool Detector::load(base::ByteReader& in) {
@@ -67,6 +74,7 @@ bool Detector::load(base::ByteReader& in) {
   population_ = in.get<Population>();
   log_start_us_ = in.get<std::int64_t>();
   calibrating_ = in.get<bool>();
+  learning_ = in.get<bool>();
   return in.ok();
 }
 

@@ -1,5 +1,9 @@
 // The detector: (state, batch, event time) -> findings. No clock, disk, network, thread or file.
 //
+// Calibration has two halves. In the first nothing is known: tokens are counted, and groups form on rare traits. Then what
+// trusted accounts have in common becomes known, and in the second half groups form on the rest, as they will later.
+// Groups of both halves are the benign groups that later ones are judged against.
+//
 // Life of an epoch: batches go through the account step and the token step (each may run on several workers); the first
 // record of the next epoch closes it: groups are formed, measured and judged, and what was found carries that record's time.
 // Invariant: same records in the same order, same settings -> same findings, however batches are cut or shared out.
@@ -53,15 +57,18 @@ class Detector {
   bool load(base::ByteReader& in);
 
  private:
+  void end_learning();
+
   Settings settings_;
   AccountTable accounts_;
   TokenTable tokens_;
   GroupTable groups_;
   Calibration calibration_;
   Population population_;
-  std::vector<Token> known_;               // only while it is of use: filled when calibration ends
+  std::vector<Token> known_;               // filled when calibration ends, for another detector to adopt
   std::int64_t log_start_us_ = 0;
   bool calibrating_ = true;
+  bool learning_ = true;                   // first half of calibration: nothing is known yet
 };
 
 }  // namespace stillwatch::detect

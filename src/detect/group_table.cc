@@ -10,6 +10,8 @@ namespace {
 constexpr std::uint32_t kLinkIdleMinutes = 3 * 24 * 60;    // links that formed nothing in three days make room
 constexpr std::uint32_t kPairIdleMinutes = 14 * 24 * 60;
 constexpr std::uint32_t kOutsideHitsMin = 3;               // as member_hits_min: fewer hits on a group's work are chance
+constexpr double kHubActorsMin = 50;                        // in a small world a quarter of the accounts is soon reached
+constexpr double kRareActorsMin = 20, kRareShareMax = 0.03; // of a trait while nothing is known: a vendor's own, not a popular client
 constexpr std::size_t kPairsMax = 4'000'000;               // 64 B each; beyond, the idlest are dropped by the daily sweep
 
 std::uint32_t minute_of(std::int64_t time_us) { return static_cast<std::uint32_t>(time_us / base::kMinuteUs); }
@@ -66,12 +68,15 @@ TraitList::TraitList(const AccountState& account) {
   for (std::size_t i = 0; i < account.identity.size(); ++i) add(account.identity[i], kIdentity[i]);
 }
 
-void GroupTable::step(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts) {
+void GroupTable::step(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts,
+                      bool learning) {
   take_links(accounts, tokens);
   take_handoffs(accounts, tokens);
   tokens.settle_votes();
   drop_idle(accounts, now_us);
-  form(accounts, tokens, now_us, active_accounts);
+  const auto active = static_cast<double>(active_accounts);
+  const double actors_max = std::max(kHubActorsMin, settings_.hub_share_max * active);
+  form(accounts, tokens, now_us, actors_max, learning ? std::max(kRareActorsMin, kRareShareMax * active) : actors_max);
   attach_outsiders(accounts, tokens, now_us);
   collect(accounts, tokens);
 }
@@ -124,8 +129,7 @@ void GroupTable::drop_idle(AccountTable& accounts, std::int64_t now_us) {
   }
 }
 
-void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts) {
-  const double actors_max = std::max(50.0, settings_.hub_share_max * static_cast<double>(active_accounts));
+void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, double actors_max, double trait_actors_max) {
   const std::uint32_t now = minute_of(now_us);
   std::vector<Handle> nodes = linked_;
   for (const auto& pair : pairs_) {
@@ -159,7 +163,7 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
     if (kept > 0) linked_.push_back(nodes[node]);
     if (useful == 0) continue;
     for (const auto& [token, kind] : TraitList(account)) {
-      if (is_linkable(tokens.find(token), settings_.link_actors_min, actors_max)) traits.push_back({node, token});
+      if (is_linkable(tokens.find(token), settings_.link_actors_min, trait_actors_max)) traits.push_back({node, token});
     }
   }
   const auto node_of = [&](Handle handle) {
@@ -315,23 +319,16 @@ void GroupTable::measure(const AccountTable& accounts, std::int64_t now_us, bool
   }
 }
 
-std::vector<GroupTrajectory> GroupTable::end_calibration(AccountTable& accounts, TokenTable& tokens) {
-  std::vector<GroupTrajectory> trajectories;
+void GroupTable::end_phase(AccountTable& accounts) {
   for (Group& each : groups_) {
-    if (each.live && !each.samples.empty()) trajectories.push_back({each.kind(), each.samples});
+    if (each.live && !each.samples.empty()) trajectories_.push_back({each.kind(), each.samples});
     each.samples.clear();
-    const bool stands = std::any_of(each.traits.begin(), each.traits.end(), [&](const Trait& trait) {
-      const TokenEntry* entry = tokens.find(trait.token);
-      return entry != nullptr && !entry->known;
-    });
-    if (stands || each.measures.handoffs > 0) continue;
     each.live = false;
     for (const Handle member : each.members) {
       if (accounts.at(member).in_group.group == each.id) accounts.at(member).in_group = {};
     }
     each.members.clear();
   }
-  return trajectories;
 }
 
 void GroupTable::save(base::ByteWriter& out) const {
@@ -356,6 +353,11 @@ void GroupTable::save(base::ByteWriter& out) const {
     out.put(pair.first);
     out.put(pair.second);
     out.put(use);
+  }
+  out.put<std::uint64_t>(trajectories_.size());
+  for (const GroupTrajectory& trajectory : trajectories_) {
+    out.put(trajectory.kind);
+    out.put_all(trajectory.samples);
   }
   out.put(handoffs_total_);
 }
@@ -387,6 +389,11 @@ bool GroupTable::load(base::ByteReader& in) {
     const auto from = in.get<Handle>();
     const auto to = in.get<Handle>();
     pairs_[{from, to}] = in.get<PairUse>();
+  }
+  trajectories_.clear();
+  for (auto left = in.get<std::uint64_t>(); left > 0 && in.ok(); --left) {
+    const auto kind = in.get<LinkKind>();
+    trajectories_.push_back({kind, in.get_all<Measures>()});
   }
   handoffs_total_ = in.get<std::uint64_t>();
   return in.ok() && alias_.size() == groups_.size() + 1;

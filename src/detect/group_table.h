@@ -42,12 +42,15 @@ class GroupTable {
  public:
   explicit GroupTable(const Settings& settings) : settings_(settings) {}
 
-  /// One epoch: takes the links and hand-offs since the last, forms and extends groups, drops idle members.
-  void step(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts);
+  /// One epoch: takes the links and hand-offs since the last, forms and extends groups, drops idle members. While nothing
+  /// is known yet (`learning`), only rare traits link: popular software would join everybody.
+  void step(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts, bool learning);
   /// Measures every live group on its members' counters.
   void measure(const AccountTable& accounts, std::int64_t now_us, bool calibrating);
-  /// Calibration ends: groups that rested on tokens now known fall apart and start again from nothing.
-  std::vector<GroupTrajectory> end_calibration(AccountTable& accounts, TokenTable& tokens);
+  /// A phase of calibration ends: what groups did goes to the calibration; all fall apart and form again from what is
+  /// not known by then.
+  void end_phase(AccountTable& accounts);
+  const std::vector<GroupTrajectory>& trajectories() const { return trajectories_; }
 
   const std::vector<Group>& groups() const { return groups_; }
   std::uint64_t handoffs_total() const { return handoffs_total_; }
@@ -64,7 +67,7 @@ class GroupTable {
   void take_links(AccountTable& accounts, TokenTable& tokens);
   void take_handoffs(AccountTable& accounts, TokenTable& tokens);
   void drop_idle(AccountTable& accounts, std::int64_t now_us);
-  void form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts);
+  void form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, double actors_max, double trait_actors_max);
   void adopt(const std::vector<Handle>& members, AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
   void attach_outsiders(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
   void collect(AccountTable& accounts, TokenTable& tokens);
@@ -77,6 +80,7 @@ class GroupTable {
   std::vector<std::uint32_t> alias_{0};      // by id: the surviving group
   std::vector<Handle> linked_;               // accounts with links, ascending
   std::map<std::pair<Handle, Handle>, PairUse> pairs_;
+  std::vector<GroupTrajectory> trajectories_;   // of calibration
   std::uint64_t handoffs_total_ = 0;
 };
 

@@ -33,11 +33,11 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries, s
     for (std::size_t c = 0; c < content.size(); ++c) {
       observe_owned(content[c], c + 1 == content.size() ? TokenKind::prompt : TokenKind::content, (seen.content_novel >> c & 1) != 0);
     }
-    if (seen.client_novel) observe_owned(query.client, TokenKind::client, true);
-    if (seen.egress_novel) observe_owned(query.egress, TokenKind::egress, true);
-    if (seen.identity_novel) {
+    if (seen.client_novel || seen.first_of_day) observe_owned(query.client, TokenKind::client, seen.client_novel);
+    if (seen.egress_novel || seen.first_of_day) observe_owned(query.egress, TokenKind::egress, seen.egress_novel);
+    if (seen.identity_novel || seen.first_of_day) {
       const AccountState& account = accounts.at(seen.handle);
-      for (std::size_t k = 0; k < AccountState::kIdentityTokens; ++k) observe_owned(account.identity[k], kIdentityKinds[k], true);
+      for (std::size_t k = 0; k < AccountState::kIdentityTokens; ++k) observe_owned(account.identity[k], kIdentityKinds[k], seen.identity_novel);
     }
     observe_conversation(query, seen, context, worker);
   }
