@@ -1,5 +1,6 @@
 #include "quality/baselines.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -113,7 +114,7 @@ TEST(SynchroTrap, LeavesPopularTuplesOut) {
   EXPECT_EQ(detector.other_subjects, 2U * 5U);
 }
 
-class BaselineFiles : public SmallWorld {};
+class BaselineFiles : public ::testing::Test, protected SmallWorld {};
 
 TEST_F(BaselineFiles, RunOverARawLog) {
   std::string log, accounts;
@@ -130,7 +131,7 @@ TEST_F(BaselineFiles, RunOverARawLog) {
                          day, i, hour(day * 24 + 20 + i * 0.1), i);
     }
   }
-  const auto truth = read_truth(folder_);
+  const auto truth = read_truth(folder());
   BaselineOptions options;
   options.calibrate_days = 2;
   const auto detectors = run_baselines(*truth, write("queries.ndjson", log), write("accounts.ndjson", accounts), options);
@@ -140,7 +141,7 @@ TEST_F(BaselineFiles, RunOverARawLog) {
   EXPECT_EQ(actioned((*detectors)[1]).size(), 10U);  // ten accounts on one payment
   // With the oracle's thresholds: honest accounts share no payment and send at most one request a day.
   options.oracle = true;
-  const auto six = run_baselines(*truth, folder_ + "/queries.ndjson", folder_ + "/accounts.ndjson", options);
+  const auto six = run_baselines(*truth, folder() + "/queries.ndjson", folder() + "/accounts.ndjson", options);
   ASSERT_TRUE(six) << six.error().message;
   ASSERT_EQ(six->size(), 6U);
   EXPECT_EQ((*six)[4].name, "network and payment, oracle");
@@ -148,10 +149,10 @@ TEST_F(BaselineFiles, RunOverARawLog) {
   EXPECT_TRUE((*six)[3].steps.empty());
   // Errors that a user can act on.
   options.calibrate_days = 7;
-  const auto short_log = run_baselines(*truth, folder_ + "/queries.ndjson", "", options);
+  const auto short_log = run_baselines(*truth, folder() + "/queries.ndjson", "", options);
   ASSERT_FALSE(short_log);
   EXPECT_NE(short_log.error().message.find("--calibrate-days"), std::string::npos);
-  EXPECT_FALSE(run_baselines(*truth, folder_ + "/accounts.ndjson.none", "", options));
+  EXPECT_FALSE(run_baselines(*truth, folder() + "/accounts.ndjson.none", "", options));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "quality/evaluation.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "quality/small_world.h"
@@ -7,10 +8,10 @@
 namespace stillwatch::quality {
 namespace {
 
-class EvaluationTest : public SmallWorld {
+class EvaluationTest : public ::testing::Test, protected SmallWorld {
  protected:
   Scores scores_of(const std::string& verdicts, double horizon_days = 30) {
-    const auto truth = read_truth(folder_);
+    const auto truth = read_truth(folder());
     EXPECT_TRUE(truth) << truth.error().message;
     const auto detector = read_verdicts(write("verdicts.ndjson", verdicts), *truth);
     EXPECT_TRUE(detector) << detector.error().message;
@@ -127,26 +128,26 @@ TEST_F(EvaluationTest, TheSpanComesFromTheSummaryBesideIt) {
 }
 
 TEST_F(EvaluationTest, WrongInputsSayWhatToDo) {
-  const auto missing = read_truth(folder_ + "/none");
+  const auto missing = read_truth(folder() + "/none");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().fault, base::Fault::caller);
   EXPECT_NE(missing.error().message.find("truth.ndjson is missing"), std::string::npos);
-  const auto truth = read_truth(folder_);
+  const auto truth = read_truth(folder());
   ASSERT_TRUE(truth);
   for (const std::string& text : {std::string("no verdict\n"), line(1, "stranger", "verify")}) {
     const auto detector = read_verdicts(write("other.ndjson", text), *truth);
     ASSERT_FALSE(detector);
     EXPECT_EQ(detector.error().fault, base::Fault::caller);
   }
-  EXPECT_FALSE(read_verdicts(folder_ + "/none.ndjson", *truth));
+  EXPECT_FALSE(read_verdicts(folder() + "/none.ndjson", *truth));
   write("truth.ndjson", "");
-  const auto empty = read_truth(folder_);
+  const auto empty = read_truth(folder());
   ASSERT_FALSE(empty);
   EXPECT_NE(empty.error().message.find("no truth line"), std::string::npos);
 }
 
 TEST_F(EvaluationTest, TableAndJsonShowEveryDetector) {
-  const auto truth = read_truth(folder_);
+  const auto truth = read_truth(folder());
   std::vector<Detector> detectors;
   for (const char* name : {"first.ndjson", "second.ndjson"}) detectors.push_back(*read_verdicts(write(name, line(49.5, "h0", "verify")), *truth));
   const auto evaluation = evaluate(*truth, detectors);

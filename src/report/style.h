@@ -41,6 +41,7 @@ section>.note{margin-top:1rem}
 .cols{display:grid;grid-template-columns:1fr 1fr;gap:2.25rem 2.5rem}
 .cols>*{min-width:0}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:1.1rem 1.75rem;margin:1.5rem 0 0}
+.block.cols .bar{min-width:4rem}
 .facts dt{color:var(--soft);font-size:.8125rem}
 .facts dd{margin:0;font-weight:560}
 .facts dd small{font-weight:400;color:var(--soft);display:block;font-size:.8125rem}
@@ -111,7 +112,7 @@ footer p{overflow-wrap:anywhere}
 @media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#111;--soft:#4a5158;--line:#d5d5d2;--faint:#f3f3f1;--rest:#c9cdd2;--mark:#eeeae2;--bad:#9b1c14;--good:#23593f;
 --k0:#c2410c;--k1:#0f766e;--k2:#6d3fc4;--k3:#a16207;--k4:#be185d;--k5:#1d5fbf;--kx:#4b5563}
 @page{margin:16mm 15mm}
-body{font-size:10pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}
+html{font-size:10pt}body{font-size:1rem;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 main,header,footer{max-width:none;padding-left:0;padding-right:0}header{padding-top:0}
 h1{font-size:21pt}.brand{margin-bottom:1.5rem}section{margin-top:1.75rem}.key dd{font-size:16pt}.key{grid-template-columns:repeat(5,1fr);gap:1rem;padding:1rem 0}
 .card{border:0;border-top:1px solid var(--line);border-radius:0;padding:1.25rem 0 0}
