@@ -8,7 +8,7 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr std::size_t kHistoryBytesMax = 9'000;  // people start anew; also bounds the memory of open conversations
+constexpr std::size_t kHistoryBytesMax = 6'000;  // people start anew; also bounds the memory of open conversations
 constexpr double kEditChance = 0.07;              // the last message is edited or sent again
 constexpr double kShortChance = 0.14;             // "thanks", "continue"
 constexpr double kGreetingChance = 0.03;

@@ -67,7 +67,7 @@ PromptTemplate PromptTemplate::draw(base::Random& random, std::size_t language, 
   } else {
     if (random.chance(0.5)) add(TextKind::role);
     add(TextKind::instruction);
-    const std::uint64_t rules = length < 0.75 ? random.below(4) : 8 + random.below(18);
+    const std::uint64_t rules = length < 0.82 ? random.below(4) : 8 + random.below(16);
     for (std::uint64_t i = 0; i < rules; ++i) add(random.chance(0.75) ? TextKind::constraint : TextKind::instruction);
   }
   const double where = random.uniform();

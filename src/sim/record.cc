@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kFixedBytes = 1'400;  // everything of a line but the texts of the draft
 
 char* put(char* out, std::string_view text) {
+  if (text.empty()) return out;
   std::memcpy(out, text.data(), text.size());
   return out + text.size();
 }

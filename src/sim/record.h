@@ -25,6 +25,7 @@ class ByteBuffer {
   }
   void commit(const char* end) { size_ = static_cast<std::size_t>(end - bytes_.data()); }
   void append(std::string_view bytes) {
+    if (bytes.empty()) return;
     char* out = reserve(bytes.size());
     std::memcpy(out, bytes.data(), bytes.size());
     size_ += bytes.size();

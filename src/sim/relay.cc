@@ -10,7 +10,7 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr std::size_t kHistoryBytesMax = 9'000;
+constexpr std::size_t kHistoryBytesMax = 8'000;
 constexpr std::uint32_t kTriesMax = 6;          // relays give up after some tries
 constexpr double kReturnChance = 0.08;          // a user comes back after the sticky hour
 constexpr int kTopics = 16;                     // parts of the work when topics are disjoint

@@ -1,5 +1,7 @@
 #include "sim/simulate.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "base/assert.h"
@@ -176,6 +178,11 @@ base::Result<SimulateSummary> simulate(const SimulateOptions& options) {
   STILLWATCH_ASSERT(options.threads > 0);
   const World& world = options.world;
   STILLWATCH_CHECK(base::make_writable_folder(options.out));
+  // accounts.ndjson is whole before the first record leaves, for readers of a stream; what is left of an earlier run
+  // must not stand beside it.
+  for (const char* name : {"/queries.ndjson.zst", "/queries_truth.ndjson", "/accounts.ndjson", "/truth.ndjson"}) {
+    ::unlink((options.out + name).c_str());
+  }
   STILLWATCH_TRY(texts, read_texts(options));
   const Internet internet(options.seed);
   const Clients clients(options.seed);

@@ -373,7 +373,6 @@ TEST(Simulate, EvolutionCarriesTheAnswerOn) {
   std::set<std::string> replies;
   std::size_t carried = 0, total = 0;
   for (const std::string& line : lines_of(unpack(read(folder / "queries.ndjson.zst")))) {
-    const simdjson::dom::element root = parser.parse(line);
     simdjson::dom::element content;
     const std::string prompt = parse(parser, line).prompt;
     ++total;
@@ -381,7 +380,6 @@ TEST(Simulate, EvolutionCarriesTheAnswerOn) {
     const simdjson::dom::element again = parser.parse(line);
     if (again["response"]["body"]["choices"].at(0)["message"]["content"].get(content) == simdjson::SUCCESS) replies.insert(text_of(content));
     if (again["response"]["body"]["content"].at(0)["text"].get(content) == simdjson::SUCCESS) replies.insert(text_of(content));
-    (void)root;
   }
   EXPECT_GT(carried, total / 4);
 }
@@ -414,6 +412,7 @@ TEST(Simulate, AFolderThatCannotBeWrittenIsAnEnvironmentError) {
 
 TEST(Simulate, AReaderThatStopsIsAnEnvironmentErrorAndLeavesNoTruth) {
   const Folder folder;
+  std::ofstream(folder / "queries.ndjson.zst") << "old";
   SimulateOptions options;
   options.world = crowded_world();
   options.out = folder.path();
@@ -425,6 +424,7 @@ TEST(Simulate, AReaderThatStopsIsAnEnvironmentErrorAndLeavesNoTruth) {
   ASSERT_FALSE(summary);
   EXPECT_EQ(summary.error().fault, base::Fault::environment);
   EXPECT_FALSE(std::filesystem::exists(folder / "queries_truth.ndjson"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "queries.ndjson.zst")) << "left from an earlier run";
 }
 
 }  // namespace

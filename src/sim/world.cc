@@ -359,11 +359,11 @@ World default_world() {
     s.turns = turns;
     return s;
   };
-  set(Stratum::chat_single, 5, 0.9, 1).active_days = 0.6;
-  set(Stratum::chat_multi, 9, 0.9, 4).active_days = 0.6;
+  set(Stratum::chat_single, 6, 0.9, 1).active_days = 0.6;
+  set(Stratum::chat_multi, 10, 0.9, 3.2).active_days = 0.6;
   set(Stratum::developer, 10, 1.1, 1.5).active_days = 0.65;
   {
-    auto& s = set(Stratum::agent_framework, 14, 0.9, 8);
+    auto& s = set(Stratum::agent_framework, 14, 0.9, 6);
     s.groups = 8, s.active_days = 0.65;
   }
   {
