@@ -23,8 +23,10 @@ base::Result<std::string> evaluate(const Options& options) {
   if (options.verdicts.empty() && options.baselines.empty()) {
     return base::fail(base::Fault::caller, "nothing to judge: name --verdicts=FILE, or --baselines=LOG, or both");
   }
-  if (!(options.calibrate_days > 0) || !(options.account_error > 0 && options.account_error < 1) || !(options.days >= 0 && std::isfinite(options.days))) {
-    return base::fail(base::Fault::caller, "--calibrate-days must be above 0, --account-error between 0 and 1, --days 0 or more");
+  if (!(options.calibrate_days > 0) || !(options.account_error > 0 && options.account_error < 1) ||
+      !(options.days >= 0 && std::isfinite(options.days))) {
+    return base::fail(base::Fault::caller,
+                      "--calibrate-days must be above 0, --account-error between 0 and 1, --days 0 or more");
   }
   STILLWATCH_TRY(truth, quality::read_truth(options.truth));
   std::vector<quality::Detector> detectors;
@@ -50,19 +52,36 @@ base::Result<std::string> evaluate(const Options& options) {
 
 void add_evaluate(CLI::App& app, Run& run) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("evaluate",
-                                         "How good verdicts are, against the truth of a simulated world\n\n"
-                                         "  stillwatch evaluate --truth=world --verdicts=out/verdicts.ndjson\n"
-                                         "  stillwatch evaluate --truth=world --verdicts=a/verdicts.ndjson --verdicts=b/verdicts.ndjson \\\n"
-                                         "      --baselines=world/queries.ndjson.zst\n");
-  command->add_option("--truth", options->truth, "Folder that simulate wrote: truth.ndjson and queries_truth.ndjson")->required()->type_name("DIR");
+  CLI::App* command = app.add_subcommand(
+      "evaluate",
+      "How good verdicts are, against the truth of a simulated world\n\n"
+      "  stillwatch evaluate --truth=world --verdicts=out/verdicts.ndjson\n"
+      "  stillwatch evaluate --truth=world --verdicts=a/verdicts.ndjson --verdicts=b/verdicts.ndjson \\\n"
+      "      --baselines=world/queries.ndjson.zst\n");
+  command->add_option("--truth", options->truth, "Folder that simulate wrote: truth.ndjson and queries_truth.ndjson")
+      ->required()
+      ->type_name("DIR");
   command->add_option("--verdicts", options->verdicts, "Verdict files, one column each")->type_name("FILE");
-  command->add_option("--baselines", options->baselines, "Query log: run the simple detectors over it and show them beside")->type_name("LOG");
-  command->add_option("--accounts", options->accounts, "Account records for the baselines (default: accounts.ndjson of the truth)")->type_name("FILE");
-  command->add_option("--calibrate-days", options->calibrate_days, "First days of the log that set the baselines' thresholds")->capture_default_str();
-  command->add_option("--account-error", options->account_error, "Share of calibration accounts that a baseline may exceed")->capture_default_str();
-  command->add_flag("--oracle", options->oracle, "Also show each baseline with the best threshold that the truth could give at that error");
-  command->add_option("--days", options->days, "Length of the period judged (default: from summary.json beside the verdicts)");
+  command
+      ->add_option("--baselines", options->baselines,
+                   "Query log: run the simple detectors over it and show them beside")
+      ->type_name("LOG");
+  command
+      ->add_option("--accounts", options->accounts,
+                   "Account records for the baselines (default: accounts.ndjson of the truth)")
+      ->type_name("FILE");
+  command
+      ->add_option("--calibrate-days", options->calibrate_days,
+                   "First days of the log that set the baselines' thresholds")
+      ->capture_default_str();
+  command
+      ->add_option("--account-error", options->account_error,
+                   "Share of calibration accounts that a baseline may exceed")
+      ->capture_default_str();
+  command->add_flag("--oracle", options->oracle,
+                    "Also show each baseline with the best threshold that the truth could give at that error");
+  command->add_option("--days", options->days,
+                      "Length of the period judged (default: from summary.json beside the verdicts)");
   command->add_flag("--json", options->json, "One JSON object");
   command->callback([options, &run] {
     run = [options] {

@@ -20,7 +20,9 @@ void add_explain(CLI::App& app, Run& run) {
                                          "  stillwatch explain --out=out/may acct_7f3a\n"
                                          "  stillwatch explain --out=out/may c-000012 --json\n");
   command->add_option("--out", options->out, "Folder that replay wrote")->required()->type_name("DIR");
-  command->add_option("id", options->id, "Account, as in the log, or campaign, such as c-000012")->required()->type_name("ID");
+  command->add_option("id", options->id, "Account, as in the log, or campaign, such as c-000012")
+      ->required()
+      ->type_name("ID");
   command->add_flag("--json", options->json, "One JSON object");
   command->callback([options, &run] {
     run = [options] {

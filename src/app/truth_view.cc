@@ -11,10 +11,12 @@ base::Result<report::TruthView> truth_view(const std::string& truth_folder, cons
   const quality::Scores& scores = evaluation.detectors.front();
   report::TruthView out;
   for (const quality::ErrorResult& stratum : scores.strata) {
-    out.strata.push_back({stratum.name, stratum.accounts, stratum.alerted, stratum.actioned, stratum.actioned_upper_95});
+    out.strata.push_back(
+        {stratum.name, stratum.accounts, stratum.alerted, stratum.actioned, stratum.actioned_upper_95});
   }
   for (const quality::TheftResult& family : scores.families) {
-    out.families.push_back({family.name, family.accounts, family.actioned, family.queries, family.prevented_queries, family.hours_to_first_alert.value_or(-1)});
+    out.families.push_back({family.name, family.accounts, family.actioned, family.queries, family.prevented_queries,
+                            family.hours_to_first_alert.value_or(-1)});
   }
   return out;
 }

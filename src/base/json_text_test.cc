@@ -31,7 +31,7 @@ TEST(JsonText, EscapesWhatJsonForbids) {
 
 TEST(JsonText, ReplacesEachInvalidByte) {
   EXPECT_EQ(text_of(std::string_view("a\xFFz")), "\"a\uFFFDz\"");
-  EXPECT_EQ(text_of(std::string_view("\xC0\xAF")), "\"\uFFFD\uFFFD\"");           // overlong
+  EXPECT_EQ(text_of(std::string_view("\xC0\xAF")), "\"\uFFFD\uFFFD\"");            // overlong
   EXPECT_EQ(text_of(std::string_view("\xED\xA0\x80")), "\"\uFFFD\uFFFD\uFFFD\"");  // surrogate
   EXPECT_EQ(text_of(std::string_view("\xE2\x82")), "\"\uFFFD\uFFFD\"");            // cut
   EXPECT_EQ(text_of(std::string_view("\xF4\x90\x80\x80")), "\"\uFFFD\uFFFD\uFFFD\uFFFD\"");

@@ -22,7 +22,8 @@ Verdict restricted() {
   verdict.channels.add(Channel::template_);
   verdict.channels.add(Channel::handoff);
   verdict.expires_us = *base::parse_time("2026-04-29T19:40:00Z");
-  verdict.reasons.push_back({Channel::template_, "41 of its 52 requests come from 9 prompt templates",
+  verdict.reasons.push_back({Channel::template_,
+                             "41 of its 52 requests come from 9 prompt templates",
                              {{"requests", 52}, {"share", 0.7884615384615384}}});
   return verdict;
 }
@@ -57,7 +58,8 @@ TEST(JsonLines, CampaignSubjectIsItsName) {
   Verdict verdict = restricted();
   verdict.kind = SubjectKind::campaign;
   verdict.subject = 1234567;
-  EXPECT_NE(to_json(verdict, "p", open_example).find(R"("subject":{"kind":"campaign","id":"c-1234567"})"), std::string::npos);
+  EXPECT_NE(to_json(verdict, "p", open_example).find(R"("subject":{"kind":"campaign","id":"c-1234567"})"),
+            std::string::npos);
 }
 
 TEST(JsonLines, CampaignAndMember) {
@@ -76,20 +78,22 @@ TEST(JsonLines, CampaignAndMember) {
   campaign.reasons.push_back({Channel::handoff, "conversations go on elsewhere", {{"handoffs", 31}}});
   campaign.measures = {{"single_turn_share", 0.99}};
   campaign.without_channel = {{Channel::handoff, 3.25}};
-  EXPECT_EQ(to_json(campaign, open_example),
-            R"({"v":1,"id":"c-000012","class":"distiller","opened":"2026-04-22T18:05:00Z",)"
-            R"("updated":"2026-06-05T00:00:00.500000Z","accounts_count":24975,"queries":28800000,)"
-            R"("output_tokens":14400000000,"channels":["handoff"],"models":["m-large"],)"
-            R"("strength":{"log10_e":12.1,"calibration_groups":1800,"extrapolated":true},)"
-            R"("evidence":{"reasons":[{"channel":"handoff","text":"conversations go on elsewhere","numbers":{"handoffs":31}}],)"
-            R"("measures":{"single_turn_share":0.99},"without_channel":{"handoff":3.25},"prevented_queries":27000000}})");
+  EXPECT_EQ(
+      to_json(campaign, open_example),
+      R"({"v":1,"id":"c-000012","class":"distiller","opened":"2026-04-22T18:05:00Z",)"
+      R"("updated":"2026-06-05T00:00:00.500000Z","accounts_count":24975,"queries":28800000,)"
+      R"("output_tokens":14400000000,"channels":["handoff"],"models":["m-large"],)"
+      R"("strength":{"log10_e":12.1,"calibration_groups":1800,"extrapolated":true},)"
+      R"("evidence":{"reasons":[{"channel":"handoff","text":"conversations go on elsewhere","numbers":{"handoffs":31}}],)"
+      R"("measures":{"single_turn_share":0.99},"without_channel":{"handoff":3.25},"prevented_queries":27000000}})");
   Member member;
   member.campaign = 12;
   member.account = 1;
   member.since_us = *base::parse_time("2026-04-22T19:40:00Z");
   member.queries = 1152;
-  EXPECT_EQ(to_json(member, open_example),
-            R"({"v":1,"campaign":"c-000012","account":"acct_7f3a","since":"2026-04-22T19:40:00Z","queries":1152,"channels":[]})");
+  EXPECT_EQ(
+      to_json(member, open_example),
+      R"({"v":1,"campaign":"c-000012","account":"acct_7f3a","since":"2026-04-22T19:40:00Z","queries":1152,"channels":[]})");
 }
 
 }  // namespace

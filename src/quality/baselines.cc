@@ -80,7 +80,8 @@ BaselineOptions with_error(BaselineOptions options, double share) {
 
 class Velocity : public Baseline {
  public:
-  explicit Velocity(const BaselineOptions& options) : networks_(with_error(options, 0.5), true), payments_(with_error(options, 0.5), false) {}
+  explicit Velocity(const BaselineOptions& options)
+      : networks_(with_error(options, 0.5), true), payments_(with_error(options, 0.5), false) {}
 
   void add(const LightEvent& event) override {
     networks_.add(event.network, event.account, event.time_us);
@@ -109,7 +110,8 @@ std::uint32_t threshold_for(std::vector<std::uint32_t> values, double account_er
 }
 
 Calibration::Calibration(const BaselineOptions& options)
-    : calibrate_us_(static_cast<std::int64_t>(options.calibrate_days * static_cast<double>(base::kDayUs))), account_error_(options.account_error) {}
+    : calibrate_us_(static_cast<std::int64_t>(options.calibrate_days * static_cast<double>(base::kDayUs))),
+      account_error_(options.account_error) {}
 
 void Calibration::see(std::int64_t time_us) {
   if (!start_us_) start_us_ = time_us;
@@ -147,7 +149,8 @@ Detector Calibration::detector(std::string name) {
   Detector out;
   out.name = std::move(name);
   out.steps = steps_;
-  std::stable_sort(out.steps.begin(), out.steps.end(), [](const Step& a, const Step& b) { return a.time_us < b.time_us; });
+  std::stable_sort(out.steps.begin(), out.steps.end(),
+                   [](const Step& a, const Step& b) { return a.time_us < b.time_us; });
   return out;
 }
 
@@ -157,10 +160,13 @@ void merge(Detector& into, const Detector& from) {
     into.steps.push_back(step);
   }
   into.other_subjects += from.other_subjects;
-  std::stable_sort(into.steps.begin(), into.steps.end(), [](const Step& a, const Step& b) { return a.time_us < b.time_us; });
+  std::stable_sort(into.steps.begin(), into.steps.end(),
+                   [](const Step& a, const Step& b) { return a.time_us < b.time_us; });
 }
 
-std::unique_ptr<Baseline> make_rate_limit(const BaselineOptions& options) { return std::make_unique<RateLimit>(options); }
+std::unique_ptr<Baseline> make_rate_limit(const BaselineOptions& options) {
+  return std::make_unique<RateLimit>(options);
+}
 std::unique_ptr<Baseline> make_velocity(const BaselineOptions& options) { return std::make_unique<Velocity>(options); }
 
 namespace {
@@ -180,7 +186,8 @@ struct LogSpan {
   std::int64_t first_us = INT64_MAX, last_us = INT64_MIN;
 };
 
-base::Result<LogSpan> feed(const Truth& truth, const std::string& log, const std::vector<std::uint64_t>& payments, const std::vector<Baselines*>& all) {
+base::Result<LogSpan> feed(const Truth& truth, const std::string& log, const std::vector<std::uint64_t>& payments,
+                           const std::vector<Baselines*>& all) {
   LogSpan span;
   RowParser parser;
   LogRow row;
@@ -216,20 +223,25 @@ base::Result<std::vector<std::uint64_t>> read_payments(const Truth& truth, const
 
 }  // namespace
 
-base::Result<std::vector<Detector>> run_baselines(const Truth& truth, const std::string& log, const std::string& accounts_file,
-                                                  const BaselineOptions& options) {
+base::Result<std::vector<Detector>> run_baselines(const Truth& truth, const std::string& log,
+                                                  const std::string& accounts_file, const BaselineOptions& options) {
   STILLWATCH_TRY(payments, read_payments(truth, accounts_file));
   BaselineOptions endless = options;
   endless.calibrate_days = 1e6;  // records highest values and never acts
   Baselines calibrated = make_all(options), recorders = options.oracle ? make_all(endless) : Baselines{};
   STILLWATCH_TRY(span, feed(truth, log, payments, {&calibrated, &recorders}));
   if (span.events == 0) {
-    return base::fail(base::Fault::caller, fmt::format("{} holds no request of an account of the truth ({} other lines): is it the log of that world?", log, span.others));
+    return base::fail(
+        base::Fault::caller,
+        fmt::format("{} holds no request of an account of the truth ({} other lines): is it the log of that world?",
+                    log, span.others));
   }
   const double days = static_cast<double>(span.last_us - span.first_us) / static_cast<double>(base::kDayUs);
   if (days <= options.calibrate_days) {
-    return base::fail(base::Fault::caller,
-                      fmt::format("{} spans {:.1f} days, no more than the {:g} days of calibration; set --calibrate-days lower", log, days, options.calibrate_days));
+    return base::fail(
+        base::Fault::caller,
+        fmt::format("{} spans {:.1f} days, no more than the {:g} days of calibration; set --calibrate-days lower", log,
+                    days, options.calibrate_days));
   }
   std::vector<Detector> out;
   for (const auto& baseline : calibrated) out.push_back(baseline->finish());
@@ -239,10 +251,13 @@ base::Result<std::vector<Detector>> run_baselines(const Truth& truth, const std:
       (void)recorders[i]->finish();
       const auto known = recorders[i]->tests();
       const auto tests = oracles[i]->tests();
-      for (std::size_t test = 0; test < tests.size(); ++test) tests[test]->set_threshold(known[test]->honest_threshold(truth));
+      for (std::size_t test = 0; test < tests.size(); ++test)
+        tests[test]->set_threshold(known[test]->honest_threshold(truth));
     }
     STILLWATCH_TRY(again, feed(truth, log, payments, {&oracles}));
-    if (again.events != span.events) return base::fail(base::Fault::environment, fmt::format("{} changed while it was read; run again when it is at rest", log));
+    if (again.events != span.events)
+      return base::fail(base::Fault::environment,
+                        fmt::format("{} changed while it was read; run again when it is at rest", log));
     for (const auto& baseline : oracles) {
       out.push_back(baseline->finish());
       out.back().name += ", oracle";

@@ -41,9 +41,11 @@ struct BaselineOptions {
   bool oracle = false;  // show each baseline a second time, with the threshold of the oracle
 };
 
-inline constexpr std::size_t kPostingsMax = 100;          // accounts of one tuple; beyond it the tuple is popular and left out, counted
-inline constexpr std::size_t kPairsMax = 10'000'000;      // pairs of one day (about 400 MB); further pairs are dropped, counted
-inline constexpr std::uint32_t kSharedTuplesMin = 3;      // one meeting is no habit
+inline constexpr std::size_t kPostingsMax =
+    100;  // accounts of one tuple; beyond it the tuple is popular and left out, counted
+inline constexpr std::size_t kPairsMax =
+    10'000'000;  // pairs of one day (about 400 MB); further pairs are dropped, counted
+inline constexpr std::uint32_t kSharedTuplesMin = 3;  // one meeting is no habit
 
 /// One request as a baseline sees it. 0 means unknown; accounts are those of the truth.
 struct LightEvent {
@@ -72,8 +74,9 @@ std::unique_ptr<Baseline> make_synchrotrap(const BaselineOptions& options);
 /// The lowest threshold that at most a share `account_error` of the values exceed.
 std::uint32_t threshold_for(std::vector<std::uint32_t> values, double account_error);
 
-/// All three (with the oracle: six) over a query log and, for payments, an accounts file ("" for none). Accounts outside the truth are left out.
-base::Result<std::vector<Detector>> run_baselines(const Truth& truth, const std::string& log, const std::string& accounts_file,
-                                                  const BaselineOptions& options);
+/// All three (with the oracle: six) over a query log and, for payments, an accounts file ("" for none). Accounts
+/// outside the truth are left out.
+base::Result<std::vector<Detector>> run_baselines(const Truth& truth, const std::string& log,
+                                                  const std::string& accounts_file, const BaselineOptions& options);
 
 }  // namespace stillwatch::quality

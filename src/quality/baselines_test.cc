@@ -33,7 +33,10 @@ TEST(Threshold, LetsAtMostTheAllowedShareExceed) {
     for (auto& value : values) value = static_cast<std::uint32_t>(random.below(50));
     const double error = random.uniform() * 0.5;
     const std::uint32_t threshold = threshold_for(values, error);
-    const auto above = [&](std::uint32_t limit) { return static_cast<double>(std::count_if(values.begin(), values.end(), [&](std::uint32_t v) { return v > limit; })); };
+    const auto above = [&](std::uint32_t limit) {
+      return static_cast<double>(
+          std::count_if(values.begin(), values.end(), [&](std::uint32_t v) { return v > limit; }));
+    };
     EXPECT_LE(above(threshold), error * static_cast<double>(values.size()));
     if (threshold > 0) {
       EXPECT_GT(above(threshold - 1), error * static_cast<double>(values.size()) - 1e-9);
@@ -118,26 +121,33 @@ class BaselineFiles : public ::testing::Test, protected SmallWorld {};
 
 TEST_F(BaselineFiles, RunOverARawLog) {
   std::string log, accounts;
-  for (int i = 0; i < 100; ++i) accounts += fmt::format("{{\"v\":1,\"account\":\"b{}\",\"time\":\"{}\",\"payment\":\"pay_{}\"}}\n", i, hour(0), i);
-  for (int i = 0; i < 10; ++i) accounts += fmt::format("{{\"v\":1,\"account\":\"h{}\",\"time\":\"{}\",\"payment\":\"pay_h\"}}\n", i, hour(0));
+  for (int i = 0; i < 100; ++i)
+    accounts += fmt::format("{{\"v\":1,\"account\":\"b{}\",\"time\":\"{}\",\"payment\":\"pay_{}\"}}\n", i, hour(0), i);
+  for (int i = 0; i < 10; ++i)
+    accounts += fmt::format("{{\"v\":1,\"account\":\"h{}\",\"time\":\"{}\",\"payment\":\"pay_h\"}}\n", i, hour(0));
   for (int day = 0; day < 4; ++day) {
     for (int i = 0; i < 100; ++i) {
-      log += fmt::format("{{\"v\":1,\"id\":\"x{}-{}\",\"time\":\"{}\",\"account\":\"b{}\",\"dialect\":\"text\",\"client\":{{\"ip\":\"10.0.{}.9\"}},\"request\":{{\"model\":\"m\",\"prompt\":\"p{}\"}}}}\n",
-                         day, i, hour(day * 24 + i * 0.1), i, i, i);
+      log += fmt::format(
+          "{{\"v\":1,\"id\":\"x{}-{}\",\"time\":\"{}\",\"account\":\"b{}\",\"dialect\":\"text\",\"client\":{{\"ip\":"
+          "\"10.0.{}.9\"}},\"request\":{{\"model\":\"m\",\"prompt\":\"p{}\"}}}}\n",
+          day, i, hour(day * 24 + i * 0.1), i, i, i);
     }
     if (day < 2) continue;
     for (int i = 0; i < 10; ++i) {
-      log += fmt::format("{{\"v\":1,\"id\":\"y{}-{}\",\"time\":\"{}\",\"account\":\"h{}\",\"dialect\":\"openai.chat\",\"request\":{{\"messages\":[{{\"role\":\"user\",\"content\":\"q\"}}]}}}}\n",
-                         day, i, hour(day * 24 + 20 + i * 0.1), i);
+      log += fmt::format(
+          "{{\"v\":1,\"id\":\"y{}-{}\",\"time\":\"{}\",\"account\":\"h{}\",\"dialect\":\"openai.chat\",\"request\":{{"
+          "\"messages\":[{{\"role\":\"user\",\"content\":\"q\"}}]}}}}\n",
+          day, i, hour(day * 24 + 20 + i * 0.1), i);
     }
   }
   const auto truth = read_truth(folder());
   BaselineOptions options;
   options.calibrate_days = 2;
-  const auto detectors = run_baselines(*truth, write("queries.ndjson", log), write("accounts.ndjson", accounts), options);
+  const auto detectors =
+      run_baselines(*truth, write("queries.ndjson", log), write("accounts.ndjson", accounts), options);
   ASSERT_TRUE(detectors) << detectors.error().message;
   ASSERT_EQ(detectors->size(), 3U);
-  EXPECT_TRUE((*detectors)[0].steps.empty());       // nobody sends more than one a day
+  EXPECT_TRUE((*detectors)[0].steps.empty());        // nobody sends more than one a day
   EXPECT_EQ(actioned((*detectors)[1]).size(), 10U);  // ten accounts on one payment
   // With the oracle's thresholds: honest accounts share no payment and send at most one request a day.
   options.oracle = true;

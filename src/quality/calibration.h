@@ -1,6 +1,7 @@
 // The threshold of a baseline: highest value of each account in the first days, then frozen.
 //
-// Invariant: no value from after the calibration period moves the threshold. Threads: one user. Cost: 5 bytes an account.
+// Invariant: no value from after the calibration period moves the threshold. Threads: one user. Cost: 5 bytes an
+// account.
 #pragma once
 
 #include <optional>

@@ -14,10 +14,11 @@ namespace {
 using event::Class;
 using event::Level;
 
-constexpr double kPure = 0.8;           // share of hostile accounts that makes an alert one of a campaign
+constexpr double kPure = 0.8;  // share of hostile accounts that makes an alert one of a campaign
 constexpr double kIouMatched = 0.5;
 constexpr double kMonthDays = 30;
-constexpr std::uint64_t kPoissonTrials = 1'000'000'000;  // a binomial with so many trials is a Poisson law to nine digits
+constexpr std::uint64_t kPoissonTrials =
+    1'000'000'000;  // a binomial with so many trials is a Poisson law to nine digits
 
 bool alerted(Level level) { return level >= Level::observe; }
 bool actioned(Level level) { return level >= Level::verify; }
@@ -40,7 +41,8 @@ class Timelines {
   Level level_at(std::uint32_t account, std::int64_t time_us) const {
     const auto begin = steps_.begin() + static_cast<std::ptrdiff_t>(starts_[account]);
     const auto end = steps_.begin() + static_cast<std::ptrdiff_t>(starts_[account + 1]);
-    const auto after = std::lower_bound(begin, end, time_us, [](const State& state, std::int64_t time) { return state.time_us < time; });
+    const auto after = std::lower_bound(begin, end, time_us,
+                                        [](const State& state, std::int64_t time) { return state.time_us < time; });
     return after == begin ? Level::clear : std::prev(after)->level;
   }
 
@@ -146,11 +148,13 @@ class ErrorCount {
   std::map<std::uint32_t, bool> units_;
 };
 
-std::vector<ErrorResult> errors_by(const Truth& truth, const Reached& reached, const Names& names, std::uint32_t TrueAccount::*member) {
+std::vector<ErrorResult> errors_by(const Truth& truth, const Reached& reached, const Names& names,
+                                   std::uint32_t TrueAccount::*member) {
   std::vector<ErrorCount> counts(names.size());
   for (std::size_t i = 0; i < truth.accounts.size(); ++i) {
     const TrueAccount& account = truth.accounts[i];
-    if (!account.hostile && account.*member != kNone) counts[account.*member].add(account, reached.alerted[i], reached.actioned[i]);
+    if (!account.hostile && account.*member != kNone)
+      counts[account.*member].add(account, reached.alerted[i], reached.actioned[i]);
   }
   std::vector<ErrorResult> out;
   for (std::uint32_t i = 0; i < counts.size(); ++i) {
@@ -209,7 +213,8 @@ void judge_campaigns(const Truth& truth, const Detector& detector, Scores& score
     std::uint32_t most = kNone;
     bool matches = false;
     for (const auto& [campaign, both] : overlap) {
-      const double iou = static_cast<double>(both) / static_cast<double>(one.accounts.size() + true_sizes[campaign] - both);
+      const double iou =
+          static_cast<double>(both) / static_cast<double>(one.accounts.size() + true_sizes[campaign] - both);
       scores.campaigns[campaign].best_iou = std::max(scores.campaigns[campaign].best_iou, iou);
       if (iou >= kIouMatched) matches = matched[campaign] = true;
       if (most == kNone || both > overlap[most]) most = campaign;
@@ -239,14 +244,17 @@ void add(TheftResult& to, const TheftResult& from) {
 }
 
 // The slowest of several; never, when one is never.
-std::optional<double> slowest(const std::vector<const TheftResult*>& campaigns, std::optional<double> TheftResult::*member) {
+std::optional<double> slowest(const std::vector<const TheftResult*>& campaigns,
+                              std::optional<double> TheftResult::*member) {
   std::optional<double> out = campaigns.empty() ? std::nullopt : std::optional(0.0);
-  for (const TheftResult* campaign : campaigns) out = out && campaign->*member ? std::optional(std::max(*out, *(campaign->*member))) : std::nullopt;
+  for (const TheftResult* campaign : campaigns)
+    out = out && campaign->*member ? std::optional(std::max(*out, *(campaign->*member))) : std::nullopt;
   return out;
 }
 
 // When `share` of the campaign's accounts had been actioned, from its first hostile request.
-std::optional<double> hours_to_share(std::vector<std::int64_t>& times, std::uint64_t accounts, double share, std::int64_t start_us) {
+std::optional<double> hours_to_share(std::vector<std::int64_t>& times, std::uint64_t accounts, double share,
+                                     std::int64_t start_us) {
   const auto needed = static_cast<std::size_t>(std::ceil(share * static_cast<double>(accounts)));
   if (needed == 0 || times.size() < needed) return std::nullopt;
   std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(needed - 1), times.end());
@@ -262,7 +270,8 @@ void sum_up(const Truth& truth, Scores& scores) {
     for (std::uint32_t campaign = 0; campaign < scores.campaigns.size(); ++campaign) {
       if (truth.family_of_campaign[campaign] != family) continue;
       add(sum, scores.campaigns[campaign]);
-      sum.best_iou = members.empty() ? scores.campaigns[campaign].best_iou : std::min(sum.best_iou, scores.campaigns[campaign].best_iou);
+      sum.best_iou = members.empty() ? scores.campaigns[campaign].best_iou
+                                     : std::min(sum.best_iou, scores.campaigns[campaign].best_iou);
       members.push_back(&scores.campaigns[campaign]);
       all.push_back(&scores.campaigns[campaign]);
     }
@@ -281,7 +290,8 @@ void sum_up(const Truth& truth, Scores& scores) {
 
 }  // namespace
 
-base::Result<Evaluation> evaluate(const Truth& truth, const std::vector<Detector>& detectors, const EvaluationOptions& options) {
+base::Result<Evaluation> evaluate(const Truth& truth, const std::vector<Detector>& detectors,
+                                  const EvaluationOptions& options) {
   Evaluation out;
   out.benign = truth.benign;
   out.hostile = truth.hostile;
@@ -298,22 +308,23 @@ base::Result<Evaluation> evaluate(const Truth& truth, const std::vector<Detector
   }
   std::vector<std::optional<std::int64_t>> started(truth.campaigns.size());
   std::int64_t first_us = INT64_MAX, last_us = INT64_MIN;
-  STILLWATCH_TRY(bad, for_each_hostile_query(truth, [&](std::uint32_t account, std::int64_t time_us, std::uint64_t tokens) {
-    const std::uint32_t campaign = truth.accounts[account].campaign;
-    ++out.queries;
-    out.output_tokens += tokens;
-    first_us = std::min(first_us, time_us);
-    last_us = std::max(last_us, time_us);
-    started[campaign] = std::min(started[campaign].value_or(INT64_MAX), time_us);
-    for (std::size_t i = 0; i < detectors.size(); ++i) {
-      TheftResult& theft = out.detectors[i].campaigns[campaign];
-      ++theft.queries;
-      theft.output_tokens += tokens;
-      if (!actioned(timelines[i].level_at(account, time_us))) continue;
-      ++theft.prevented_queries;
-      theft.prevented_tokens += tokens;
-    }
-  }));
+  STILLWATCH_TRY(bad,
+                 for_each_hostile_query(truth, [&](std::uint32_t account, std::int64_t time_us, std::uint64_t tokens) {
+                   const std::uint32_t campaign = truth.accounts[account].campaign;
+                   ++out.queries;
+                   out.output_tokens += tokens;
+                   first_us = std::min(first_us, time_us);
+                   last_us = std::max(last_us, time_us);
+                   started[campaign] = std::min(started[campaign].value_or(INT64_MAX), time_us);
+                   for (std::size_t i = 0; i < detectors.size(); ++i) {
+                     TheftResult& theft = out.detectors[i].campaigns[campaign];
+                     ++theft.queries;
+                     theft.output_tokens += tokens;
+                     if (!actioned(timelines[i].level_at(account, time_us))) continue;
+                     ++theft.prevented_queries;
+                     theft.prevented_tokens += tokens;
+                   }
+                 }));
   out.bad_lines = truth.bad_lines + bad;
 
   for (std::size_t i = 0; i < detectors.size(); ++i) {
@@ -358,12 +369,13 @@ base::Result<Evaluation> evaluate(const Truth& truth, const std::vector<Detector
       until = *detector.last_us;
     }
     scores.horizon_days = options.horizon_days > 0 ? options.horizon_days
-                          : until > from           ? static_cast<double>(until - from) / static_cast<double>(base::kDayUs)
-                                                   : 0;
+                          : until > from ? static_cast<double>(until - from) / static_cast<double>(base::kDayUs)
+                                         : 0;
     if (scores.horizon_days > 0 && truth.benign > 0) {
       const double exposure = scores.horizon_days / kMonthDays * static_cast<double>(truth.benign) / 1e6;
       scores.false_per_month_and_million = static_cast<double>(scores.found_false) / exposure;
-      scores.false_upper_95 = stats::rate_upper_bound(scores.found_false, kPoissonTrials) * static_cast<double>(kPoissonTrials) / exposure;
+      scores.false_upper_95 =
+          stats::rate_upper_bound(scores.found_false, kPoissonTrials) * static_cast<double>(kPoissonTrials) / exposure;
     }
   }
   return out;

@@ -32,21 +32,21 @@ struct TheftResult {
   std::uint64_t accounts = 0, alerted = 0, actioned = 0;
   std::uint64_t queries = 0, prevented_queries = 0, output_tokens = 0, prevented_tokens = 0;
   std::optional<double> hours_to_first_alert, hours_to_half, hours_to_90;  // nothing: never
-  double best_iou = 0;           // with a found campaign of class distiller
-  std::uint64_t fragments = 0;   // found distiller campaigns in which it has the most accounts
+  double best_iou = 0;                                                     // with a found campaign of class distiller
+  std::uint64_t fragments = 0;  // found distiller campaigns in which it has the most accounts
 };
 
 struct Scores {
   std::string name;
   TheftResult overall;
   std::vector<TheftResult> families, campaigns;
-  ErrorResult benign;                                   // all honest accounts
+  ErrorResult benign;  // all honest accounts
   std::vector<ErrorResult> strata, languages;
   std::uint64_t alerted_hostile = 0, alerted_benign = 0, actioned_hostile = 0, actioned_benign = 0;
   std::uint64_t found_distillers = 0, found_matched = 0, found_false = 0;
   std::uint64_t found_resellers = 0, found_resellers_benign = 0, found_others = 0;
   std::uint64_t true_campaigns = 0, true_found = 0;
-  double fragmentation = 0;                             // mean fragments of the true campaigns that have any
+  double fragmentation = 0;  // mean fragments of the true campaigns that have any
   double horizon_days = 0;
   std::optional<double> false_per_month_and_million, false_upper_95, promised_false_campaigns;
   std::uint64_t bad_lines = 0, other_subjects = 0, unknown_accounts = 0;
@@ -61,7 +61,8 @@ struct EvaluationOptions {
   double horizon_days = 0;  // 0: from the summary.json beside the verdicts, else from the times seen
 };
 
-base::Result<Evaluation> evaluate(const Truth& truth, const std::vector<Detector>& detectors, const EvaluationOptions& options = {});
+base::Result<Evaluation> evaluate(const Truth& truth, const std::vector<Detector>& detectors,
+                                  const EvaluationOptions& options = {});
 
 /// A table with one column a detector.
 std::string evaluation_table(const Evaluation& evaluation);

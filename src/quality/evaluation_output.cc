@@ -68,8 +68,10 @@ class Table {
     while (!name.empty()) {
       const std::size_t space = name.find(' ');
       const std::string word = cut(name.substr(0, space), kColumnWidth);
-      if (!lines.empty() && lines.back().size() + 1 + word.size() <= kColumnWidth) lines.back() += ' ' + word;
-      else lines.push_back(word);
+      if (!lines.empty() && lines.back().size() + 1 + word.size() <= kColumnWidth)
+        lines.back() += ' ' + word;
+      else
+        lines.push_back(word);
       name.remove_prefix(space == std::string_view::npos ? name.size() : space + 1);
     }
     return lines;
@@ -81,22 +83,26 @@ class Table {
   std::string out_;
 };
 
-void theft_rows(Table& table, const Evaluation& evaluation, std::vector<TheftResult> Scores::*member, std::string_view title) {
+void theft_rows(Table& table, const Evaluation& evaluation, std::vector<TheftResult> Scores::*member,
+                std::string_view title) {
   const auto& first = evaluation.detectors.front().*member;
   if (first.empty()) return;
   table.heading(title);
   for (std::size_t i = 0; i < first.size(); ++i) {
     const auto of = [&](const Scores& scores) -> const TheftResult& { return (scores.*member)[i]; };
-    table.row(fmt::format("{} ({} accounts)", first[i].name, first[i].accounts), [&](const Scores& s) { return share(of(s).prevented_queries, of(s).queries); });
+    table.row(fmt::format("{} ({} accounts)", first[i].name, first[i].accounts),
+              [&](const Scores& s) { return share(of(s).prevented_queries, of(s).queries); });
     table.row("  actioned", [&](const Scores& s) { return fmt::format("{}", of(s).actioned); });
     table.row("  first alert, half, 90 % actioned", [&](const Scores& s) {
       const auto brief = [](const std::optional<double>& value) { return value ? fmt::format("{:.0f}", *value) : "-"; };
-      return fmt::format("{}, {}, {} h", brief(of(s).hours_to_first_alert), brief(of(s).hours_to_half), brief(of(s).hours_to_90));
+      return fmt::format("{}, {}, {} h", brief(of(s).hours_to_first_alert), brief(of(s).hours_to_half),
+                         brief(of(s).hours_to_90));
     });
   }
 }
 
-void error_rows(Table& table, const Evaluation& evaluation, std::vector<ErrorResult> Scores::*member, std::string_view title) {
+void error_rows(Table& table, const Evaluation& evaluation, std::vector<ErrorResult> Scores::*member,
+                std::string_view title) {
   const auto& first = evaluation.detectors.front().*member;
   if (first.empty()) return;
   table.heading(title);
@@ -105,8 +111,9 @@ void error_rows(Table& table, const Evaluation& evaluation, std::vector<ErrorRes
     table.row(fmt::format("{} ({})", first[i].name, first[i].accounts),
               [&](const Scores& s) { return fmt::format("{} {}", of(s).actioned, bound(of(s).actioned_upper_95)); });
     if (first[i].units > 0) {
-      table.row(fmt::format("  of {} independent units", first[i].units),
-                [&](const Scores& s) { return fmt::format("{} {}", of(s).units_actioned, bound(of(s).units_upper_95)); });
+      table.row(fmt::format("  of {} independent units", first[i].units), [&](const Scores& s) {
+        return fmt::format("{} {}", of(s).units_actioned, bound(of(s).units_upper_95));
+      });
     }
   }
 }
@@ -117,12 +124,18 @@ class Json {
   void open(char bracket) { separate(), out_ += bracket, first_ = true; }
   void close(char bracket) { out_ += bracket, first_ = false; }
   void key(std::string_view name) { separate(), base::append_json_string(out_, name), out_ += ':', first_ = true; }
-  void text(std::string_view name, std::string_view value) { key(name), base::append_json_string(out_, value), first_ = false; }
-  void count(std::string_view name, std::uint64_t value) { key(name), base::append_json_number(out_, value), first_ = false; }
+  void text(std::string_view name, std::string_view value) {
+    key(name), base::append_json_string(out_, value), first_ = false;
+  }
+  void count(std::string_view name, std::uint64_t value) {
+    key(name), base::append_json_number(out_, value), first_ = false;
+  }
   void number(std::string_view name, const std::optional<double>& value) {
     key(name);
-    if (value) base::append_json_number(out_, *value);
-    else out_ += "null";
+    if (value)
+      base::append_json_number(out_, *value);
+    else
+      out_ += "null";
     first_ = false;
   }
   void ratio(std::string_view name, std::uint64_t part, std::uint64_t whole) {
@@ -186,28 +199,42 @@ void append_all(Json& json, std::string_view name, const std::vector<Result>& re
 
 std::string evaluation_table(const Evaluation& evaluation) {
   Table table(evaluation);
-  table.raw() = fmt::format("{} honest and {} hostile accounts, {} hostile requests, {} output tokens taken.\n", evaluation.benign, evaluation.hostile,
-                            evaluation.queries, evaluation.output_tokens);
-  if (evaluation.bad_lines > 0) table.raw() += fmt::format("{} lines of the truth could not be used.\n", evaluation.bad_lines);
+  table.raw() = fmt::format("{} honest and {} hostile accounts, {} hostile requests, {} output tokens taken.\n",
+                            evaluation.benign, evaluation.hostile, evaluation.queries, evaluation.output_tokens);
+  if (evaluation.bad_lines > 0)
+    table.raw() += fmt::format("{} lines of the truth could not be used.\n", evaluation.bad_lines);
   if (evaluation.detectors.empty()) return table.take();
   table.heading("Overall");
-  table.row("prevented, requests", [](const Scores& s) { return share(s.overall.prevented_queries, s.overall.queries); });
-  table.row("prevented, output tokens", [](const Scores& s) { return share(s.overall.prevented_tokens, s.overall.output_tokens); });
-  table.row("first alert (slowest campaign)", [](const Scores& s) { return s.true_campaigns == 0 ? "-" : hours(s.overall.hours_to_first_alert); });
+  table.row("prevented, requests",
+            [](const Scores& s) { return share(s.overall.prevented_queries, s.overall.queries); });
+  table.row("prevented, output tokens",
+            [](const Scores& s) { return share(s.overall.prevented_tokens, s.overall.output_tokens); });
+  table.row("first alert (slowest campaign)",
+            [](const Scores& s) { return s.true_campaigns == 0 ? "-" : hours(s.overall.hours_to_first_alert); });
   table.row("hostile accounts actioned", [](const Scores& s) { return share(s.actioned_hostile, s.overall.accounts); });
   table.row("honest accounts actioned", [](const Scores& s) { return fmt::format("{}", s.actioned_benign); });
   table.row("  error, 95 % bound", [](const Scores& s) { return bound(s.benign.actioned_upper_95); });
   table.row("honest accounts alerted", [](const Scores& s) { return fmt::format("{}", s.alerted_benign); });
-  table.row("actioned that are hostile", [](const Scores& s) { return share(s.actioned_hostile, s.actioned_hostile + s.actioned_benign); });
-  table.row("campaigns found (IoU >= 0.5)", [](const Scores& s) { return fmt::format("{} of {}", s.true_found, s.true_campaigns); });
-  table.row("found campaigns that are true", [](const Scores& s) { return fmt::format("{} of {}", s.found_matched, s.found_distillers); });
-  table.row("found campaigns a true one", [](const Scores& s) { return s.fragmentation > 0 ? fmt::format("{:.2f}", s.fragmentation) : std::string("-"); });
+  table.row("actioned that are hostile",
+            [](const Scores& s) { return share(s.actioned_hostile, s.actioned_hostile + s.actioned_benign); });
+  table.row("campaigns found (IoU >= 0.5)",
+            [](const Scores& s) { return fmt::format("{} of {}", s.true_found, s.true_campaigns); });
+  table.row("found campaigns that are true",
+            [](const Scores& s) { return fmt::format("{} of {}", s.found_matched, s.found_distillers); });
+  table.row("found campaigns a true one", [](const Scores& s) {
+    return s.fragmentation > 0 ? fmt::format("{:.2f}", s.fragmentation) : std::string("-");
+  });
   table.row("false campaigns", [](const Scores& s) { return fmt::format("{}", s.found_false); });
   table.row("  a month and million accounts", [](const Scores& s) {
-    return s.false_per_month_and_million ? fmt::format("{:.1f} (<= {:.0f})", *s.false_per_month_and_million, *s.false_upper_95) : std::string("-");
+    return s.false_per_month_and_million
+               ? fmt::format("{:.1f} (<= {:.0f})", *s.false_per_month_and_million, *s.false_upper_95)
+               : std::string("-");
   });
-  table.row("  promised", [](const Scores& s) { return s.promised_false_campaigns ? fmt::format("{:g}", *s.promised_false_campaigns) : std::string("-"); });
-  table.row("resellers found (mostly honest)", [](const Scores& s) { return fmt::format("{} ({})", s.found_resellers, s.found_resellers_benign); });
+  table.row("  promised", [](const Scores& s) {
+    return s.promised_false_campaigns ? fmt::format("{:g}", *s.promised_false_campaigns) : std::string("-");
+  });
+  table.row("resellers found (mostly honest)",
+            [](const Scores& s) { return fmt::format("{} ({})", s.found_resellers, s.found_resellers_benign); });
   table.row("days judged", [](const Scores& s) { return fmt::format("{:.1f}", s.horizon_days); });
   theft_rows(table, evaluation, &Scores::families, "Prevented by family");
   if (evaluation.detectors.front().campaigns.size() > evaluation.detectors.front().families.size()) {
@@ -217,7 +244,8 @@ std::string evaluation_table(const Evaluation& evaluation) {
   error_rows(table, evaluation, &Scores::languages, "Honest accounts actioned, by language");
   for (const Scores& scores : evaluation.detectors) {
     if (scores.bad_lines + scores.unknown_accounts == 0) continue;
-    table.raw() += fmt::format("\n{}: {} lines are no verdicts, {} accounts are not in the truth.\n", Table::cut(scores.name, 60), scores.bad_lines, scores.unknown_accounts);
+    table.raw() += fmt::format("\n{}: {} lines are no verdicts, {} accounts are not in the truth.\n",
+                               Table::cut(scores.name, 60), scores.bad_lines, scores.unknown_accounts);
   }
   return table.take();
 }

@@ -36,7 +36,8 @@ TEST_F(EvaluationTest, SilenceHurtsNobodyAndPreventsNothing) {
 TEST_F(EvaluationTest, PreventedIsWhatComesAfterTheVerdict) {
   // h0 at 49.5 h: requests of hours 50-99 fall away. h1 exactly at hour 50: that request passes, 49 fall away.
   // h2 is only noticed. h3 is verified at 10.5 and cleared at 20.5: hours 11-20 fall away.
-  const Scores scores = scores_of(line(10.5, "h3", "verify") + line(20.5, "h3", "clear") + line(5, "h2", "notice") + line(49.5, "h0", "restrict") + line(50, "h1", "verify"));
+  const Scores scores = scores_of(line(10.5, "h3", "verify") + line(20.5, "h3", "clear") + line(5, "h2", "notice") +
+                                  line(49.5, "h0", "restrict") + line(50, "h1", "verify"));
   EXPECT_EQ(scores.overall.prevented_queries, 50U + 49U + 10U);
   EXPECT_EQ(scores.overall.prevented_tokens, 10 * (50U + 49U + 10U));
   EXPECT_EQ(scores.actioned_hostile, 3U);
@@ -72,7 +73,8 @@ TEST_F(EvaluationTest, TimesToShareOfAccounts) {
 }
 
 TEST_F(EvaluationTest, ErrorsByStratumUnitAndLanguage) {
-  const Scores scores = scores_of(line(1, "b0", "verify") + line(2, "b0", "clear") + line(1, "b2", "suspend") + line(1, "b30", "observe"));
+  const Scores scores = scores_of(line(1, "b0", "verify") + line(2, "b0", "clear") + line(1, "b2", "suspend") +
+                                  line(1, "b30", "observe"));
   EXPECT_EQ(scores.actioned_benign, 2U);
   EXPECT_EQ(scores.alerted_benign, 3U);
   ASSERT_EQ(scores.strata.size(), 2U);
@@ -91,8 +93,9 @@ TEST_F(EvaluationTest, ErrorsByStratumUnitAndLanguage) {
 
 TEST_F(EvaluationTest, CampaignsMatchByIntersectionOverUnion) {
   std::string verdicts;
-  for (int i = 0; i < 6; ++i) verdicts += line(1, fmt::format("h{}", i), "verify", "c-1", "distiller");   // 6 of 10: IoU 0.6
-  for (int i = 6; i < 8; ++i) verdicts += line(1, fmt::format("h{}", i), "verify", "c-2", "distiller");   // a fragment
+  for (int i = 0; i < 6; ++i)
+    verdicts += line(1, fmt::format("h{}", i), "verify", "c-1", "distiller");  // 6 of 10: IoU 0.6
+  for (int i = 6; i < 8; ++i) verdicts += line(1, fmt::format("h{}", i), "verify", "c-2", "distiller");  // a fragment
   for (int i = 0; i < 5; ++i) verdicts += line(1, fmt::format("b{}", 30 + i), "observe", "c-3", "distiller");  // false
   for (int i = 0; i < 20; ++i) verdicts += line(1, fmt::format("b{}", i), "observe", "c-4", "reseller");
   verdicts += line(1, "b99", "observe", "c-5", "automation");
@@ -108,12 +111,14 @@ TEST_F(EvaluationTest, CampaignsMatchByIntersectionOverUnion) {
   EXPECT_EQ(scores.campaigns[0].fragments, 2U);
   EXPECT_DOUBLE_EQ(scores.fragmentation, 2);
   EXPECT_DOUBLE_EQ(*scores.false_per_month_and_million, 1e4);  // one in 30 days among 100 accounts
-  EXPECT_NEAR(*scores.false_upper_95, 4.744e4, 10);             // Poisson bound for one event
+  EXPECT_NEAR(*scores.false_upper_95, 4.744e4, 10);            // Poisson bound for one event
 }
 
 TEST_F(EvaluationTest, CountsWhatItCannotUse) {
-  const Scores scores = scores_of(line(1, "h0", "verify") + line(1, "stranger", "verify") + "nonsense\n{}\n" + line(1, "h0", "severe") +
-                                  R"({"v":1,"time":"2026-04-22T00:00:00Z","subject":{"kind":"campaign","id":"c-1"},"level":"notice"})" "\n");
+  const Scores scores =
+      scores_of(line(1, "h0", "verify") + line(1, "stranger", "verify") + "nonsense\n{}\n" + line(1, "h0", "severe") +
+                R"({"v":1,"time":"2026-04-22T00:00:00Z","subject":{"kind":"campaign","id":"c-1"},"level":"notice"})"
+                "\n");
   EXPECT_EQ(scores.bad_lines, 3U);
   EXPECT_EQ(scores.unknown_accounts, 1U);
   EXPECT_EQ(scores.other_subjects, 1U);
@@ -121,7 +126,9 @@ TEST_F(EvaluationTest, CountsWhatItCannotUse) {
 }
 
 TEST_F(EvaluationTest, TheSpanComesFromTheSummaryBesideIt) {
-  write("summary.json", R"({"v":1,"first":"2026-04-22T00:00:00Z","last":"2026-06-06T00:00:00Z","promised_false_campaigns_per_month":0.5})");
+  write(
+      "summary.json",
+      R"({"v":1,"first":"2026-04-22T00:00:00Z","last":"2026-06-06T00:00:00Z","promised_false_campaigns_per_month":0.5})");
   const Scores scores = scores_of(line(1, "h0", "verify"), 0);
   EXPECT_EQ(scores.horizon_days, 45);
   EXPECT_EQ(scores.promised_false_campaigns, 0.5);
@@ -149,15 +156,19 @@ TEST_F(EvaluationTest, WrongInputsSayWhatToDo) {
 TEST_F(EvaluationTest, TableAndJsonShowEveryDetector) {
   const auto truth = read_truth(folder());
   std::vector<Detector> detectors;
-  for (const char* name : {"first.ndjson", "second.ndjson"}) detectors.push_back(*read_verdicts(write(name, line(49.5, "h0", "verify")), *truth));
+  for (const char* name : {"first.ndjson", "second.ndjson"})
+    detectors.push_back(*read_verdicts(write(name, line(49.5, "h0", "verify")), *truth));
   const auto evaluation = evaluate(*truth, detectors);
   ASSERT_TRUE(evaluation);
   const std::string table = evaluation_table(*evaluation), json = evaluation_json(*evaluation);
   EXPECT_NE(table.find("first.ndjson      second.ndjson"), std::string::npos) << table;
-  EXPECT_NE(table.find("prevented, requests                                 4.2 %              4.2 %"), std::string::npos) << table;
-  EXPECT_TRUE(json.starts_with(R"({"v":1,"truth":{"honest_accounts":100,"hostile_accounts":12,"hostile_queries":1200,"hostile_output_tokens":12000,"bad_lines":0},)"
-                               R"("detectors":[{"name":"first.ndjson","overall":{"name":"all campaigns","family":"","accounts":12,"alerted":1,"actioned":1,)"
-                               R"("queries":1200,"prevented_queries":50,"prevented_fraction":0.041666666666666664,)"))
+  EXPECT_NE(table.find("prevented, requests                                 4.2 %              4.2 %"),
+            std::string::npos)
+      << table;
+  EXPECT_TRUE(json.starts_with(
+      R"({"v":1,"truth":{"honest_accounts":100,"hostile_accounts":12,"hostile_queries":1200,"hostile_output_tokens":12000,"bad_lines":0},)"
+      R"("detectors":[{"name":"first.ndjson","overall":{"name":"all campaigns","family":"","accounts":12,"alerted":1,"actioned":1,)"
+      R"("queries":1200,"prevented_queries":50,"prevented_fraction":0.041666666666666664,)"))
       << json;
 }
 

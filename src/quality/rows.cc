@@ -59,7 +59,8 @@ std::uint64_t network_of(std::string_view ip) {
   if (ip.empty()) return 0;
   const char separator = ip.find(':') == std::string_view::npos ? '.' : ':';
   std::size_t end = 0;
-  for (int part = 0; part < 3 && end != std::string_view::npos; ++part) end = ip.find(separator, part == 0 ? 0 : end + 1);
+  for (int part = 0; part < 3 && end != std::string_view::npos; ++part)
+    end = ip.find(separator, part == 0 ? 0 : end + 1);
   return hash(ip.substr(0, end), 1);
 }
 
@@ -137,14 +138,16 @@ RowParser::~RowParser() = default;
 
 bool RowParser::read(std::string_view line, TruthRow& row) {
   dom::object object;
-  return state_->object(line, object) && id_of(object, "account", row.account) && object.at_key("hostile").get(row.hostile) == simdjson::SUCCESS &&
-         name_of(object, "campaign", row.campaign) && name_of(object, "family", row.family) && name_of(object, "stratum", row.stratum) &&
+  return state_->object(line, object) && id_of(object, "account", row.account) &&
+         object.at_key("hostile").get(row.hostile) == simdjson::SUCCESS && name_of(object, "campaign", row.campaign) &&
+         name_of(object, "family", row.family) && name_of(object, "stratum", row.stratum) &&
          name_of(object, "unit", row.unit) && name_of(object, "language", row.language);
 }
 
 bool RowParser::read(std::string_view line, HostileRow& row) {
   dom::object object;
-  if (!state_->object(line, object) || !id_of(object, "account", row.account) || !time_of(object, "time", row.time_us)) return false;
+  if (!state_->object(line, object) || !id_of(object, "account", row.account) || !time_of(object, "time", row.time_us))
+    return false;
   // The file lists hostile requests only; one marked otherwise is no theft.
   bool hostile = true;
   if (object.at_key("hostile").get(hostile) != simdjson::SUCCESS) hostile = true;
@@ -157,8 +160,9 @@ bool RowParser::read(std::string_view line, HostileRow& row) {
 bool RowParser::read(std::string_view line, VerdictRow& row) {
   dom::object object, subject;
   std::uint64_t version = 0;
-  if (!state_->object(line, object) || object.at_key("v").get(version) != simdjson::SUCCESS || version != 1 || !time_of(object, "time", row.time_us) ||
-      object.at_key("subject").get(subject) != simdjson::SUCCESS || !id_of(subject, "id", row.subject)) {
+  if (!state_->object(line, object) || object.at_key("v").get(version) != simdjson::SUCCESS || version != 1 ||
+      !time_of(object, "time", row.time_us) || object.at_key("subject").get(subject) != simdjson::SUCCESS ||
+      !id_of(subject, "id", row.subject)) {
     return false;
   }
   const auto kind = named<event::SubjectKind, 3>(text_of(subject, "kind"));
@@ -172,12 +176,14 @@ bool RowParser::read(std::string_view line, VerdictRow& row) {
 
 bool RowParser::read(std::string_view line, AccountRow& row) {
   dom::object object;
-  return state_->object(line, object) && id_of(object, "account", row.account) && name_of(object, "payment", row.payment);
+  return state_->object(line, object) && id_of(object, "account", row.account) &&
+         name_of(object, "payment", row.payment);
 }
 
 bool RowParser::read(std::string_view line, LogRow& row) {
   dom::object object, client;
-  if (!state_->object(line, object) || !id_of(object, "account", row.account) || !time_of(object, "time", row.time_us)) return false;
+  if (!state_->object(line, object) || !id_of(object, "account", row.account) || !time_of(object, "time", row.time_us))
+    return false;
   row.network = row.client = 0;
   if (object.at_key("client").get(client) == simdjson::SUCCESS) {
     row.network = network_of(text_of(client, "ip"));
@@ -189,10 +195,12 @@ bool RowParser::read(std::string_view line, LogRow& row) {
 
 bool RowParser::read(std::string_view line, RunRow& row) {
   dom::object object;
-  if (!state_->object(line, object) || !time_of(object, "first", row.first_us) || !time_of(object, "last", row.last_us)) return false;
+  if (!state_->object(line, object) || !time_of(object, "first", row.first_us) || !time_of(object, "last", row.last_us))
+    return false;
   double promised = 0;
   row.promised_false_campaigns.reset();
-  if (object.at_key("promised_false_campaigns_per_month").get(promised) == simdjson::SUCCESS) row.promised_false_campaigns = promised;
+  if (object.at_key("promised_false_campaigns_per_month").get(promised) == simdjson::SUCCESS)
+    row.promised_false_campaigns = promised;
   return true;
 }
 

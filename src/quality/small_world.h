@@ -16,7 +16,9 @@
 namespace stillwatch::quality {
 
 inline constexpr std::int64_t kWorldStartUs = 1'776'816'000'000'000;  // 2026-04-22T00:00:00Z
-inline std::string hour(double hours) { return base::format_time(kWorldStartUs + static_cast<std::int64_t>(hours * static_cast<double>(base::kHourUs))); }
+inline std::string hour(double hours) {
+  return base::format_time(kWorldStartUs + static_cast<std::int64_t>(hours * static_cast<double>(base::kHourUs)));
+}
 
 class SmallWorld {
  public:
@@ -25,16 +27,21 @@ class SmallWorld {
     folder_ = ::mkdtemp(name);
     std::string truth, queries;
     const auto hostile = [&](const std::string& account, const std::string& campaign, const std::string& family) {
-      truth += R"({"v":1,"account":")" + account + R"(","hostile":true,"campaign":")" + campaign + R"(","family":")" + family + "\",\"stratum\":null}\n";
+      truth += R"({"v":1,"account":")" + account + R"(","hostile":true,"campaign":")" + campaign + R"(","family":")" +
+               family + "\",\"stratum\":null}\n";
       for (int h = 0; h < 100; ++h) {
-        queries += R"({"id":")" + account + "-" + std::to_string(h) + R"(","account":")" + account + R"(","time":")" + hour(h) + "\",\"output_tokens\":10,\"hostile\":true}\n";
+        queries += R"({"id":")" + account + "-" + std::to_string(h) + R"(","account":")" + account + R"(","time":")" +
+                   hour(h) + "\",\"output_tokens\":10,\"hostile\":true}\n";
       }
     };
     for (int i = 0; i < 10; ++i) hostile("h" + std::to_string(i), "farm-1", "template_farm");
     for (int i = 0; i < 2; ++i) hostile("g" + std::to_string(i), "loop-1", "judge_loop");
     for (int i = 0; i < 100; ++i) {
-      truth += R"({"v":1,"account":"b)" + std::to_string(i) + R"(","hostile":false,"campaign":null,"family":null,"stratum":")" + (i < 20 ? "relay_user" : "chat_user") + '"' +
-               (i < 20 ? ",\"unit\":\"relay-" + std::to_string(i % 2) + '"' : "") + ",\"language\":\"" + (i % 2 == 0 ? "de" : "en") + "\"}\n";
+      truth += R"({"v":1,"account":"b)" + std::to_string(i) +
+               R"(","hostile":false,"campaign":null,"family":null,"stratum":")" +
+               (i < 20 ? "relay_user" : "chat_user") + '"' +
+               (i < 20 ? ",\"unit\":\"relay-" + std::to_string(i % 2) + '"' : "") + ",\"language\":\"" +
+               (i % 2 == 0 ? "de" : "en") + "\"}\n";
     }
     write("truth.ndjson", truth);
     write("queries_truth.ndjson", queries);
@@ -47,9 +54,11 @@ class SmallWorld {
     STILLWATCH_ASSERT(base::write_file(folder_ + "/" + name, bytes).has_value());
     return folder_ + "/" + name;
   }
-  static std::string line(double hours, const std::string& account, const std::string& level, const std::string& campaign = "", const std::string& class_ = "") {
-    return R"({"v":1,"time":")" + hour(hours) + R"(","subject":{"kind":"account","id":")" + account + R"("},"level":")" + level + '"' +
-           (campaign.empty() ? "" : ",\"campaign\":\"" + campaign + '"') + (class_.empty() ? "" : ",\"class\":\"" + class_ + '"') + "}\n";
+  static std::string line(double hours, const std::string& account, const std::string& level,
+                          const std::string& campaign = "", const std::string& class_ = "") {
+    return R"({"v":1,"time":")" + hour(hours) + R"(","subject":{"kind":"account","id":")" + account +
+           R"("},"level":")" + level + '"' + (campaign.empty() ? "" : ",\"campaign\":\"" + campaign + '"') +
+           (class_.empty() ? "" : ",\"class\":\"" + class_ + '"') + "}\n";
   }
 
  private:

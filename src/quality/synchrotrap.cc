@@ -17,7 +17,8 @@ namespace {
 // One kind of object: the tuples of the day, clustered when the day is over.
 class Synchrony {
  public:
-  Synchrony(const BaselineOptions& options, std::string_view kind) : calibration_(options), jaccard_min_(options.jaccard_min), kind_(kind) {}
+  Synchrony(const BaselineOptions& options, std::string_view kind)
+      : calibration_(options), jaccard_min_(options.jaccard_min), kind_(kind) {}
 
   void add(std::uint64_t object, std::uint32_t account, std::int64_t time_us) {
     const std::int64_t day = time_us / base::kDayUs;
@@ -28,7 +29,8 @@ class Synchrony {
     newest_us_ = std::max(newest_us_, time_us);
     calibration_.see(time_us);
     if (object == 0) return;
-    tuples_.push_back({base::mix64(object ^ base::mix64(static_cast<std::uint64_t>(time_us / base::kHourUs))), account});
+    tuples_.push_back(
+        {base::mix64(object ^ base::mix64(static_cast<std::uint64_t>(time_us / base::kHourUs))), account});
   }
 
   Calibration& calibration() { return calibration_; }
@@ -65,9 +67,12 @@ class Synchrony {
         for (std::size_t j = i + 1; j < end; ++j) {
           const std::uint64_t pair = static_cast<std::uint64_t>(tuples_[i].account) << 32 | tuples_[j].account;
           const auto found = shared.find(pair);
-          if (found != shared.end()) ++found->second;
-          else if (shared.size() < kPairsMax) shared.emplace(pair, 1);
-          else ++left_out_;
+          if (found != shared.end())
+            ++found->second;
+          else if (shared.size() < kPairsMax)
+            shared.emplace(pair, 1);
+          else
+            ++left_out_;
         }
       }
     }
@@ -75,8 +80,8 @@ class Synchrony {
     tuples_.clear();
   }
 
-  void cluster(const std::unordered_map<std::uint64_t, std::uint32_t>& shared, const std::unordered_map<std::uint32_t, std::uint32_t>& sizes,
-               std::int64_t now_us) {
+  void cluster(const std::unordered_map<std::uint64_t, std::uint32_t>& shared,
+               const std::unordered_map<std::uint32_t, std::uint32_t>& sizes, std::int64_t now_us) {
     std::uint32_t accounts = 0;
     for (const auto& entry : sizes) accounts = std::max(accounts, entry.first + 1);
     graph::UnionFind clusters(accounts);
@@ -127,7 +132,8 @@ BaselineOptions third(BaselineOptions options) {
 class SynchroTrap : public Baseline {
  public:
   explicit SynchroTrap(const BaselineOptions& options)
-      : kinds_{Synchrony(third(options), "network"), Synchrony(third(options), "prompt"), Synchrony(third(options), "client")} {}
+      : kinds_{Synchrony(third(options), "network"), Synchrony(third(options), "prompt"),
+               Synchrony(third(options), "client")} {}
 
   void add(const LightEvent& event) override {
     kinds_[0].add(event.network, event.account, event.time_us);
@@ -140,7 +146,9 @@ class SynchroTrap : public Baseline {
     merge(out, kinds_[2].finish());
     return out;
   }
-  std::vector<Calibration*> tests() override { return {&kinds_[0].calibration(), &kinds_[1].calibration(), &kinds_[2].calibration()}; }
+  std::vector<Calibration*> tests() override {
+    return {&kinds_[0].calibration(), &kinds_[1].calibration(), &kinds_[2].calibration()};
+  }
 
  private:
   std::array<Synchrony, 3> kinds_;
@@ -148,6 +156,8 @@ class SynchroTrap : public Baseline {
 
 }  // namespace
 
-std::unique_ptr<Baseline> make_synchrotrap(const BaselineOptions& options) { return std::make_unique<SynchroTrap>(options); }
+std::unique_ptr<Baseline> make_synchrotrap(const BaselineOptions& options) {
+  return std::make_unique<SynchroTrap>(options);
+}
 
 }  // namespace stillwatch::quality

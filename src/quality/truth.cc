@@ -18,13 +18,19 @@ constexpr std::uint64_t kSummaryBytesMax = 64U << 20;  // a summary lists campai
 // The folder's file under any compression; caller error naming what to do.
 base::Result<std::string> file_of(const std::string& folder, const std::string& name) {
   if (const auto path = with_any_compression(folder + "/" + name)) return *path;
-  return base::fail(base::Fault::caller, fmt::format("{}/{} is missing (also as .zst and .gz): --truth names the folder that `stillwatch simulate --out` wrote", folder, name));
+  return base::fail(
+      base::Fault::caller,
+      fmt::format(
+          "{}/{} is missing (also as .zst and .gz): --truth names the folder that `stillwatch simulate --out` wrote",
+          folder, name));
 }
 
 std::string short_name(const std::string& path) {
   const std::filesystem::path full = std::filesystem::path(path).lexically_normal();
   const std::string parent = full.parent_path().filename().string();
-  return full.filename().string().starts_with("verdicts.ndjson") && !parent.empty() && parent != "." ? parent : full.filename().string();
+  return full.filename().string().starts_with("verdicts.ndjson") && !parent.empty() && parent != "."
+             ? parent
+             : full.filename().string();
 }
 
 }  // namespace
@@ -56,7 +62,8 @@ base::Status for_each_line(const std::string& path, const std::function<void(std
   for (;;) {
     STILLWATCH_TRY(more, source.next(block));
     if (!more) break;
-    for (const auto& line : block.lines) take(line.kind == intake::LineBlock::Kind::whole ? block.text(line) : std::string_view{});
+    for (const auto& line : block.lines)
+      take(line.kind == intake::LineBlock::Kind::whole ? block.text(line) : std::string_view{});
   }
   if (source.problem()) return base::fail(*source.problem());
   return {};
@@ -69,7 +76,8 @@ base::Result<Truth> read_truth(const std::string& folder) {
   RowParser parser;
   TruthRow row;
   STILLWATCH_CHECK(for_each_line(path, [&](std::string_view line) {
-    if (!parser.read(line, row) || truth.accounts_by_name.find(row.account) || truth.accounts.size() >= base::limits::kAccountsMax) {
+    if (!parser.read(line, row) || truth.accounts_by_name.find(row.account) ||
+        truth.accounts.size() >= base::limits::kAccountsMax) {
       ++truth.bad_lines;
       return;
     }
@@ -90,13 +98,16 @@ base::Result<Truth> read_truth(const std::string& folder) {
     truth.accounts.push_back(account);
   }));
   if (truth.accounts.empty()) {
-    return base::fail(base::Fault::caller, fmt::format("{} holds no truth line ({} other lines): is it the file that `stillwatch simulate` wrote?", path, truth.bad_lines));
+    return base::fail(
+        base::Fault::caller,
+        fmt::format("{} holds no truth line ({} other lines): is it the file that `stillwatch simulate` wrote?", path,
+                    truth.bad_lines));
   }
   return truth;
 }
 
-base::Result<std::uint64_t> for_each_hostile_query(const Truth& truth,
-                                                   const std::function<void(std::uint32_t, std::int64_t, std::uint64_t)>& take) {
+base::Result<std::uint64_t> for_each_hostile_query(
+    const Truth& truth, const std::function<void(std::uint32_t, std::int64_t, std::uint64_t)>& take) {
   STILLWATCH_TRY(path, file_of(truth.folder, "queries_truth.ndjson"));
   RowParser parser;
   HostileRow row;
@@ -111,7 +122,11 @@ base::Result<std::uint64_t> for_each_hostile_query(const Truth& truth,
     take(*account, row.time_us, row.output_tokens);
   }));
   if (good == 0 && bad > 0) {
-    return base::fail(base::Fault::caller, fmt::format("{} holds no hostile request of an account in truth.ndjson ({} other lines): are both of one world?", path, bad));
+    return base::fail(
+        base::Fault::caller,
+        fmt::format(
+            "{} holds no hostile request of an account in truth.ndjson ({} other lines): are both of one world?", path,
+            bad));
   }
   return bad;
 }
@@ -146,13 +161,19 @@ base::Result<Detector> read_verdicts(const std::string& path, const Truth& truth
   }));
   detector.unknown_accounts = unknown.size();
   if (detector.steps.empty() && detector.bad_lines > 0) {
-    return base::fail(base::Fault::caller, fmt::format("{} holds no verdict on an account of the truth ({} lines are no verdicts): is it a verdicts.ndjson?", path, detector.bad_lines));
+    return base::fail(
+        base::Fault::caller,
+        fmt::format(
+            "{} holds no verdict on an account of the truth ({} lines are no verdicts): is it a verdicts.ndjson?", path,
+            detector.bad_lines));
   }
   if (detector.steps.empty() && detector.unknown_accounts > 0) {
     return base::fail(base::Fault::caller,
-                      fmt::format("{}: none of its {} accounts is in {}/truth.ndjson: are both of one world?", path, detector.unknown_accounts, truth.folder));
+                      fmt::format("{}: none of its {} accounts is in {}/truth.ndjson: are both of one world?", path,
+                                  detector.unknown_accounts, truth.folder));
   }
-  std::stable_sort(detector.steps.begin(), detector.steps.end(), [](const Step& a, const Step& b) { return a.time_us < b.time_us; });
+  std::stable_sort(detector.steps.begin(), detector.steps.end(),
+                   [](const Step& a, const Step& b) { return a.time_us < b.time_us; });
 
   const std::string summary = (std::filesystem::path(path).parent_path() / "summary.json").string();
   std::error_code code;

@@ -56,8 +56,8 @@ base::Result<Truth> read_truth(const std::string& folder);
 
 /// Calls take(account, time_us, output_tokens) for each line of DIR/queries_truth.ndjson (or .zst, .gz) and gives the
 /// number of bad lines. Lines of unknown or honest accounts are bad.
-base::Result<std::uint64_t> for_each_hostile_query(const Truth& truth,
-                                                   const std::function<void(std::uint32_t, std::int64_t, std::uint64_t)>& take);
+base::Result<std::uint64_t> for_each_hostile_query(
+    const Truth& truth, const std::function<void(std::uint32_t, std::int64_t, std::uint64_t)>& take);
 
 /// One verdict line: from here on the account has this state.
 struct Step {
@@ -74,8 +74,8 @@ struct Detector {
   std::vector<Step> steps;
   Names campaigns;
   std::uint64_t bad_lines = 0, other_subjects = 0, unknown_accounts = 0;
-  std::optional<std::int64_t> first_us, last_us;          // of the log, when a summary.json lies beside the verdicts
-  std::optional<double> promised_false_campaigns;          // per month and million accounts
+  std::optional<std::int64_t> first_us, last_us;   // of the log, when a summary.json lies beside the verdicts
+  std::optional<double> promised_false_campaigns;  // per month and million accounts
 };
 
 base::Result<Detector> read_verdicts(const std::string& path, const Truth& truth);

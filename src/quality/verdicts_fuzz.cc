@@ -17,8 +17,11 @@ struct Fixture {
     char name[] = "/tmp/stillwatch_fuzz_XXXXXX";
     folder = ::mkdtemp(name);
     (void)stillwatch::base::write_file(folder + "/truth.ndjson",
-                                       "{\"v\":1,\"account\":\"a\",\"hostile\":true,\"campaign\":\"k\",\"family\":\"f\"}\n{\"v\":1,\"account\":\"b\",\"hostile\":false,\"stratum\":\"s\"}\n");
-    (void)stillwatch::base::write_file(folder + "/queries_truth.ndjson", "{\"id\":\"1\",\"account\":\"a\",\"time\":\"2026-04-22T08:15:30Z\",\"output_tokens\":3,\"hostile\":true}\n");
+                                       "{\"v\":1,\"account\":\"a\",\"hostile\":true,\"campaign\":\"k\",\"family\":"
+                                       "\"f\"}\n{\"v\":1,\"account\":\"b\",\"hostile\":false,\"stratum\":\"s\"}\n");
+    (void)stillwatch::base::write_file(
+        folder + "/queries_truth.ndjson",
+        "{\"id\":\"1\",\"account\":\"a\",\"time\":\"2026-04-22T08:15:30Z\",\"output_tokens\":3,\"hostile\":true}\n");
     truth = stillwatch::quality::read_truth(folder).value();
   }
   ~Fixture() { std::filesystem::remove_all(folder); }

@@ -14,7 +14,9 @@ namespace {
 
 using event::Channel;
 
-double share_of(std::uint64_t part, std::uint64_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
+double share_of(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
 
 // "Shared list".
 std::string channel_title(Channel channel) {
@@ -30,7 +32,9 @@ std::string with_powers(const std::string& text) {
     const std::size_t power = text.find("10^", at);
     if (power == std::string::npos) return out + text.substr(at);
     std::size_t end = power + 3;
-    while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) != 0 || (text[end] == '.' && end + 1 < text.size() && text[end + 1] != ' '))) ++end;
+    while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) != 0 ||
+                                 (text[end] == '.' && end + 1 < text.size() && text[end + 1] != ' ')))
+      ++end;
     out += text.substr(at, power - at) + "10<sup>" + text.substr(power + 3, end - power - 3) + "</sup>";
     at = end;
   }
@@ -40,13 +44,15 @@ std::string numbers_html(const std::vector<std::pair<std::string, double>>& numb
   if (numbers.empty()) return "";
   std::string out = "<div class=\"numbers\">";
   for (const auto& [name, value] : numbers) {
-    fmt::format_to(std::back_inserter(out), "<span>{} <b>{}</b></span>", escape(spaced(name)), escape(measure_value(name, value)));
+    fmt::format_to(std::back_inserter(out), "<span>{} <b>{}</b></span>", escape(spaced(name)),
+                   escape(measure_value(name, value)));
   }
   return out + "</div>";
 }
 
 std::string fact(std::string_view term, const std::string& value, const std::string& more = "") {
-  return fmt::format("<div><dt>{}</dt><dd>{}{}</dd></div>", term, value, more.empty() ? "" : "<small>" + more + "</small>");
+  return fmt::format("<div><dt>{}</dt><dd>{}{}</dd></div>", term, value,
+                     more.empty() ? "" : "<small>" + more + "</small>");
 }
 
 std::string title(const CampaignView& view) {
@@ -54,8 +60,10 @@ std::string title(const CampaignView& view) {
   const std::string models = view.models.empty() ? "" : " from " + escape(listed(view.models));
   const std::string accounts = counted(campaign.accounts_count, "account", "accounts");
   switch (campaign.class_) {
-    case event::Class::distiller: return fmt::format("{} collected {} answers{}", accounts, grouped(campaign.queries), models);
-    case event::Class::reseller: return fmt::format("{} resold access: {} requests", accounts, grouped(campaign.queries));
+    case event::Class::distiller:
+      return fmt::format("{} collected {} answers{}", accounts, grouped(campaign.queries), models);
+    case event::Class::reseller:
+      return fmt::format("{} resold access: {} requests", accounts, grouped(campaign.queries));
     default: return fmt::format("{} belong together: {} requests", accounts, grouped(campaign.queries));
   }
 }
@@ -66,24 +74,32 @@ std::string facts(const CampaignView& view, const Summary& summary) {
   std::string out = "<dl class=\"facts\">";
   const std::string opened = date_and_time(campaign.opened_us), updated = date_and_time(campaign.updated_us);
   const std::size_t comma = opened.find(',');
-  out += fact("Found", opened.substr(0, comma), opened.substr(comma + 2) + "; last change " + updated.substr(0, updated.find(',')));
-  out += fact("Took", counted(campaign.queries, "request", "requests"), percent(share_of(campaign.queries, summary.records)) + " of all traffic");
+  out += fact("Found", opened.substr(0, comma),
+              opened.substr(comma + 2) + "; last change " + updated.substr(0, updated.find(',')));
+  const bool distiller = campaign.class_ == event::Class::distiller;
+  out += fact(distiller ? "Took" : "Sent", counted(campaign.queries, "request", "requests"),
+              percent(share_of(campaign.queries, summary.records)) + " of all traffic");
   out += fact("Output tokens", compact(static_cast<double>(campaign.output_tokens)),
               view.input_tokens > 0 ? compact(static_cast<double>(view.input_tokens)) + " input tokens" : "");
-  out += fact(summary.dry_run ? "Would have been prevented" : "Prevented", percent(prevented),
-              counted(campaign.prevented_queries, "request", "requests") + " after action");
+  out += fact(summary.dry_run ? (distiller ? "Would have been prevented" : "Would have been refused")
+                              : (distiller ? "Prevented" : "Refused"),
+              percent(prevented), counted(campaign.prevented_queries, "request", "requests") + " after action");
   out += fact("Strength", std::string(strength_word(campaign.strength.log10_e)),
-              fmt::format("10<sup>{:.1f}</sup>, threshold 10<sup>{:.1f}</sup>", campaign.strength.log10_e, summary.threshold_log10_e));
+              fmt::format("10<sup>{:.1f}</sup>, threshold 10<sup>{:.1f}</sup>", campaign.strength.log10_e,
+                          summary.threshold_log10_e));
   return out + "</dl>";
 }
 
 std::string evidence(const event::Campaign& campaign) {
   const int groups = campaign.channels.independent_count();
-  std::string out = fmt::format("<div class=\"block\"><h3>Evidence</h3><p class=\"note\">{} of independent evidence. Requests may be refused only on two or more.</p>"
-                                "<ul class=\"evidence\">", counted(static_cast<std::uint64_t>(groups), "kind", "kinds"));
+  std::string out = fmt::format(
+      "<div class=\"block\"><h3>Evidence</h3><p class=\"note\">{} of independent evidence. Requests may be refused "
+      "only on two or more.</p>"
+      "<ul class=\"evidence\">",
+      counted(static_cast<std::uint64_t>(groups), "kind", "kinds"));
   const auto item = [&](Channel channel, const std::string& body) {
-    fmt::format_to(std::back_inserter(out), "<li><div>{}<small>{}</small></div><div>{}</div></li>", channel_title(channel),
-                   group_name(event::group_of(channel)), body);
+    fmt::format_to(std::back_inserter(out), "<li><div>{}<small>{}</small></div><div>{}</div></li>",
+                   channel_title(channel), group_name(event::group_of(channel)), body);
   };
   event::ChannelSet told;
   for (const event::Reason& reason : campaign.reasons) {
@@ -99,49 +115,61 @@ std::string evidence(const event::Campaign& campaign) {
 
 std::string measures(const event::Campaign& campaign) {
   std::string out = "<div><h3>Is it a harvest?</h3><div class=\"scroll\"><table><tbody>";
-  if (campaign.measures.empty()) return "<div><h3>Is it a harvest?</h3><p class=\"note\">No measure of the group test was kept.</p></div>";
+  if (campaign.measures.empty())
+    return "<div><h3>Is it a harvest?</h3><p class=\"note\">No measure of the group test was kept.</p></div>";
   for (const auto& [name, value] : campaign.measures) {
-    fmt::format_to(std::back_inserter(out), "<tr><td>{}</td><td class=\"n\">{}</td></tr>", escape(spaced(name)), escape(measure_value(name, value)));
+    fmt::format_to(std::back_inserter(out), "<tr><td>{}</td><td class=\"n\">{}</td></tr>", escape(spaced(name)),
+                   escape(measure_value(name, value)));
   }
   return out + "</tbody></table></div></div>";
 }
 
 std::string without_channel(const event::Campaign& campaign, const Summary& summary) {
-  if (campaign.without_channel.empty()) return "<div><h3>Without this channel</h3><p class=\"note\">No counterfactual was kept.</p></div>";
+  if (campaign.without_channel.empty())
+    return "<div><h3>Without this channel</h3><p class=\"note\">No counterfactual was kept.</p></div>";
   double scale = std::max(campaign.strength.log10_e, summary.threshold_log10_e);
   for (const auto& entry : campaign.without_channel) scale = std::max(scale, entry.second);
   scale = std::max(scale * 1.05, 1.0);
   const double mark = std::clamp(summary.threshold_log10_e / scale, 0.0, 1.0) * 100;
-  std::string out = "<div><h3>Without this channel</h3><div class=\"scroll\"><table><thead><tr><th>Leave out</th><th class=\"w\">What would remain</th>"
-                    "<th class=\"n\">log<sub>10</sub> e</th><th></th></tr></thead><tbody>";
+  std::string out =
+      "<div><h3>Without this channel</h3><div class=\"scroll\"><table><thead><tr><th>Leave out</th><th "
+      "class=\"w\">What would remain</th>"
+      "<th class=\"n\">log<sub>10</sub> e</th><th></th></tr></thead><tbody>";
   for (const auto& [channel, log10_e] : campaign.without_channel) {
     const bool holds = log10_e >= summary.threshold_log10_e;
     fmt::format_to(std::back_inserter(out),
-                   "<tr><td class=\"t\">{}</td><td><div class=\"bar\"><i style=\"width:{:.1f}%\"></i><u style=\"left:calc({:.1f}% - 1px)\"></u></div></td><td class=\"n\">{:.1f}</td>"
+                   "<tr><td class=\"t\">{}</td><td><div class=\"bar\"><i style=\"width:{:.1f}%\"></i><u "
+                   "style=\"left:calc({:.1f}% - 1px)\"></u></div></td><td class=\"n\">{:.1f}</td>"
                    "<td class=\"{}\">{}</td></tr>",
-                   channel_title(channel), std::clamp(log10_e / scale, 0.0, 1.0) * 100, mark, log10_e, holds ? "holds" : "falls",
-                   holds ? "still holds" : "falls");
+                   channel_title(channel), std::clamp(log10_e / scale, 0.0, 1.0) * 100, mark, log10_e,
+                   holds ? "holds" : "falls", holds ? "still holds" : "falls");
   }
-  return out + fmt::format("</tbody></table></div><p class=\"note\">The tick marks the threshold, {:.1f}.</p></div>", summary.threshold_log10_e);
+  return out + fmt::format("</tbody></table></div><p class=\"note\">The tick marks the threshold, {:.1f}.</p></div>",
+                           summary.threshold_log10_e);
 }
 
 std::string accounts(const CampaignView& view) {
   const std::size_t shown = std::min(view.members.size(), kMembersShownMax);
   std::string out = "<div class=\"block members\"><h3>Accounts</h3>";
   if (shown == 0) return out + "<p class=\"note\">Its accounts are listed in members.ndjson.</p></div>";
-  out += "<div class=\"scroll tall\"><table><thead><tr><th>Account</th><th>State</th><th>Since (UTC)</th><th class=\"n\">Requests</th><th>Own evidence</th></tr></thead><tbody>";
+  out +=
+      "<div class=\"scroll tall\"><table><thead><tr><th>Account</th><th>State</th><th>Since (UTC)</th><th "
+      "class=\"n\">Requests</th><th>Own evidence</th></tr></thead><tbody>";
   for (std::size_t i = 0; i < shown; ++i) {
     const MemberView& member = view.members[i];
     std::vector<std::string> channels;
     for (const Channel channel : member.member.channels.list()) channels.push_back(spaced(event::name(channel)));
-    fmt::format_to(std::back_inserter(out), "<tr><td class=\"id\"><bdi>{}</bdi></td><td>{}</td><td class=\"t\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
-                   escape(member.account), event::name(member.level), base::format_time(member.member.since_us).substr(0, 16).replace(10, 1, " "),
+    fmt::format_to(std::back_inserter(out),
+                   "<tr><td class=\"id\"><bdi>{}</bdi></td><td>{}</td><td class=\"t\">{}</td><td "
+                   "class=\"n\">{}</td><td>{}</td></tr>",
+                   escape(member.account), event::name(member.level),
+                   base::format_time(member.member.since_us).substr(0, 16).replace(10, 1, " "),
                    grouped(member.member.queries), listed(channels, 8));
   }
   out += "</tbody></table></div>";
   if (view.campaign.accounts_count > shown) {
-    out += fmt::format("<p class=\"note\">The {} with most requests; {} more are in members.ndjson.</p>", grouped(shown),
-                       grouped(view.campaign.accounts_count - shown));
+    out += fmt::format("<p class=\"note\">The {} with most requests; {} more are in members.ndjson.</p>",
+                       grouped(shown), grouped(view.campaign.accounts_count - shown));
   }
   return out + "</div>";
 }
@@ -152,16 +180,19 @@ std::string campaign_section(const CampaignView& view, const Summary& summary, s
   const event::Campaign& campaign = view.campaign;
   const std::string id = event::campaign_name(campaign.id);
   std::string out = fmt::format(
-      "<section class=\"card {0}\" id=\"{1}\"><p class=\"eyebrow\"><i></i><span>Campaign {1}</span><span class=\"tag {2}\">{2}</span></p><h2>{3}</h2>", colour_class(place),
-      id, event::name(campaign.class_), title(view));
+      "<section class=\"card {0}\" id=\"{1}\"><p class=\"eyebrow\"><i></i><span>Campaign {1}</span><span class=\"tag "
+      "{2}\">{2}</span></p><h2>{3}</h2>",
+      colour_class(place), id, event::name(campaign.class_), title(view));
   out += fmt::format("<p class=\"note\">{}</p>", with_powers(strength_sentence(campaign.strength)));
   out += facts(view, summary);
-  out += "<div class=\"block\"><h3>When it was active</h3>" + time_strip({campaign.opened_us, &campaign.queries_per_hour}, place) + "</div>";
+  out += "<div class=\"block\"><h3>When it was active</h3>" +
+         time_strip({campaign.opened_us, &campaign.queries_per_hour}, place) + "</div>";
   out += evidence(campaign);
   out += "<div class=\"block cols\">" + without_channel(campaign, summary) + measures(campaign) + "</div>";
   out += accounts(view);
-  out += fmt::format("<div class=\"block means\"><h3>What it means, and what we do not claim</h3><p>{}</p><p>{}</p></div></section>", class_meaning(campaign.class_),
-                     class_limits(campaign.class_));
+  out += fmt::format(
+      "<div class=\"block means\"><h3>What it means, and what we do not claim</h3><p>{}</p><p>{}</p></div></section>",
+      class_meaning(campaign.class_), class_limits(campaign.class_));
   return out;
 }
 

@@ -19,7 +19,8 @@ struct Traffic {
   std::vector<std::vector<std::uint64_t>> campaigns;
 };
 
-inline constexpr std::size_t kColours = 6;       // distinct in light, dark and for colour-blind readers; further campaigns share one
+inline constexpr std::size_t kColours =
+    6;  // distinct in light, dark and for colour-blind readers; further campaigns share one
 inline constexpr std::size_t kTrafficBinsMax = 72;
 inline constexpr std::size_t kStripColumnsMax = 120;
 
@@ -41,7 +42,8 @@ std::string bin_in_words(std::int64_t bin_hours);
 
 /// Bars, campaigns at the base; a second panel on its own scale when the campaigns are too small to see in the first.
 /// marked_until_us: end of the shaded calibration period, 0 for none.
-std::string traffic_chart(const Traffic& traffic, std::int64_t marked_until_us, const std::vector<std::string>& names_escaped);
+std::string traffic_chart(const Traffic& traffic, std::int64_t marked_until_us,
+                          const std::vector<std::string>& names_escaped);
 
 /// Hours of the day down, days across; darker is more.
 std::string time_strip(const Hourly& hours, std::size_t place);

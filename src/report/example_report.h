@@ -12,7 +12,8 @@
 
 namespace stillwatch::report {
 
-inline event::Campaign example_campaign(std::uint32_t id, event::Class class_, std::uint64_t accounts, std::int64_t opened_us, int hours, double per_hour) {
+inline event::Campaign example_campaign(std::uint32_t id, event::Class class_, std::uint64_t accounts,
+                                        std::int64_t opened_us, int hours, double per_hour) {
   event::Campaign campaign;
   base::Random random(id);
   campaign.id = id;
@@ -22,19 +23,33 @@ inline event::Campaign example_campaign(std::uint32_t id, event::Class class_, s
   campaign.accounts_count = accounts;
   for (int hour = 0; hour < hours; ++hour) {
     const double time_of_day = 0.4 + std::max(0.0, std::sin((hour % 24 - 7) * 0.26));
-    campaign.queries_per_hour.push_back(static_cast<std::uint32_t>(per_hour * time_of_day * (0.6 + 0.8 * random.uniform())));
+    campaign.queries_per_hour.push_back(
+        static_cast<std::uint32_t>(per_hour * time_of_day * (0.6 + 0.8 * random.uniform())));
     campaign.queries += campaign.queries_per_hour.back();
   }
   campaign.output_tokens = campaign.queries * 716;
   campaign.prevented_queries = campaign.queries * 94 / 100;
-  for (const event::Channel channel : {event::Channel::template_, event::Channel::handoff, event::Channel::egress, event::Channel::payment}) campaign.channels.add(channel);
+  for (const event::Channel channel :
+       {event::Channel::template_, event::Channel::handoff, event::Channel::egress, event::Channel::payment})
+    campaign.channels.add(channel);
   campaign.strength = {12.1, 1800, true};
   campaign.reasons = {
-      {event::Channel::template_, "277,100 of their 296,400 requests come from 100 prompt templates that no popular client sends", {{"requests", 296400}, {"templates", 100}, {"shared_share", 0.935}}},
-      {event::Channel::handoff, "412 conversations begun on one account went on on another within the hour", {{"handoffs", 412}, {"guessable", 3}}},
+      {event::Channel::template_,
+       "277,100 of their 296,400 requests come from 100 prompt templates that no popular client sends",
+       {{"requests", 296400}, {"templates", 100}, {"shared_share", 0.935}}},
+      {event::Channel::handoff,
+       "412 conversations begun on one account went on on another within the hour",
+       {{"handoffs", 412}, {"guessable", 3}}},
       {event::Channel::payment, "38 means of payment pay for all 300 accounts", {{"payments", 38}, {"accounts", 300}}}};
-  campaign.measures = {{"single_turn_share", 0.98}, {"content_distance", 0.214}, {"coverage_buckets", 1911}, {"equal_prompts_expected", 812}, {"equal_prompts_seen", 19}};
-  campaign.without_channel = {{event::Channel::template_, 3.4}, {event::Channel::handoff, 8.8}, {event::Channel::egress, 11.7}, {event::Channel::payment, 10.2}};
+  campaign.measures = {{"single_turn_share", 0.98},
+                       {"content_distance", 0.214},
+                       {"coverage_buckets", 1911},
+                       {"equal_prompts_expected", 812},
+                       {"equal_prompts_seen", 19}};
+  campaign.without_channel = {{event::Channel::template_, 3.4},
+                              {event::Channel::handoff, 8.8},
+                              {event::Channel::egress, 11.7},
+                              {event::Channel::payment, 10.2}};
   return campaign;
 }
 
@@ -69,8 +84,8 @@ inline Report example_report(int days = 45) {
   summary.calibrated_until_us = summary.first_us + 7 * base::kDayUs;
   for (int hour = 0; hour < days * 24; ++hour) {
     const double weekend = hour / 24 % 7 == 3 || hour / 24 % 7 == 4 ? 0.62 : 1;
-    summary.queries_per_hour.push_back(
-        static_cast<std::uint32_t>(17000 * weekend * (0.55 + 0.45 * std::sin((hour % 24 - 8) * 0.262)) * (0.95 + 0.1 * random.uniform())));
+    summary.queries_per_hour.push_back(static_cast<std::uint32_t>(
+        17000 * weekend * (0.55 + 0.45 * std::sin((hour % 24 - 8) * 0.262)) * (0.95 + 0.1 * random.uniform())));
     summary.records += summary.queries_per_hour.back();
   }
   summary.bytes = summary.records * 1250;
@@ -85,15 +100,19 @@ inline Report example_report(int days = 45) {
   summary.accounts_by_level = {{"clear", 20110}, {"observe", 15}, {"notice", 12}, {"verify", 30}, {"restrict", 264}};
   summary.counters = {{"postings_full", 118}, {"templates_evicted", 20331}};
   const std::int64_t start_us = summary.first_us + 8 * base::kDayUs;
-  report.campaigns.push_back(example_view(example_campaign(12, event::Class::distiller, 300, start_us, (days - 9) * 24, 330), 200));
-  report.campaigns.push_back(example_view(example_campaign(13, event::Class::distiller, 130, start_us + 9 * base::kDayUs, 15 * 24, 260), 130));
-  report.campaigns.push_back(example_view(example_campaign(17, event::Class::reseller, 84, start_us + 2 * base::kDayUs, 30 * 24, 90), 84));
+  report.campaigns.push_back(
+      example_view(example_campaign(12, event::Class::distiller, 300, start_us, (days - 9) * 24, 330), 200));
+  report.campaigns.push_back(
+      example_view(example_campaign(13, event::Class::distiller, 130, start_us + 9 * base::kDayUs, 15 * 24, 260), 130));
+  report.campaigns.push_back(
+      example_view(example_campaign(17, event::Class::reseller, 84, start_us + 2 * base::kDayUs, 30 * 24, 90), 84));
   return report;
 }
 
 inline void add_example_truth(Report& report) {
-  report.truth = TruthView{{{"chat_user", 12000, 3, 0, 2.5e-4}, {"saas_tenant", 3000, 2, 1, 1.6e-3}, {"honest_relay", 84, 80, 0, 0.035}},
-                           {{"template_farm", 300, 296, 296400, 278616, 7.4}, {"self_instruct", 130, 0, 60000, 0, -1}}};
+  report.truth = TruthView{
+      {{"chat_user", 12000, 3, 0, 2.5e-4}, {"saas_tenant", 3000, 2, 1, 1.6e-3}, {"honest_relay", 84, 80, 0, 0.035}},
+      {{"template_farm", 300, 296, 296400, 278616, 7.4}, {"self_instruct", 130, 0, 60000, 0, -1}}};
 }
 
 }  // namespace stillwatch::report

@@ -19,8 +19,8 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr std::size_t kWidth = 96;           // columns of the text
-constexpr std::size_t kHistoryShownMax = 40; // changes of state told; the JSON has them all
+constexpr std::size_t kWidth = 96;            // columns of the text
+constexpr std::size_t kHistoryShownMax = 40;  // changes of state told; the JSON has them all
 constexpr std::size_t kIdsHintedMax = 5;
 
 std::string_view text_at(const dom::element& line, std::string_view pointer) {
@@ -51,21 +51,25 @@ template <class Take>
 base::Status for_each_line(const std::string& path, const Take& take) {
   std::FILE* file = std::fopen(path.c_str(), "rbe");
   if (file == nullptr) {
-    return base::fail(base::Fault::environment, fmt::format("cannot read {}: is --out the folder that replay wrote?", path));
+    return base::fail(base::Fault::environment,
+                      fmt::format("cannot read {}: is --out the folder that replay wrote?", path));
   }
   dom::parser parser(base::limits::kLineBytesMax);
   char* line = nullptr;
   std::size_t capacity = 0;
   for (ssize_t length; (length = ::getline(&line, &capacity, file)) >= 0;) {
-    const std::string_view text(line, static_cast<std::size_t>(length) - (length > 0 && line[length - 1] == '\n' ? 1 : 0));
+    const std::string_view text(line,
+                                static_cast<std::size_t>(length) - (length > 0 && line[length - 1] == '\n' ? 1 : 0));
     dom::element element;
     if (text.empty() || text.size() > base::limits::kLineBytesMax) continue;
-    if (parser.parse(text.data(), text.size()).get(element) == simdjson::SUCCESS && element.is_object()) take(text, element);
+    if (parser.parse(text.data(), text.size()).get(element) == simdjson::SUCCESS && element.is_object())
+      take(text, element);
   }
   const bool broken = std::ferror(file) != 0;
   std::free(line);
   std::fclose(file);
-  if (broken) return base::fail(base::Fault::environment, fmt::format("{} could not be read to its end; try again", path), true);
+  if (broken)
+    return base::fail(base::Fault::environment, fmt::format("{} could not be read to its end; try again", path), true);
   return {};
 }
 
@@ -74,7 +78,7 @@ struct Found {
   std::vector<std::string> memberships;  // member lines of the account, or of the campaign's accounts
   std::vector<std::string> campaigns;    // campaign lines
   std::uint64_t members = 0;
-  std::vector<std::string> known;        // ids for the hint
+  std::vector<std::string> known;  // ids for the hint
   bool is_campaign = false;
 };
 
@@ -85,7 +89,8 @@ base::Result<Found> look_up(const std::string& folder, const std::string& id) {
     if (text_at(verdict, "/subject/id") != id) return;
     found.history.emplace_back(line);
     const std::string campaign(text_at(verdict, "/campaign"));
-    if (!campaign.empty() && std::find(wanted.begin(), wanted.end(), campaign) == wanted.end()) wanted.push_back(campaign);
+    if (!campaign.empty() && std::find(wanted.begin(), wanted.end(), campaign) == wanted.end())
+      wanted.push_back(campaign);
   }));
   STILLWATCH_CHECK(for_each_line(folder + "/members.ndjson", [&](std::string_view line, const dom::element& member) {
     const bool of_campaign = text_at(member, "/campaign") == id;
@@ -98,12 +103,14 @@ base::Result<Found> look_up(const std::string& folder, const std::string& id) {
       found.memberships.emplace_back(line);
     }
   }));
-  STILLWATCH_CHECK(for_each_line(folder + "/campaigns.ndjson", [&](std::string_view line, const dom::element& campaign) {
-    const std::string_view name = text_at(campaign, "/id");
-    if (found.known.size() < kIdsHintedMax) found.known.emplace_back(name);
-    found.is_campaign = found.is_campaign || name == id;
-    if (name == id || std::find(wanted.begin(), wanted.end(), name) != wanted.end()) found.campaigns.emplace_back(line);
-  }));
+  STILLWATCH_CHECK(
+      for_each_line(folder + "/campaigns.ndjson", [&](std::string_view line, const dom::element& campaign) {
+        const std::string_view name = text_at(campaign, "/id");
+        if (found.known.size() < kIdsHintedMax) found.known.emplace_back(name);
+        found.is_campaign = found.is_campaign || name == id;
+        if (name == id || std::find(wanted.begin(), wanted.end(), name) != wanted.end())
+          found.campaigns.emplace_back(line);
+      }));
   return found;
 }
 
@@ -127,7 +134,8 @@ std::string shown(std::string_view bytes) {
   while (!bytes.empty()) {
     const std::size_t length = base::utf8_length(bytes);
     const auto byte = static_cast<unsigned char>(bytes[0]);
-    const bool control = length == 0 || byte < 0x20 || byte == 0x7F || (byte == 0xC2 && static_cast<unsigned char>(bytes[1]) < 0xA0);
+    const bool control =
+        length == 0 || byte < 0x20 || byte == 0x7F || (byte == 0xC2 && static_cast<unsigned char>(bytes[1]) < 0xA0);
     out += control ? std::string_view("?") : bytes.substr(0, length);
     bytes.remove_prefix(std::max<std::size_t>(length, 1));
   }
@@ -197,7 +205,9 @@ void tell_reasons(Text& text, const dom::element& line, std::string_view pointer
       const std::string_view name = text_at(reason, "/channel");
       const auto channel = channel_named(name);
       if (channel) told.add(*channel);
-      text.paragraph(fmt::format("{} ({}): {}", shown(spaced(name)), channel ? group_name(event::group_of(*channel)) : "unknown", shown(text_at(reason, "/text"))));
+      text.paragraph(fmt::format("{} ({}): {}", shown(spaced(name)),
+                                 channel ? group_name(event::group_of(*channel)) : "unknown",
+                                 shown(text_at(reason, "/text"))));
       dom::element numbers;
       if (reason.at_key("numbers").get(numbers) == simdjson::SUCCESS) {
         const std::string figures = numbers_of(numbers);
@@ -210,9 +220,12 @@ void tell_reasons(Text& text, const dom::element& line, std::string_view pointer
     const auto channel = channel_named(name);
     if (!channel) continue;
     all.add(*channel);
-    if (!told.has(*channel)) text.paragraph(fmt::format("{} ({}): {}", spaced(name), group_name(event::group_of(*channel)), channel_meaning(*channel)));
+    if (!told.has(*channel))
+      text.paragraph(
+          fmt::format("{} ({}): {}", spaced(name), group_name(event::group_of(*channel)), channel_meaning(*channel)));
   }
-  text.paragraph(fmt::format("Independent kinds of evidence: {}. Requests may be refused only on two or more.", all.independent_count()));
+  text.paragraph(fmt::format("Independent kinds of evidence: {}. Requests may be refused only on two or more.",
+                             all.independent_count()));
 }
 
 void tell_strength(Text& text, const dom::element& line) {
@@ -229,7 +242,8 @@ void tell_without_channel(Text& text, const dom::element& campaign) {
   text.heading("Without one channel, the campaign's strength would be");
   for (const auto field : without) {
     double log10_e = 0;
-    if (field.value.get(log10_e) == simdjson::SUCCESS) text.raw() += fmt::format("  {:<14}log10 e {:.1f}\n", shown(spaced(field.key)), log10_e);
+    if (field.value.get(log10_e) == simdjson::SUCCESS)
+      text.raw() += fmt::format("  {:<14}log10 e {:.1f}\n", shown(spaced(field.key)), log10_e);
   }
 }
 
@@ -241,9 +255,10 @@ void tell_history(Text& text, dom::parser& parser, const std::vector<std::string
   for (std::size_t i = skipped; i < history.size(); ++i) {
     dom::element line;
     if (parser.parse(history[i]).get(line) != simdjson::SUCCESS) continue;
-    const std::string_view class_ = text_at(line, "/class");
-    text.raw() += fmt::format("  {:<24}{:<10}{:<12}{:<11}{}\n", when(text_at(line, "/time")), shown(text_at(line, "/level")), shown(class_),
-                              shown(text_at(line, "/campaign")), shown(text_at(line, "/rule")));
+    const std::string_view verdict_class = text_at(line, "/class");
+    text.raw() +=
+        fmt::format("  {:<24}{:<10}{:<12}{:<11}{}\n", when(text_at(line, "/time")), shown(text_at(line, "/level")),
+                    shown(verdict_class), shown(text_at(line, "/campaign")), shown(text_at(line, "/rule")));
   }
 }
 
@@ -254,15 +269,18 @@ std::string account_text(const std::string& id, const Found& found) {
   const bool has_state = !found.history.empty() && parser.parse(found.history.back()).get(state) == simdjson::SUCCESS;
   const std::string level(has_state ? text_at(state, "/level") : "clear");
   text.raw() += fmt::format("Account {}: {}", shown(id), shown(level));
-  if (has_state && !text_at(state, "/class").empty()) text.raw() += fmt::format(", {}", shown(text_at(state, "/class")));
-  if (has_state && !text_at(state, "/campaign").empty()) text.raw() += fmt::format(", campaign {}", shown(text_at(state, "/campaign")));
+  if (has_state && !text_at(state, "/class").empty())
+    text.raw() += fmt::format(", {}", shown(text_at(state, "/class")));
+  if (has_state && !text_at(state, "/campaign").empty())
+    text.raw() += fmt::format(", campaign {}", shown(text_at(state, "/campaign")));
   text.raw() += has_state && truth_at(state, "/dry_run") ? " (dry run: nothing was refused)\n" : "\n";
   // After an expiry the last line is `clear` and says nothing: the reasons are those of the last line above it.
   dom::element reasons;
   bool has_reasons = has_state && level != "clear";
   if (has_reasons) reasons = state;
   for (std::size_t i = found.history.size(); !has_reasons && i-- > 0;) {
-    has_reasons = parser.parse(found.history[i]).get(reasons) == simdjson::SUCCESS && text_at(reasons, "/level") != "clear";
+    has_reasons =
+        parser.parse(found.history[i]).get(reasons) == simdjson::SUCCESS && text_at(reasons, "/level") != "clear";
   }
   if (has_reasons) {
     text.heading(level == "clear" ? "Why, before it was cleared" : "Why");
@@ -273,7 +291,8 @@ std::string account_text(const std::string& id, const Found& found) {
     dom::element member;
     if (campaign_parser.parse(line).get(member) != simdjson::SUCCESS) continue;
     text.heading(fmt::format("Member of {}", shown(text_at(member, "/campaign"))));
-    text.paragraph(fmt::format("since {}, with {} requests; its own evidence: {}.", when(text_at(member, "/since")), plain_number(number_at(member, "/queries")),
+    text.paragraph(fmt::format("since {}, with {} requests; its own evidence: {}.", when(text_at(member, "/since")),
+                               plain_number(number_at(member, "/queries")),
                                shown(listed(texts_at(member, "/channels"), 17))));
   }
   const std::string expires(has_reasons ? text_at(reasons, "/expires") : "");
@@ -282,9 +301,13 @@ std::string account_text(const std::string& id, const Found& found) {
     if (campaign_parser.parse(line).get(campaign) == simdjson::SUCCESS) tell_without_channel(text, campaign);
   }
   text.heading("What would change it");
-  if (level != "clear" && !expires.empty()) text.paragraph(fmt::format("Time: it expires on {} unless new evidence renews it.", when(expires)));
-  if (level == "clear" && has_reasons) text.paragraph("Nothing is held against it now; the earlier state was lifted or ran out.");
-  text.paragraph("What the provider knows: a declared use, a verification, or one owner of the accounts (org) in the accounts file is read before any verdict.");
+  if (level != "clear" && !expires.empty())
+    text.paragraph(fmt::format("Time: it expires on {} unless new evidence renews it.", when(expires)));
+  if (level == "clear" && has_reasons)
+    text.paragraph("Nothing is held against it now; the earlier state was lifted or ran out.");
+  text.paragraph(
+      "What the provider knows: a declared use, a verification, or one owner of the accounts (org) in the accounts "
+      "file is read before any verdict.");
   text.paragraph("A person: every level can be lifted, and a declined objection is decided by a human.");
   tell_history(text, parser, found.history);
   return text.take();
@@ -297,13 +320,16 @@ std::string campaign_text(const std::string& id, const Found& found) {
   for (const std::string& line : found.campaigns) {
     if (parser.parse(line).get(campaign) == simdjson::SUCCESS && text_at(campaign, "/id") == id) break;
   }
-  const std::string_view class_ = text_at(campaign, "/class");
-  text.raw() += fmt::format("Campaign {}: {}\n\n", shown(id), shown(class_));
-  text.paragraph(fmt::format("{} accounts, {} requests and {} output tokens of {}. Found {}, last change {}.", plain_number(number_at(campaign, "/accounts_count")),
-                             plain_number(number_at(campaign, "/queries")), compact(number_at(campaign, "/output_tokens")), shown(listed(texts_at(campaign, "/models"))),
-                             when(text_at(campaign, "/opened")), when(text_at(campaign, "/updated"))));
+  const std::string_view verdict_class = text_at(campaign, "/class");
+  text.raw() += fmt::format("Campaign {}: {}\n\n", shown(id), shown(verdict_class));
+  text.paragraph(
+      fmt::format("{} accounts, {} requests and {} output tokens of {}. Found {}, last change {}.",
+                  plain_number(number_at(campaign, "/accounts_count")), plain_number(number_at(campaign, "/queries")),
+                  compact(number_at(campaign, "/output_tokens")), shown(listed(texts_at(campaign, "/models"))),
+                  when(text_at(campaign, "/opened")), when(text_at(campaign, "/updated"))));
   for (int i = 0; i < 4; ++i) {
-    if (event::name(static_cast<event::Class>(i)) == class_) text.paragraph(class_meaning(static_cast<event::Class>(i)));
+    if (event::name(static_cast<event::Class>(i)) == verdict_class)
+      text.paragraph(class_meaning(static_cast<event::Class>(i)));
   }
   text.heading("Evidence");
   tell_reasons(text, campaign, "/evidence/reasons", "/channels");
@@ -322,13 +348,15 @@ std::string campaign_text(const std::string& id, const Found& found) {
   for (std::size_t i = 0; i < std::min(found.memberships.size(), kAccountsNamed); ++i) {
     dom::element member;
     if (line_parser.parse(found.memberships[i]).get(member) != simdjson::SUCCESS) continue;
-    text.raw() += fmt::format("  {:<28}since {:<24}{:>8} requests  {}\n", shown(text_at(member, "/account")), when(text_at(member, "/since")),
-                              plain_number(number_at(member, "/queries")), shown(listed(texts_at(member, "/channels"), 6)));
+    text.raw() += fmt::format("  {:<28}since {:<24}{:>8} requests  {}\n", shown(text_at(member, "/account")),
+                              when(text_at(member, "/since")), plain_number(number_at(member, "/queries")),
+                              shown(listed(texts_at(member, "/channels"), 6)));
   }
-  if (found.members > kAccountsNamed) text.paragraph(fmt::format("and {} more; all are in members.ndjson.", found.members - kAccountsNamed));
+  if (found.members > kAccountsNamed)
+    text.paragraph(fmt::format("and {} more; all are in members.ndjson.", found.members - kAccountsNamed));
   if (!found.history.empty()) tell_history(text, line_parser, found.history);
   for (int i = 0; i < 4; ++i) {
-    if (event::name(static_cast<event::Class>(i)) != class_) continue;
+    if (event::name(static_cast<event::Class>(i)) != verdict_class) continue;
     text.heading("What we do not claim");
     text.paragraph(class_limits(static_cast<event::Class>(i)));
   }
@@ -340,9 +368,13 @@ std::string campaign_text(const std::string& id, const Found& found) {
 base::Result<std::string> explain(const std::string& out_folder, const std::string& id, bool json) {
   STILLWATCH_TRY(found, look_up(out_folder, id));
   if (found.history.empty() && found.memberships.empty() && !found.is_campaign) {
-    std::string hint = found.known.empty() ? "no campaign was found in that run" : fmt::format("campaigns there: {}", shown(listed(found.known, kIdsHintedMax)));
-    return base::fail(base::Fault::caller, fmt::format("{} is in none of the verdicts, members and campaigns of {}: an account without a line was `clear` throughout; "
-                                                       "check the spelling ({})", shown(id), out_folder, hint));
+    std::string hint = found.known.empty()
+                           ? "no campaign was found in that run"
+                           : fmt::format("campaigns there: {}", shown(listed(found.known, kIdsHintedMax)));
+    return base::fail(base::Fault::caller, fmt::format("{} is in none of the verdicts, members and campaigns of {}: an "
+                                                       "account without a line was `clear` throughout; "
+                                                       "check the spelling ({})",
+                                                       shown(id), out_folder, hint));
   }
   if (json) return as_json(id, found);
   return found.is_campaign ? campaign_text(id, found) : account_text(id, found);

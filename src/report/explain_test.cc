@@ -16,9 +16,12 @@ class Explain : public ::testing::Test {
   void SetUp() override {
     char name[] = "/tmp/stillwatch_explain_XXXXXX";
     folder_ = ::mkdtemp(name);
-    const CampaignView view = example_view(example_campaign(12, event::Class::distiller, 300, 1'776'988'803'000'000, 48, 100), 30);
+    const CampaignView view =
+        example_view(example_campaign(12, event::Class::distiller, 300, 1'776'988'803'000'000, 48, 100), 30);
     const auto open = [&](base::Token token) -> std::string_view {
-      return token == 5 ? "acct_with_\x1b[31mcolour" : token >= 100 ? std::string_view(view.members[token - 100].account) : "m-large";
+      return token == 5     ? "acct_with_\x1b[31mcolour"
+             : token >= 100 ? std::string_view(view.members[token - 100].account)
+                            : "m-large";
     };
     event::Campaign campaign = view.campaign;
     campaign.models = {1};
@@ -37,7 +40,8 @@ class Explain : public ::testing::Test {
     verdict.strength = {5.2, 1800, true};
     verdict.channels = event::ChannelSet::from_bits(0b101);
     verdict.expires_us = verdict.time_us + 7 * base::kDayUs;
-    verdict.reasons = {{event::Channel::template_, "41 of its 52 requests come from 9 templates", {{"requests", 52}, {"shared", 41}}}};
+    verdict.reasons = {
+        {event::Channel::template_, "41 of its 52 requests come from 9 templates", {{"requests", 52}, {"shared", 41}}}};
     for (const event::Level level : {event::Level::observe, event::Level::restrict}) {
       verdict.level = level;
       verdicts += event::to_json(verdict, "sha256:1", open) + "\n";
@@ -53,7 +57,9 @@ class Explain : public ::testing::Test {
     account_ = view.members[0].account;
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
-  void write(const std::string& name, const std::string& bytes) { ASSERT_TRUE(base::write_file(folder_ + "/" + name, bytes)); }
+  void write(const std::string& name, const std::string& bytes) {
+    ASSERT_TRUE(base::write_file(folder_ + "/" + name, bytes));
+  }
 
   std::string folder_, account_;
 };
@@ -61,9 +67,11 @@ class Explain : public ::testing::Test {
 TEST_F(Explain, AnAccountInWords) {
   const auto text = explain(folder_, account_, false);
   ASSERT_TRUE(text) << text.error().message;
-  for (const std::string_view part : {": restrict, distiller, campaign c-000012 (dry run", "template (content): 41 of its 52 requests", "requests 52, shared 41",
-                                      "handoff (conversation): a conversation begun", "Independent kinds of evidence: 2", "extrapolated from their", "it expires on", "observe", "Member of c-000012",
-                                      "Without one channel", "log10 e 3.4"}) {
+  for (const std::string_view part :
+       {": restrict, distiller, campaign c-000012 (dry run", "template (content): 41 of its 52 requests",
+        "requests 52, shared 41", "handoff (conversation): a conversation begun", "Independent kinds of evidence: 2",
+        "extrapolated from their", "it expires on", "observe", "Member of c-000012", "Without one channel",
+        "log10 e 3.4"}) {
     EXPECT_NE(text->find(part), std::string::npos) << part << "\n" << *text;
   }
 }
@@ -79,7 +87,8 @@ TEST_F(Explain, AClearedAccountKeepsItsReasonsAndNoControlBytes) {
 TEST_F(Explain, ACampaignInWords) {
   const auto text = explain(folder_, "c-000012", false);
   ASSERT_TRUE(text) << text.error().message;
-  for (const std::string_view part : {"Campaign c-000012: distiller", "300 accounts", "egress (software and network)", "single turn share 98 %", "and 20 more", "We do not claim"}) {
+  for (const std::string_view part : {"Campaign c-000012: distiller", "300 accounts", "egress (software and network)",
+                                      "single turn share 98 %", "and 20 more", "We do not claim"}) {
     EXPECT_NE(text->find(part), std::string::npos) << part << "\n" << *text;
   }
 }

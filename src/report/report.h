@@ -25,8 +25,8 @@ struct MemberView {
 
 struct CampaignView {
   event::Campaign campaign;
-  std::vector<MemberView> members;             // most queries first; at most kMembersShownMax
-  std::vector<std::string> models;             // opened, as campaign.models
+  std::vector<MemberView> members;  // most queries first; at most kMembersShownMax
+  std::vector<std::string> models;  // opened, as campaign.models
   std::uint64_t input_tokens = 0;
 };
 inline constexpr std::size_t kMembersShownMax = 200;
@@ -35,12 +35,12 @@ inline constexpr std::size_t kMembersShownMax = 200;
 struct StratumView {
   std::string name;
   std::uint64_t accounts = 0, alerted = 0, actioned = 0;
-  double error_upper_95 = 0;                   // of being actioned, per account over the horizon
+  double error_upper_95 = 0;  // of being actioned, per account over the horizon
 };
 struct FamilyView {
   std::string name;
   std::uint64_t accounts = 0, actioned = 0, queries = 0, prevented_queries = 0;
-  double hours_to_first_alert = -1;            // -1: never
+  double hours_to_first_alert = -1;  // -1: never
 };
 struct TruthView {
   std::vector<StratumView> strata;
@@ -57,11 +57,11 @@ struct Summary {
   std::map<std::string, std::uint64_t> rejected_by_reason;
   std::uint64_t accounts = 0, bytes = 0;
   std::uint32_t calibration_groups = 0;
-  double promised_false_campaigns_per_month = 0;   // the stated promise, per million accounts
+  double promised_false_campaigns_per_month = 0;  // the stated promise, per million accounts
   double threshold_log10_e = 0;
-  std::map<std::string, std::uint64_t> accounts_by_level;   // state at the end of the log
-  std::map<std::string, std::uint64_t> counters;            // bounded structures: what was shed or evicted
-  std::vector<std::uint32_t> queries_per_hour;              // from the hour of first_us
+  std::map<std::string, std::uint64_t> accounts_by_level;  // state at the end of the log
+  std::map<std::string, std::uint64_t> counters;           // bounded structures: what was shed or evicted
+  std::vector<std::uint32_t> queries_per_hour;             // from the hour of first_us
 };
 
 struct Report {

@@ -29,9 +29,11 @@ std::string ill_formed(std::string_view html) {
     const bool closing = tag.starts_with('/');
     if (closing) tag.remove_prefix(1);
     const std::string name(tag.substr(0, tag.find_first_of(" /")));
-    if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") != std::string::npos) return "the tag " + name;
+    if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") != std::string::npos)
+      return "the tag " + name;
     if (closing) {
-      if (open.empty() || open.back() != name) return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
+      if (open.empty() || open.back() != name)
+        return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
       open.pop_back();
     } else if (!void_tags.contains(name)) {
       if (name == "style") {  // raw text
@@ -93,7 +95,8 @@ TEST(ReportHtml, NeedsNoNetworkAndNoScript) {
 TEST(ReportHtml, ShowsEveryCampaignAndItsEvidence) {
   Report report = example_report();
   for (std::uint32_t id = 100; id < 140; ++id) {
-    report.campaigns.push_back(example_view(example_campaign(id, event::Class::automation, 5, report.summary.first_us, 30, 9), 5));
+    report.campaigns.push_back(
+        example_view(example_campaign(id, event::Class::automation, 5, report.summary.first_us, 30, 9), 5));
   }
   const std::string html = render_html(report);
   for (const CampaignView& view : report.campaigns) {
@@ -126,7 +129,8 @@ TEST(Escape, HasNoMarkupForAnyBytes) {
   base::Random random(3);
   for (int i = 0; i < 5000; ++i) {
     std::string bytes;
-    for (std::uint64_t length = random.below(40); length > 0; --length) bytes += static_cast<char>(random.chance(0.3) ? "<>&\"'"[random.below(5)] : static_cast<char>(random.next()));
+    for (std::uint64_t length = random.below(40); length > 0; --length)
+      bytes += static_cast<char>(random.chance(0.3) ? "<>&\"'"[random.below(5)] : static_cast<char>(random.next()));
     const std::string text = escape(bytes);
     EXPECT_EQ(text.find_first_of("<>\"'"), std::string::npos);
     for (const char c : text) EXPECT_GE(static_cast<unsigned char>(c), 0x20);
@@ -151,6 +155,8 @@ TEST(Words, NumbersAsPeopleReadThem) {
   EXPECT_EQ(listed({"a", "b", "c", "d", "e"}), "a, b and 3 more");
   EXPECT_EQ(measure_value("single_turn_share", 0.98), "98 %");
   EXPECT_EQ(measure_value("distance", 0.214), "0.214");
+  EXPECT_EQ(plain_number(-1234.6), "-1,235");
+  EXPECT_EQ(plain_number(1e300), "1.00e+300");
   EXPECT_EQ(date_and_time(*base::parse_time("2026-04-22T18:05:59Z")), "22 Apr 2026, 18:05 UTC");
 }
 
@@ -165,7 +171,8 @@ TEST(Traffic, KeepsEveryRequest) {
     const std::size_t skip = random.below(hours.size());
     std::uint64_t part_sum = 0;
     for (std::size_t h = skip; h < hours.size(); ++h) part_sum += part.emplace_back(hours[h] / 2);
-    const Traffic traffic = make_traffic({start, &hours}, {{start + static_cast<std::int64_t>(skip) * base::kHourUs, &part}});
+    const Traffic traffic =
+        make_traffic({start, &hours}, {{start + static_cast<std::int64_t>(skip) * base::kHourUs, &part}});
     EXPECT_LE(traffic.total.size(), kTrafficBinsMax);
     std::uint64_t seen = 0, part_seen = 0;
     for (std::size_t b = 0; b < traffic.total.size(); ++b) {
@@ -189,14 +196,15 @@ TEST(Summary, GoldenJson) {
   report.summary.threshold_log10_e = 4.5;
   report.summary.rejected_by_reason = {{"not JSON", 1}};
   report.truth = TruthView{{{"chat_user", 3, 1, 0, 0.63}}, {}};
-  EXPECT_EQ(render_summary_json(report),
-            R"({"v":1,"version":"0.1.0","policy":"sha256:9f2c","logs":["a.ndjson","b\".ndjson"],"first":"1970-01-01T00:00:00Z",)"
-            R"("last":"1970-01-02T00:00:00Z","calibrated_until":"1970-01-01T00:00:00Z","dry_run":true,"records":10,"bytes":0,"accounts":3,)"
-            R"("rejected":0,"rejected_by_reason":{"not JSON":1},"duplicates":0,"late":0,"shed":0,"unknown_fields":0,"calibration_groups":0,)"
-            R"("threshold_log10_e":4.5,"promised_false_campaigns_per_month":0,"accounts_by_level":{},"counters":{},)"
-            R"("found":{"campaigns":0,"accounts":0,"queries":0,"output_tokens":0,"prevented_queries":0,"resellers":0,"others":0},"campaigns":[],)"
-            R"("truth":{"strata":[{"name":"chat_user","accounts":3,"alerted":1,"actioned":0,"error_upper_95":0.63}],"families":[]}})"
-            "\n");
+  EXPECT_EQ(
+      render_summary_json(report),
+      R"({"v":1,"version":"0.1.0","policy":"sha256:9f2c","logs":["a.ndjson","b\".ndjson"],"first":"1970-01-01T00:00:00Z",)"
+      R"("last":"1970-01-02T00:00:00Z","calibrated_until":"1970-01-01T00:00:00Z","dry_run":true,"records":10,"bytes":0,"accounts":3,)"
+      R"("rejected":0,"rejected_by_reason":{"not JSON":1},"duplicates":0,"late":0,"shed":0,"unknown_fields":0,"calibration_groups":0,)"
+      R"("threshold_log10_e":4.5,"promised_false_campaigns_per_month":0,"accounts_by_level":{},"counters":{},)"
+      R"("found":{"campaigns":0,"accounts":0,"queries":0,"output_tokens":0,"prevented_queries":0,"resellers":0,"others":0},"campaigns":[],)"
+      R"("truth":{"strata":[{"name":"chat_user","accounts":3,"alerted":1,"actioned":0,"error_upper_95":0.63}],"families":[]}})"
+      "\n");
 }
 
 TEST(Summary, TerminalNamesTheReport) {

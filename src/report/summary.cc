@@ -165,16 +165,21 @@ std::string render_terminal(const Report& report, const std::string& report_path
     const event::Campaign& campaign = report.campaigns[i].campaign;
     std::vector<std::string> channels;
     for (const event::Channel channel : campaign.channels.list()) channels.push_back(spaced(event::name(channel)));
-    fmt::format_to(std::back_inserter(out), "  {}  {:<10}  {:>7} accounts  {:>12} requests  {:>6} prevented  10^{:.1f}  {}\n", event::campaign_name(campaign.id),
-                   event::name(campaign.class_), grouped(campaign.accounts_count), grouped(campaign.queries),
-                   percent(share(campaign.prevented_queries, campaign.queries)), campaign.strength.log10_e, listed(channels, 6));
+    fmt::format_to(std::back_inserter(out),
+                   "  {}  {:<10}  {:>7} accounts  {:>12} requests  {:>6} prevented  10^{:.1f}  {}\n",
+                   event::campaign_name(campaign.id), event::name(campaign.class_), grouped(campaign.accounts_count),
+                   grouped(campaign.queries), percent(share(campaign.prevented_queries, campaign.queries)),
+                   campaign.strength.log10_e, listed(channels, 6));
   }
-  if (report.campaigns.size() > kCampaignsListed) fmt::format_to(std::back_inserter(out), "  and {} more\n", report.campaigns.size() - kCampaignsListed);
+  if (report.campaigns.size() > kCampaignsListed)
+    fmt::format_to(std::back_inserter(out), "  and {} more\n", report.campaigns.size() - kCampaignsListed);
   if (!report.campaigns.empty()) out += "\n";
-  fmt::format_to(std::back_inserter(out), "{} accounts alerted, {} {} (verify or above), of {}.\n", grouped(totals.alerted), grouped(totals.actioned),
-                 summary.dry_run ? "would be acted on" : "acted on", grouped(summary.accounts));
+  fmt::format_to(std::back_inserter(out), "{} accounts alerted, {} {} (verify or above), of {}.\n",
+                 grouped(totals.alerted), grouped(totals.actioned), summary.dry_run ? "would be acted on" : "acted on",
+                 grouped(summary.accounts));
   if (summary.rejected > 0) {
-    fmt::format_to(std::back_inserter(out), "{} rejected ({}); see rejects.ndjson.\n", counted(summary.rejected, "line", "lines"),
+    fmt::format_to(std::back_inserter(out), "{} rejected ({}); see rejects.ndjson.\n",
+                   counted(summary.rejected, "line", "lines"),
                    percent(share(summary.rejected, summary.records + summary.rejected)));
   }
   return out + "Report: " + report_path + "\n";

@@ -7,7 +7,9 @@
 
 namespace stillwatch::report {
 
-double share(std::uint64_t part, std::uint64_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
+double share(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
 
 Totals total(const Report& report) {
   Totals totals;
@@ -22,7 +24,8 @@ Totals total(const Report& report) {
     totals.output_tokens += campaign.output_tokens;
     totals.prevented += campaign.prevented_queries;
     for (const std::string& model : view.models) {
-      if (std::find(totals.models.begin(), totals.models.end(), model) == totals.models.end()) totals.models.push_back(model);
+      if (std::find(totals.models.begin(), totals.models.end(), model) == totals.models.end())
+        totals.models.push_back(model);
     }
   }
   for (const auto& [name, count] : report.summary.accounts_by_level) {
@@ -42,10 +45,12 @@ std::string headline(const Report& report, const Totals& totals) {
                        counted(summary.accounts, "account", "accounts"));
   }
   const bool one = totals.campaigns == 1;
-  return fmt::format("{} of {} {} distilling {}; {} took {}; acting on these verdicts {} {}.", counted(totals.campaigns, "campaign", "campaigns"),
-                     counted(totals.accounts, "account", "accounts"), one ? "was" : "were", totals.models.empty() ? "the models" : listed(totals.models),
-                     one ? "it" : "they", counted(totals.queries, "request", "requests"), summary.dry_run ? "would have prevented" : "prevented",
-                     percent(share(totals.prevented, totals.queries)));
+  return fmt::format(
+      "{} of {} {} distilling {}; {} took {}; acting on these verdicts {} {}.",
+      counted(totals.campaigns, "campaign", "campaigns"), counted(totals.accounts, "account", "accounts"),
+      one ? "was" : "were", totals.models.empty() ? "the models" : listed(totals.models), one ? "it" : "they",
+      counted(totals.queries, "request", "requests"), summary.dry_run ? "would have prevented" : "prevented",
+      percent(share(totals.prevented, totals.queries)));
 }
 
 std::string subline(const Report& report, const Totals& totals) {
@@ -61,15 +66,21 @@ std::string subline(const Report& report, const Totals& totals) {
     out = strength_word(weakest) == strength_word(strongest)
               ? fmt::format("The evidence is {}", strength_word(weakest))
               : fmt::format("The evidence is {} to {}", strength_word(weakest), strength_word(strongest));
-    out += fmt::format(", judged against {} of benign traffic. ", counted(summary.calibration_groups, "group", "groups"));
+    out +=
+        fmt::format(", judged against {} of benign traffic. ", counted(summary.calibration_groups, "group", "groups"));
   } else {
-    out = fmt::format("Every group of accounts that seemed to belong together was judged against {} of benign traffic; none reached the threshold of a harvest. ",
-                      counted(summary.calibration_groups, "group", "groups"));
+    out = fmt::format(
+        "Every group of accounts that seemed to belong together was judged against {} of benign traffic; none reached "
+        "the threshold of a harvest. ",
+        counted(summary.calibration_groups, "group", "groups"));
   }
   if (totals.resellers > 0) {
-    out += fmt::format("{} pooled or resold access, which is not distillation. ", counted(totals.resellers, "other group", "other groups"));
+    out += fmt::format("{} pooled or resold access, which is not distillation. ",
+                       counted(totals.resellers, "other group", "other groups"));
   }
-  if (totals.others > 0) out += fmt::format("{} noted for a person to look at. ", counted(totals.others, "further group is", "further groups are"));
+  if (totals.others > 0)
+    out += fmt::format("{} noted for a person to look at. ",
+                       counted(totals.others, "further group is", "further groups are"));
   if (summary.dry_run) out += "This was a dry run: nothing was refused.";
   while (!out.empty() && out.back() == ' ') out.pop_back();
   return out;

@@ -11,8 +11,8 @@ namespace stillwatch::report {
 
 struct Totals {
   std::uint64_t campaigns = 0, accounts = 0, queries = 0, output_tokens = 0, prevented = 0;  // class distiller
-  std::uint64_t resellers = 0, others = 0;                                                   // campaigns of other classes
-  std::uint64_t alerted = 0, actioned = 0;                                                   // accounts, at the end of the log
+  std::uint64_t resellers = 0, others = 0;  // campaigns of other classes
+  std::uint64_t alerted = 0, actioned = 0;  // accounts, at the end of the log
   std::vector<std::string> models;
 };
 

@@ -15,9 +15,11 @@ constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "
 // Characters that show nothing and change how the text around them is read.
 bool misleads(std::string_view character) {
   if (character.size() != 3) return false;
-  const auto code = (static_cast<unsigned char>(character[0]) & 0x0FU) << 12 | (static_cast<unsigned char>(character[1]) & 0x3FU) << 6 |
+  const auto code = (static_cast<unsigned char>(character[0]) & 0x0FU) << 12 |
+                    (static_cast<unsigned char>(character[1]) & 0x3FU) << 6 |
                     (static_cast<unsigned char>(character[2]) & 0x3FU);
-  return (code >= 0x200B && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF;
+  return (code >= 0x200B && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) ||
+         (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF;
 }
 
 std::string trimmed(std::string number) {
@@ -79,11 +81,12 @@ std::string grouped(std::uint64_t number) {
 }
 
 std::string compact(double number) {
-  constexpr std::array<std::pair<double, std::string_view>, 3> kScales{{{1e12, "trillion"}, {1e9, "billion"}, {1e6, "million"}}};
+  constexpr std::array<std::pair<double, std::string_view>, 3> kScales{
+      {{1e12, "trillion"}, {1e9, "billion"}, {1e6, "million"}}};
   for (const auto& [scale, word] : kScales) {
     if (number >= scale) return fmt::format("{} {}", three_digits(number / scale), word);
   }
-  return grouped(static_cast<std::uint64_t>(std::max(number, 0.0) + 0.5));
+  return grouped(static_cast<std::uint64_t>(std::llround(std::max(number, 0.0))));
 }
 
 std::string percent(double share) {
@@ -102,7 +105,10 @@ std::string plain_number(double value) {
   if (std::fabs(value) < 1e15 && value == std::trunc(value)) {
     return fmt::format("{}{}", value < 0 ? "-" : "", grouped(static_cast<std::uint64_t>(std::fabs(value))));
   }
-  if (std::fabs(value) >= 1000) return fmt::format("{}{}", value < 0 ? "-" : "", grouped(static_cast<std::uint64_t>(std::fabs(value) + 0.5)));
+  if (std::fabs(value) >= 1e15) return fmt::format("{:.2e}", value);  // no integer holds every double
+  if (std::fabs(value) >= 1000)
+    return fmt::format("{}{}", value < 0 ? "-" : "",
+                       grouped(static_cast<std::uint64_t>(std::llround(std::fabs(value)))));
   return three_digits(value);
 }
 
@@ -172,8 +178,10 @@ std::string strength_sentence(const event::Strength& strength) {
   if (strength.calibration_groups == 0) {
     out += "No benign groups were there to calibrate on: the figure rests on the test's own null hypothesis alone.";
   } else if (strength.extrapolated) {
-    out += fmt::format("The {} groups of calibration alone carry up to 10^{:.1f}; beyond that the figure is extrapolated from their tail.",
-                       grouped(strength.calibration_groups), carried);
+    out += fmt::format(
+        "The {} groups of calibration alone carry up to 10^{:.1f}; beyond that the figure is extrapolated from their "
+        "tail.",
+        grouped(strength.calibration_groups), carried);
   } else {
     out += fmt::format("{} of calibration carry this figure; nothing is extrapolated.",
                        counted(strength.calibration_groups, "group", "groups"));
@@ -223,10 +231,14 @@ std::string_view class_meaning(event::Class class_) {
   using event::Class;
   switch (class_) {
     case Class::distiller:
-      return "Accounts that claim to be unrelated act as one operator, and what they do together collects a model's answers.";
+      return "Accounts that claim to be unrelated act as one operator, and what they do together collects a model's "
+             "answers.";
     case Class::reseller:
-      return "Accounts act as one operator, but their traffic has the variety of real users: pooled or resold access, not a harvest.";
-    case Class::automation: return "The traffic looks like a harvest, but nothing links the accounts: often an honest evaluation or batch job.";
+      return "Accounts act as one operator, but their traffic has the variety of real users: pooled or resold access, "
+             "not a harvest.";
+    case Class::automation:
+      return "The traffic looks like a harvest, but nothing links the accounts: often an honest evaluation or batch "
+             "job.";
     case Class::unknown: return "The accounts belong together; what they do together is not clear yet.";
   }
   return "";
@@ -236,12 +248,16 @@ std::string_view class_limits(event::Class class_) {
   using event::Class;
   switch (class_) {
     case Class::distiller:
-      return "We do not claim to know who the operator is or what the answers are for, and no country or language counts. "
-             "Before anyone loses access, a person should read the evidence, the declared uses and what the accounts say.";
+      return "We do not claim to know who the operator is or what the answers are for, and no country or language "
+             "counts. "
+             "Before anyone loses access, a person should read the evidence, the declared uses and what the accounts "
+             "say.";
     case Class::reseller:
-      return "We do not claim that anyone behind these accounts distils, and the people who use them are no party to it. "
+      return "We do not claim that anyone behind these accounts distils, and the people who use them are no party to "
+             "it. "
              "Reselling may be allowed by contract; that is for a person to check.";
-    case Class::automation: return "We do not claim one operator, and not abuse. It is a note for a person, not a ground to refuse requests.";
+    case Class::automation:
+      return "We do not claim one operator, and not abuse. It is a note for a person, not a ground to refuse requests.";
     case Class::unknown: return "We claim no purpose. It is a note for a person, not a ground to refuse requests.";
   }
   return "";

@@ -89,8 +89,8 @@ double log_binomial_probability(std::uint64_t k, std::uint64_t n, double p) {
   if (p == 1) return k == n ? 0 : -kInfinity;
   if (k == 0) return nd * std::log1p(-p);
   if (k == n) return nd * std::log(p);
-  return stirling_error(nd) - stirling_error(kd) - stirling_error(md) - deviance(kd, nd * p) - deviance(md, nd * (1 - p)) +
-         0.5 * std::log(nd / (kTwoPi * kd * md));
+  return stirling_error(nd) - stirling_error(kd) - stirling_error(md) - deviance(kd, nd * p) -
+         deviance(md, nd * (1 - p)) + 0.5 * std::log(nd / (kTwoPi * kd * md));
 }
 
 double log10_binomial_upper_tail(std::uint64_t k, std::uint64_t n, double p) {
@@ -113,7 +113,8 @@ double incomplete_beta(double a, double b, double x) {
   STILLWATCH_ASSERT(a > 0 && b > 0 && x >= 0 && x <= 1);
   if (x == 0 || x == 1) return x;
   if (x > (a + 1) / (a + b + 2)) return 1 - incomplete_beta(b, a, 1 - x);
-  const double log_front = a * std::log(x) + b * std::log1p(-x) + std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) - std::log(a);
+  const double log_front =
+      a * std::log(x) + b * std::log1p(-x) + std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) - std::log(a);
   return std::exp(log_front) * continued_fraction(a, b, x);
 }
 

@@ -15,7 +15,8 @@ long double upper_by_summation(std::uint64_t k, std::uint64_t n, long double p) 
   for (std::uint64_t i = n + 1; i-- > k;) {
     sum += std::exp(log_term);
     if (i > 0) {
-      log_term += std::log(static_cast<long double>(i)) - std::log(static_cast<long double>(n - i + 1)) + std::log1p(-p) - std::log(p);
+      log_term += std::log(static_cast<long double>(i)) - std::log(static_cast<long double>(n - i + 1)) +
+                  std::log1p(-p) - std::log(p);
     }
   }
   return sum;
@@ -28,7 +29,8 @@ TEST(Binomial, TailsEqualExactSummation) {
     const double p = random.chance(0.3) ? std::pow(10, -8 * random.uniform()) : random.uniform();
     if (p == 0) continue;
     const auto expected = static_cast<double>(std::log10(upper_by_summation(k, n, p)));
-    EXPECT_NEAR(log10_binomial_upper_tail(k, n, p), expected, 1e-11 * (1 + std::fabs(expected))) << k << " of " << n << " at " << p;
+    EXPECT_NEAR(log10_binomial_upper_tail(k, n, p), expected, 1e-11 * (1 + std::fabs(expected)))
+        << k << " of " << n << " at " << p;
   }
 }
 
@@ -54,7 +56,8 @@ TEST(Binomial, UpperAndLowerTailAddUp) {
   for (int i = 0; i < 2000; ++i) {
     const std::uint64_t n = 1 + random.below(1'000'000), k = 1 + random.below(n);
     const double p = std::pow(random.uniform(), 3);
-    const double sum = std::pow(10, log10_binomial_upper_tail(k, n, p)) + std::pow(10, log10_binomial_lower_tail(k - 1, n, p));
+    const double sum =
+        std::pow(10, log10_binomial_upper_tail(k, n, p)) + std::pow(10, log10_binomial_lower_tail(k - 1, n, p));
     EXPECT_NEAR(sum, 1, 1e-9) << k << " of " << n << " at " << p;
   }
 }
