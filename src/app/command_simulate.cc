@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -74,7 +73,7 @@ int run_simulate(const SimulateFlags& flags) {
   options.world = std::move(*world);
   options.seed = flags.seed;
   options.out = flags.out;
-  options.threads = flags.threads != 0 ? flags.threads : std::max(1U, std::thread::hardware_concurrency());
+  options.threads = flags.threads != 0 ? flags.threads : sim::machine_threads();
   if (flags.stream) options.stream_to = STDOUT_FILENO;
   const auto start = Clock::now();
   ProgressLine line(start);

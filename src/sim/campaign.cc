@@ -14,8 +14,6 @@ constexpr std::size_t kBurstAccounts = 40;      // accounts of one sign-up burst
 constexpr double kBurstHours = 3;
 constexpr std::size_t kRepositories = 60;
 
-std::int64_t days(double count) { return static_cast<std::int64_t>(count * static_cast<double>(base::kDayUs)); }
-
 std::size_t language_index(const std::string& code) {
   const auto& all = builtin_languages();
   const auto at = std::find(all.begin(), all.end(), code);

@@ -1,14 +1,20 @@
-// Builds a Population stratum by stratum. Split over benign.cc (strata) and campaign.cc (campaigns).
+// Builds a Population stratum by stratum. Split over benign_people.cc,
+// benign_services.cc (strata) and campaign.cc (campaigns).
 //
 // Invariant: draws come from one generator per stratum or campaign, so that changing one leaves the others
 // as they were. Threads: one. Cost: some microseconds an account.
 #pragma once
 
+#include "base/event_time.h"
 #include "sim/population.h"
 #include "sim/relay.h"
 #include "sim/service.h"
 
 namespace stillwatch::sim {
+
+inline std::int64_t days(double count) { return static_cast<std::int64_t>(count * static_cast<double>(base::kDayUs)); }
+/// An account's requests a day; mean one times the stratum's mean.
+double draw_rate(const StratumSettings& settings, base::Random& random);
 
 class PopulationBuilder {
  public:
@@ -32,7 +38,7 @@ class PopulationBuilder {
     bool declared = false;
   };
 
-  // benign.cc
+  // benign_people.cc, benign_services.cc
   void add_people(Stratum which, base::Random& random);
   void add_tenants(base::Random& random);
   void add_org(base::Random& random);

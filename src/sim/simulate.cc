@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "base/assert.h"
 #include "base/event_time.h"
@@ -173,6 +174,8 @@ base::Result<TextSources> read_texts(const SimulateOptions& options) {
 }
 
 }  // namespace
+
+std::size_t machine_threads() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 base::Result<SimulateSummary> simulate(const SimulateOptions& options) {
   STILLWATCH_ASSERT(options.threads > 0);

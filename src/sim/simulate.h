@@ -34,6 +34,9 @@ struct SimulateSummary {
   std::uint64_t accounts = 0, hostile_accounts = 0;
 };
 
+/// As many as the machine runs at once, at least one.
+std::size_t machine_threads();
+
 base::Result<SimulateSummary> simulate(const SimulateOptions& options);
 
 }  // namespace stillwatch::sim
