@@ -18,10 +18,11 @@ constexpr double kRatePriorEvents = 1;
 
 double capped(double log10_p) { return std::clamp(-log10_p - kSelectionLog10, 0.0, kChannelLog10Max); }
 
-/// How improbable it is that `sharers` of the members have a trait that, in calibration, fewer than known_actors_min
-/// trusted accounts had.
+/// How improbable it is that so many members have a trait that, of everybody else, so few have; at the least as many as
+/// could have had it in calibration without its becoming known.
 double trait_log10_e(const Trait& trait, std::size_t members, const Population& population, const Settings& settings) {
-  const double rate = (settings.known_actors_min + kRatePriorEvents) / (static_cast<double>(population.trusted_accounts) + 100);
+  const double outside = std::max<double>(settings.known_actors_min, trait.outsiders) + kRatePriorEvents;
+  const double rate = outside / (static_cast<double>(std::max(population.trusted_accounts, std::uint64_t{1})) + 100);
   const auto n = std::max<std::uint64_t>(members, trait.members);
   return capped(stats::log10_binomial_upper_tail(trait.members, n, std::min(rate, 1.0)));
 }

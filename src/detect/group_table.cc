@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/assert.h"
+#include "stats/binomial.h"
 
 namespace stillwatch::detect {
 namespace {
@@ -12,6 +12,7 @@ constexpr std::uint32_t kPairIdleMinutes = 14 * 24 * 60;
 constexpr std::uint32_t kOutsideHitsMin = 3;               // as member_hits_min: fewer hits on a group's work are chance
 constexpr double kHubActorsMin = 50;                        // in a small world a quarter of the accounts is soon reached
 constexpr double kRareActorsMin = 20, kRareShareMax = 0.03; // of a trait while nothing is known: a vendor's own, not a popular client
+constexpr double kOwnLog10Max = -4;                        // of about 1,000 tokens a group, a tenth of one is claimed by chance
 constexpr std::size_t kPairsMax = 4'000'000;               // 64 B each; beyond, the idlest are dropped by the daily sweep
 
 std::uint32_t minute_of(std::int64_t time_us) { return static_cast<std::uint32_t>(time_us / base::kMinuteUs); }
@@ -35,6 +36,13 @@ void add_link(AccountState& account, const LinkEvent& link) {
   *at = {link.token, link.minute, link.request};
 }
 
+/// Whether so many members have a token of so many actors that it is the group's own, not one that they met by chance:
+/// the binomial chance at the group's share of the traffic. Not "most actors are members": most of a young campaign's
+/// accounts are not linked yet.
+bool is_of_group(std::uint32_t members, std::uint32_t actors, double share) {
+  return stats::log10_binomial_upper_tail(members, std::max(members, actors), std::min(share, 1.0)) <= kOwnLog10Max;
+}
+
 /// Each value once, ascending, and how often it was there.
 template <class Value>
 std::vector<std::pair<Value, std::uint32_t>> run_lengths(std::vector<Value> values) {
@@ -50,8 +58,9 @@ std::vector<std::pair<Value, std::uint32_t>> run_lengths(std::vector<Value> valu
 }  // namespace
 
 LinkKind Group::kind() const {
-  // Hand-offs make a relay when they are a habit, not an accident between two members.
-  return measures.handoffs >= 5 && measures.handoffs * 10 >= measures.members ? LinkKind::handoff : LinkKind::trait;
+  // What linked them: hand-offs that are a habit and no accident between two members, or, without any trait, only those.
+  const bool habit = measures.handoffs >= 5 && measures.handoffs * 10 >= measures.members;
+  return habit || traits.empty() ? LinkKind::handoff : LinkKind::trait;
 }
 
 bool is_linkable(const TokenEntry* entry, std::uint32_t actors_min, double actors_max) {
@@ -257,6 +266,8 @@ void GroupTable::collect(AccountTable& accounts, TokenTable& tokens) {
   accounts.for_each([&](Handle handle, const AccountState& account) {
     if (account.in_group.group != 0) group(account.in_group.group).members.push_back(handle);
   });
+  const double queries = static_cast<double>(std::max<std::uint64_t>(1, accounts.outsiders().queries));
+  const double account_count = static_cast<double>(std::max<std::uint64_t>(1, accounts.size()));
   for (Group& each : groups_) {
     if (!each.live) continue;
     if (each.members.empty()) {
@@ -264,7 +275,9 @@ void GroupTable::collect(AccountTable& accounts, TokenTable& tokens) {
       continue;
     }
     std::vector<std::pair<Token, TokenKind>> all;
+    double sent = 0;
     for (const Handle member : each.members) {
+      sent += accounts.at(member).queries;
       const TraitList traits(accounts.at(member));
       all.insert(all.end(), traits.begin(), traits.end());
     }
@@ -272,17 +285,21 @@ void GroupTable::collect(AccountTable& accounts, TokenTable& tokens) {
     for (const auto& [trait, count] : run_lengths(std::move(all))) {
       const TokenEntry* entry = count < settings_.link_actors_min ? nullptr : tokens.find(trait.first);
       if (entry == nullptr || entry->known || entry->actors < settings_.link_actors_min) continue;
-      // A trait of the group, not of its surroundings: members are a good part of those who have it.
-      if (count * 2 >= entry->actors) each.traits.push_back({trait.first, trait.second, count});
+      const double share = static_cast<double>(each.members.size()) / account_count;
+      if (is_of_group(count, entry->actors, share)) {
+        each.traits.push_back({trait.first, trait.second, count, entry->actors > count ? entry->actors - count : 0});
+      }
     }
     std::sort(each.traits.begin(), each.traits.end(), [](const Trait& a, const Trait& b) {
       return a.members != b.members ? a.members > b.members : a.token < b.token;
     });
-    claim_tokens(each, accounts, tokens);
+    // By volume: an account that sends much meets every phrase sooner.
+    const double share = std::max(sent / queries, static_cast<double>(each.members.size()) / account_count);
+    claim_tokens(each, share, accounts, tokens);
   }
 }
 
-void GroupTable::claim_tokens(const Group& each, AccountTable& accounts, TokenTable& tokens) {
+void GroupTable::claim_tokens(const Group& each, double share, AccountTable& accounts, TokenTable& tokens) {
   std::vector<Token> all;
   for (const Handle member : each.members) {
     const AccountState& account = accounts.at(member);
@@ -291,7 +308,7 @@ void GroupTable::claim_tokens(const Group& each, AccountTable& accounts, TokenTa
   for (const auto& [token, count] : run_lengths(std::move(all))) {
     if (count < settings_.link_actors_min) continue;
     const TokenEntry* entry = tokens.find(token);
-    if (entry != nullptr && !entry->known && entry->group == 0 && count * 2 >= entry->actors) tokens.assign(token, each.id);
+    if (entry != nullptr && !entry->known && entry->group == 0 && is_of_group(count, entry->actors, share)) tokens.assign(token, each.id);
   }
 }
 

@@ -20,6 +20,7 @@ struct Trait {
   Token token = 0;
   TokenKind kind = TokenKind::client;
   std::uint32_t members = 0;
+  std::uint32_t outsiders = 0;    // other actors that have it
 };
 
 struct Group {
@@ -71,7 +72,7 @@ class GroupTable {
   void adopt(const std::vector<Handle>& members, AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
   void attach_outsiders(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
   void collect(AccountTable& accounts, TokenTable& tokens);
-  void claim_tokens(const Group& group, AccountTable& accounts, TokenTable& tokens);
+  void claim_tokens(const Group& group, double share, AccountTable& accounts, TokenTable& tokens);
   void join(AccountState& account, std::uint32_t group, std::int64_t now_us);
   Group& group(std::uint32_t id) { return groups_[id - 1]; }
 

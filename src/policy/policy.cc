@@ -9,9 +9,8 @@ using event::Class;
 using event::Level;
 
 Class classify(const GroupEvidence& group) {
-  if (!group.testable) return Class::unknown;
   const bool one_operator = group.operator_log10_e >= group.threshold_log10_e;
-  const bool harvest = group.harvest_log10_e >= group.threshold_log10_e;
+  const bool harvest = group.testable && group.harvest_log10_e >= group.threshold_log10_e;
   if (one_operator && harvest) return Class::distiller;
   if (one_operator && group.handed_off) return Class::reseller;
   if (harvest) return Class::automation;

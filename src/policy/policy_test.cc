@@ -28,6 +28,8 @@ TEST(Policy, TwoQuestionsAreKeptApart) {
   GroupEvidence early = evidence(9, 9);
   early.testable = false;
   EXPECT_EQ(classify(early), Class::unknown);
+  early.handed_off = true;
+  EXPECT_EQ(classify(early), Class::reseller) << "one operator shows before harvest can be tested";
 }
 
 TEST(Policy, OnlyStandingMembersOfDistillersAreActioned) {
