@@ -21,13 +21,11 @@ int main(int argc, char** argv) {
   cli.require_subcommand(1);
   app::Run run;
   // One line a command; the order is that of --help.
-#ifdef STILLWATCH_ALL_COMMANDS
   app::add_replay(cli, run);
   app::add_simulate(cli, run);
   app::add_evaluate(cli, run);
   app::add_explain(cli, run);
   app::add_bench(cli, run);
-#endif
   try {
     cli.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -31,9 +31,10 @@ base::Status write_snapshot(const std::string& state_folder, const SnapshotFile&
   out.put_bytes(snapshot.policy_hash);
   out.put(snapshot.secret_id);
   out.put_bytes(snapshot.inputs);
-  for (const std::string* part : {&snapshot.reader, &snapshot.engine, &snapshot.identities, &snapshot.rejects}) out.put_bytes(*part);
+  for (const std::string* part : {&snapshot.reader, &snapshot.engine, &snapshot.identities}) out.put_bytes(*part);
   out.put(snapshot.verdicts_bytes);
   out.put(snapshot.rejects_bytes);
+  out.put(snapshot.rejects_listed);
   STILLWATCH_TRY(file, base::AtomicFile::create(path_in(state_folder)));
   STILLWATCH_CHECK(file.write(kMagic));
   STILLWATCH_CHECK(file.write(crypto::sha256_hex(out.bytes())));
@@ -58,9 +59,10 @@ base::Result<std::optional<SnapshotFile>> read_snapshot(const std::string& state
   snapshot.policy_hash = in.get_bytes();
   snapshot.secret_id = in.get<std::uint64_t>();
   snapshot.inputs = in.get_bytes();
-  for (std::string* part : {&snapshot.reader, &snapshot.engine, &snapshot.identities, &snapshot.rejects}) *part = in.get_bytes();
+  for (std::string* part : {&snapshot.reader, &snapshot.engine, &snapshot.identities}) *part = in.get_bytes();
   snapshot.verdicts_bytes = in.get<std::uint64_t>();
   snapshot.rejects_bytes = in.get<std::uint64_t>();
+  snapshot.rejects_listed = in.get<std::uint64_t>();
   if (!in.ok() || !in.at_end()) return base::fail(base::Fault::environment, fmt::format("{} is damaged; remove the state folder to start over", path));
   if (snapshot.policy_hash != expected.policy_hash) return belongs_elsewhere(path, "other settings");
   if (snapshot.secret_id != expected.secret_id) return belongs_elsewhere(path, "another deployment secret");

@@ -19,8 +19,8 @@ struct SnapshotFile {
   std::uint64_t secret_id = 0;
   std::string inputs;             // names and beginnings of the logs
   // The state.
-  std::string reader, engine, identities, rejects;
-  std::uint64_t verdicts_bytes = 0, rejects_bytes = 0;
+  std::string reader, engine, identities;
+  std::uint64_t verdicts_bytes = 0, rejects_bytes = 0, rejects_listed = 0;
 };
 
 base::Status write_snapshot(const std::string& state_folder, const SnapshotFile& snapshot);

@@ -1,0 +1,313 @@
+#include "replay/run.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "base/files.h"
+#include "crypto/digest.h"
+#include "event/json_lines.h"
+#include "intake/account_parser.h"
+#include "intake/log_reader.h"
+#include "replay/journal.h"
+#include "replay/snapshot_file.h"
+
+namespace stillwatch::replay {
+namespace {
+
+using base::Fault;
+using Clock = std::chrono::steady_clock;
+
+std::string reject_line(const intake::Reject& reject) {
+  std::string file;
+  for (const char letter : reject.file) {
+    if (letter == '"' || letter == '\\') file += '\\';
+    file += static_cast<unsigned char>(letter) < 0x20 ? '?' : letter;
+  }
+  return fmt::format(R"({{"file":"{}","line":{},"reason":"{}","field":"{}"}})", file, reject.line, intake::name(reject.reason), reject.field);
+}
+
+/// rejects.ndjson: the first kRejectsListedMax lines; a failed write is kept until the run can return it.
+class RejectFile {
+ public:
+  explicit RejectFile(Journal journal, std::uint64_t listed) : journal_(std::move(journal)), listed_(listed) {}
+  void add(const intake::Reject& reject) {
+    if (listed_ >= base::limits::kRejectsListedMax || !status_) return;
+    ++listed_;
+    status_ = journal_.append(reject_line(reject));
+  }
+  const base::Status& status() const { return status_; }
+  Journal& journal() { return journal_; }
+  std::uint64_t listed() const { return listed_; }
+
+ private:
+  Journal journal_;
+  std::uint64_t listed_;
+  base::Status status_;
+};
+
+class Run {
+ public:
+  explicit Run(const Options& options) : options_(options) {}
+
+  base::Result<Outcome> go() {
+    STILLWATCH_CHECK(prepare());
+    if (!options_.calibrate.empty()) STILLWATCH_CHECK(calibrate());
+    STILLWATCH_CHECK(resume());
+    STILLWATCH_CHECK(replay());
+    return finish();
+  }
+
+ private:
+  base::Status prepare();
+  base::Status calibrate();
+  base::Status resume();
+  base::Status replay();
+  base::Status stop_here();
+  base::Status take_snapshot();
+  base::Result<Outcome> finish();
+  base::Result<std::unique_ptr<intake::LogReader>> open_logs(const std::vector<std::string>& logs, intake::RejectSink rejects);
+  std::unique_ptr<engine::Engine> make_engine(engine::VerdictSink sink);
+  base::Status write_verdicts(std::span<const event::Verdict> verdicts);
+  base::Status write_campaigns(Outcome& outcome);
+  SnapshotFile snapshot_header() const;
+  void show_progress();
+
+  const Options& options_;
+  std::unique_ptr<crypto::KeyedHash> keyed_hash_;
+  intake::Identities identities_;
+  intake::AccountFile accounts_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<Journal> verdicts_;
+  std::unique_ptr<RejectFile> rejects_;
+  std::unique_ptr<intake::LogReader> reader_;
+  std::string inputs_;
+  bool resumed_ = false;
+};
+
+base::Status Run::prepare() {
+  STILLWATCH_CHECK(base::make_writable_folder(options_.out));
+  if (!options_.state.empty()) STILLWATCH_CHECK(base::make_writable_folder(options_.state));
+  STILLWATCH_TRY(secret, crypto::load_or_create_secret(options_.secret));
+  keyed_hash_ = std::make_unique<crypto::KeyedHash>(secret);
+  inputs_ = options_.format + "\n" + options_.calibrate + "\n" + options_.accounts + "\n";
+  for (const std::string& log : options_.logs) inputs_ += log + "\n";
+  return {};
+}
+
+base::Result<std::unique_ptr<intake::LogReader>> Run::open_logs(const std::vector<std::string>& logs, intake::RejectSink rejects) {
+  intake::LogReaderOptions reading;
+  STILLWATCH_CHECK(intake::parse_format(options_.format, reading));
+  reading.lateness_us = options_.lateness_us;
+  reading.line_bytes_max = options_.line_bytes_max;
+  reading.threads = options_.threads;
+  return intake::LogReader::open(logs, reading, *keyed_hash_, identities_, std::move(rejects));
+}
+
+std::unique_ptr<engine::Engine> Run::make_engine(engine::VerdictSink sink) {
+  return std::make_unique<engine::Engine>(options_.engine, options_.threads, [this](event::Token token) { return identities_.open(token); },
+                                          std::move(sink));
+}
+
+base::Status Run::write_verdicts(std::span<const event::Verdict> verdicts) {
+  for (const event::Verdict& verdict : verdicts) {
+    STILLWATCH_CHECK(verdicts_->append(
+        event::to_json(verdict, options_.policy_hash, [this](event::Token token) { return identities_.open(token); })));
+  }
+  return {};
+}
+
+// A log that is only there to calibrate: its own engine, no verdicts; what it learned moves on.
+base::Status Run::calibrate() {
+  engine_ = make_engine([this](std::span<const event::Verdict> verdicts) { return write_verdicts(verdicts); });
+  engine::Settings learning = options_.engine;
+  learning.detect.calibration_us = INT64_MAX / 4;
+  engine::Engine teacher(learning, options_.threads, [this](event::Token token) { return identities_.open(token); },
+                         [](std::span<const event::Verdict>) { return base::Status{}; });
+  if (!options_.accounts.empty()) {
+    STILLWATCH_TRY(known, intake::load_accounts(options_.accounts, *keyed_hash_, identities_, [](const intake::Reject&) {}));
+    teacher.set_accounts(std::move(known.updates));
+  }
+  STILLWATCH_TRY(reader, open_logs({options_.calibrate}, [](const intake::Reject&) {}));
+  std::vector<event::Query> batch;
+  for (;;) {
+    batch.clear();
+    STILLWATCH_TRY(more, reader->next(batch));
+    if (!more) break;
+    STILLWATCH_CHECK(teacher.step(batch));
+    if (options_.stop_requested != nullptr && options_.stop_requested->load()) return stop_here();
+  }
+  for (const base::Error& problem : reader->problems()) return base::fail(problem);
+  if (teacher.counters().queries == 0) {
+    return base::fail(Fault::caller, fmt::format("{} holds no readable record to calibrate on; check its format", options_.calibrate));
+  }
+  teacher.finish_calibration();
+  engine_->adopt_calibration(teacher);
+  return {};
+}
+
+SnapshotFile Run::snapshot_header() const {
+  SnapshotFile header;
+  header.policy_hash = options_.policy_hash;
+  header.secret_id = keyed_hash_->secret_id();
+  header.inputs = inputs_;
+  return header;
+}
+
+base::Status Run::resume() {
+  std::optional<SnapshotFile> snapshot;
+  if (!options_.state.empty()) {
+    STILLWATCH_TRY(found, read_snapshot(options_.state, snapshot_header()));
+    snapshot = std::move(found);
+  }
+  STILLWATCH_TRY(verdicts, Journal::open(options_.out, options_.state, "verdicts.ndjson", snapshot ? snapshot->verdicts_bytes : 0));
+  verdicts_ = std::make_unique<Journal>(std::move(verdicts));
+  STILLWATCH_TRY(rejects, Journal::open(options_.out, options_.state, "rejects.ndjson", snapshot ? snapshot->rejects_bytes : 0));
+  rejects_ = std::make_unique<RejectFile>(std::move(rejects), snapshot ? snapshot->rejects_listed : 0);
+  if (engine_ == nullptr) engine_ = make_engine([this](std::span<const event::Verdict> lines) { return write_verdicts(lines); });
+  const auto add_reject = [this](const intake::Reject& reject) { rejects_->add(reject); };
+  if (!options_.accounts.empty()) {
+    STILLWATCH_TRY(known, intake::load_accounts(options_.accounts, *keyed_hash_, identities_, [&](const intake::Reject& reject) {
+                     if (!snapshot) add_reject(reject);
+                   }));
+    accounts_ = std::move(known);
+    engine_->set_accounts(std::move(accounts_.updates));
+  }
+  STILLWATCH_TRY(reader, open_logs(options_.logs, add_reject));
+  reader_ = std::move(reader);
+  if (!snapshot) return {};
+  STILLWATCH_CHECK(identities_.load(snapshot->identities));
+  STILLWATCH_CHECK(engine_->restore(snapshot->engine));
+  STILLWATCH_CHECK(reader_->restore(snapshot->reader));
+  resumed_ = true;
+  return {};
+}
+
+void Run::show_progress() {
+  if (options_.on_progress) options_.on_progress({engine_->counters().queries, reader_->bytes_read(), reader_->bytes_total()});
+}
+
+base::Status Run::replay() {
+  std::vector<event::Query> batch;
+  auto last_snapshot = Clock::now();
+  double snapshot_cost = 0;
+  for (;;) {
+    batch.clear();
+    STILLWATCH_TRY(more, reader_->next(batch));
+    if (!more) break;
+    STILLWATCH_CHECK(engine_->step(batch));
+    STILLWATCH_CHECK(rejects_->status());
+    show_progress();
+    if (options_.stop_requested != nullptr && options_.stop_requested->load()) return stop_here();
+    if (options_.state.empty()) continue;
+    // Snapshots may take a twentieth of the time at most, however large the state is.
+    const double since = std::chrono::duration<double>(Clock::now() - last_snapshot).count();
+    if (since < std::max(options_.snapshot_seconds, 20 * snapshot_cost)) continue;
+    const auto started = Clock::now();
+    STILLWATCH_CHECK(take_snapshot());
+    last_snapshot = Clock::now();
+    snapshot_cost = std::chrono::duration<double>(last_snapshot - started).count();
+  }
+  return rejects_->status();
+}
+
+base::Status Run::take_snapshot() {
+  STILLWATCH_CHECK(verdicts_->sync());
+  STILLWATCH_CHECK(rejects_->journal().sync());
+  SnapshotFile snapshot = snapshot_header();
+  snapshot.reader = reader_->save();
+  snapshot.engine = engine_->snapshot();
+  snapshot.identities = identities_.save();
+  snapshot.verdicts_bytes = verdicts_->bytes();
+  snapshot.rejects_bytes = rejects_->journal().bytes();
+  snapshot.rejects_listed = rejects_->listed();
+  return write_snapshot(options_.state, snapshot);
+}
+
+base::Status Run::stop_here() {
+  if (options_.state.empty() || reader_ == nullptr) {
+    return base::fail(Fault::environment, "interrupted; nothing was written (with --state=DIR a run can go on where it stopped)", true);
+  }
+  STILLWATCH_CHECK(take_snapshot());
+  return base::fail(Fault::environment, fmt::format("interrupted; run the same command again to go on from {}", options_.state), true);
+}
+
+base::Status Run::write_campaigns(Outcome& outcome) {
+  const auto open = [this](event::Token token) { return identities_.open(token); };
+  const engine::CaseBook& book = engine_->case_book();
+  outcome.campaigns = book.campaigns(engine_->detector());
+  STILLWATCH_TRY(campaigns, base::AtomicFile::create(options_.out + "/campaigns.ndjson"));
+  for (const event::Campaign& campaign : outcome.campaigns) {
+    STILLWATCH_CHECK(campaigns.write(event::to_json(campaign, open) + "\n"));
+    for (const event::Token model : campaign.models) outcome.models[campaign.id].emplace_back(open(model));
+  }
+  STILLWATCH_TRY(members, base::AtomicFile::create(options_.out + "/members.ndjson"));
+  for (const event::Member& member : book.members(open)) {
+    STILLWATCH_CHECK(members.write(event::to_json(member, open) + "\n"));
+    const auto standing = book.standings().find(member.account);
+    const event::Level level = standing == book.standings().end() ? event::Level::clear : standing->second.level;
+    outcome.members[member.campaign].push_back({std::string(open(member.account)), member, level});
+  }
+  for (auto& item : outcome.members) {
+    std::stable_sort(item.second.begin(), item.second.end(),
+                     [](const OpenedMember& a, const OpenedMember& b) { return a.member.queries > b.member.queries; });
+  }
+  STILLWATCH_CHECK(campaigns.commit());
+  return members.commit();
+}
+
+base::Result<Outcome> Run::finish() {
+  Outcome outcome;
+  STILLWATCH_CHECK(write_campaigns(outcome));
+  STILLWATCH_CHECK(verdicts_->commit());
+  STILLWATCH_CHECK(rejects_->journal().commit());
+  const intake::IntakeCounters intake = reader_->counters();
+  const detect::Detector& detector = engine_->detector();
+  outcome.engine = engine_->counters();
+  outcome.records = intake.accepted;
+  outcome.lines = intake.lines;
+  outcome.rejected = intake.rejected;
+  outcome.duplicates = intake.duplicates();
+  outcome.late = intake.late();
+  outcome.unknown_fields = intake.parser.unknown_fields + accounts_.unknown_fields;
+  outcome.bytes = intake.bytes;
+  for (std::size_t i = 0; i < intake::kRejectReasons; ++i) {
+    if (intake.rejected_by_reason[i] > 0) {
+      outcome.rejected_by_reason[std::string(name(static_cast<intake::RejectReason>(i)))] = intake.rejected_by_reason[i];
+    }
+  }
+  outcome.accounts = detector.accounts().size();
+  outcome.accounts_by_level["clear"] = outcome.accounts - engine_->case_book().standings().size();
+  for (const auto& item : engine_->case_book().standings()) ++outcome.accounts_by_level[std::string(event::name(item.second.level))];
+  const detect::TokenCounters tokens = detector.tokens().counters();
+  outcome.counters = {{"account_records_rejected", accounts_.rejected},
+                      {"conversations_overwritten", tokens.conversations_overwritten},
+                      {"first_sightings_overwritten", tokens.first_seen_overwritten},
+                      {"ids_forgotten", intake.ids_forgotten},
+                      {"identities_opened", identities_.openings()},
+                      {"identities_shed", identities_.shed(intake::IdKind::account)},
+                      {"reorder_overflows", intake.reorder_overflows},
+                      {"shared_tokens_evicted", tokens.shared_tokens_evicted},
+                      {"shared_tokens_refused", tokens.shared_tokens_refused},
+                      {"turns_ignored", intake.parser.turns_ignored},
+                      {"unfinished_lines", intake.unfinished_lines},
+                      {"unreadable_addresses", intake.parser.unreadable_addresses}};
+  outcome.calibration_groups = detector.calibration().group_count();
+  outcome.promised_false_campaigns_per_month = detector.calibration().promised_false_campaigns_per_month();
+  outcome.threshold_log10_e = detector.calibration().threshold_log10_e();
+  outcome.queries_per_hour = engine_->queries_per_hour();
+  outcome.warnings = reader_->warnings();
+  outcome.problems = reader_->problems();
+  outcome.resumed = resumed_;
+  verdicts_->forget();
+  rejects_->journal().forget();
+  if (!options_.state.empty()) remove_snapshot(options_.state);
+  return outcome;
+}
+
+}  // namespace
+
+base::Result<Outcome> run(const Options& options) { return Run(options).go(); }
+
+}  // namespace stillwatch::replay

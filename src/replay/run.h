@@ -1,0 +1,69 @@
+// A replay: log files through intake into the engine, verdict files out.
+//
+// Invariant: same logs, settings and secret give the same bytes in OUT for any number of threads and across any number
+// of stops and resumes. OUT's files appear complete or not at all.
+// Threads: run() on the caller; parsing and detection on `threads` workers. Cost: see `stillwatch bench replay`.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/engine.h"
+
+namespace stillwatch::replay {
+
+struct Progress {
+  std::uint64_t records = 0;
+  std::uint64_t bytes_read = 0, bytes_total = 0;   // of the log files; total 0 when not known
+};
+
+struct Options {
+  std::vector<std::string> logs;
+  std::string accounts, out, format = "native", calibrate, state, secret;
+  unsigned threads = 1;
+  engine::Settings engine;
+  std::int64_t lateness_us = 0;
+  std::uint64_t line_bytes_max = 0;
+  double snapshot_seconds = 30;
+  std::string policy_hash;
+  std::function<void(const Progress&)> on_progress;     // now and then
+  const std::atomic<bool>* stop_requested = nullptr;    // set by a signal handler
+};
+
+struct OpenedMember {
+  std::string account;
+  event::Member member;
+  event::Level level = event::Level::clear;
+};
+
+/// What the run found, with ids opened, for the report; the verdict files are written already.
+struct Outcome {
+  std::vector<event::Campaign> campaigns;
+  std::map<std::uint32_t, std::vector<OpenedMember>> members;     // by campaign, most queries first
+  std::map<std::uint32_t, std::vector<std::string>> models;
+  std::map<std::string, std::uint64_t> accounts_by_level;
+  engine::Engine::Counters engine;
+  std::uint64_t records = 0, rejected = 0, duplicates = 0, late = 0, unknown_fields = 0, bytes = 0, lines = 0;
+  std::map<std::string, std::uint64_t> rejected_by_reason;
+  std::map<std::string, std::uint64_t> counters;
+  std::uint64_t accounts = 0, openings = 0;
+  std::uint32_t calibration_groups = 0;
+  double promised_false_campaigns_per_month = 0, threshold_log10_e = 0;
+  std::vector<std::uint32_t> queries_per_hour;
+  std::vector<std::string> warnings;
+  std::vector<base::Error> problems;                               // logs that were damaged or cut: their readable lines counted
+  bool resumed = false;
+  /// Share of lines that were refused.
+  double reject_share() const { return lines == 0 ? 0 : static_cast<double>(rejected) / static_cast<double>(lines); }
+};
+
+/// Writes verdicts.ndjson, campaigns.ndjson, members.ndjson and rejects.ndjson into options.out.
+/// When stopped: an environment error that says how to go on, with a snapshot in options.state if that is set.
+base::Result<Outcome> run(const Options& options);
+
+}  // namespace stillwatch::replay
