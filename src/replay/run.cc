@@ -1,6 +1,10 @@
 #include "replay/run.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 
 #include <fmt/format.h>
@@ -46,6 +50,14 @@ class RejectFile {
   std::uint64_t listed_;
   base::Status status_;
 };
+
+/// Until standard input has bytes or has ended. Whoever writes both the stream and the accounts file has finished the
+/// accounts by then, so they can be read first.
+void wait_for_input() {
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  while (::poll(&input, 1, -1) < 0 && errno == EINTR) {
+  }
+}
 
 class Run {
  public:
@@ -93,6 +105,7 @@ base::Status Run::prepare() {
   keyed_hash_ = std::make_unique<crypto::KeyedHash>(secret);
   inputs_ = options_.format + "\n" + options_.calibrate + "\n" + options_.accounts + "\n";
   for (const std::string& log : options_.logs) inputs_ += log + "\n";
+  if (std::find(options_.logs.begin(), options_.logs.end(), "-") != options_.logs.end()) wait_for_input();
   return {};
 }
 
@@ -125,11 +138,11 @@ base::Status Run::calibrate() {
   learning.detect.calibration_us = INT64_MAX / 4;
   engine::Engine teacher(learning, options_.threads, [this](event::Token token) { return identities_.open(token); },
                          [](std::span<const event::Verdict>) { return base::Status{}; });
+  STILLWATCH_TRY(reader, open_logs({options_.calibrate}, [](const intake::Reject&) {}));
   if (!options_.accounts.empty()) {
     STILLWATCH_TRY(known, intake::load_accounts(options_.accounts, *keyed_hash_, identities_, [](const intake::Reject&) {}));
     teacher.set_accounts(std::move(known.updates));
   }
-  STILLWATCH_TRY(reader, open_logs({options_.calibrate}, [](const intake::Reject&) {}));
   std::vector<event::Query> batch;
   for (;;) {
     batch.clear();
@@ -167,6 +180,8 @@ base::Status Run::resume() {
   rejects_ = std::make_unique<RejectFile>(std::move(rejects), snapshot ? snapshot->rejects_listed : 0);
   if (engine_ == nullptr) engine_ = make_engine([this](std::span<const event::Verdict> lines) { return write_verdicts(lines); });
   const auto add_reject = [this](const intake::Reject& reject) { rejects_->add(reject); };
+  STILLWATCH_TRY(reader, open_logs(options_.logs, add_reject));
+  reader_ = std::move(reader);
   if (!options_.accounts.empty()) {
     STILLWATCH_TRY(known, intake::load_accounts(options_.accounts, *keyed_hash_, identities_, [&](const intake::Reject& reject) {
                      if (!snapshot) add_reject(reject);
@@ -174,8 +189,6 @@ base::Status Run::resume() {
     accounts_ = std::move(known);
     engine_->set_accounts(std::move(accounts_.updates));
   }
-  STILLWATCH_TRY(reader, open_logs(options_.logs, add_reject));
-  reader_ = std::move(reader);
   if (!snapshot) return {};
   STILLWATCH_CHECK(identities_.load(snapshot->identities));
   STILLWATCH_CHECK(engine_->restore(snapshot->engine));
