@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <thread>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "app/commands.h"
 #include "app/settings_file.h"
@@ -30,7 +30,9 @@ struct Flags {
   bool json = false;
 };
 
-double seconds_since(Clock::time_point started) { return std::chrono::duration<double>(Clock::now() - started).count(); }
+double seconds_since(Clock::time_point started) {
+  return std::chrono::duration<double>(Clock::now() - started).count();
+}
 
 class TemporaryFolder {
  public:
@@ -72,7 +74,8 @@ base::Result<std::uint64_t> for_each_line(const std::string& log, Visit&& visit)
 base::Result<std::uint64_t> parse_only(const std::string& log) {
   intake::FieldCounter counter;
   std::uint64_t checksum = 0;
-  STILLWATCH_TRY(lines, for_each_line(log, [&](std::string_view line) { checksum += counter.count_fields_only(line); }));
+  STILLWATCH_TRY(lines,
+                 for_each_line(log, [&](std::string_view line) { checksum += counter.count_fields_only(line); }));
   // Printed nowhere, but the compiler may not know.
   if (checksum == 0) std::fputs("no fields read\n", stderr);
   return lines;
@@ -87,7 +90,8 @@ base::Result<std::uint64_t> parse_and_fingerprint(const std::string& log, const 
   });
 }
 
-base::Result<std::uint64_t> read_in_order(const std::string& log, const crypto::KeyedHash& keyed_hash, unsigned threads) {
+base::Result<std::uint64_t> read_in_order(const std::string& log, const crypto::KeyedHash& keyed_hash,
+                                          unsigned threads) {
   intake::Identities identities;
   intake::LogReaderOptions options;
   options.threads = threads;
@@ -129,7 +133,9 @@ base::Status make_log(Flags& flags, const std::string& folder) {
   flags.log = folder + "/queries.ndjson";
   flags.accounts = folder + "/accounts.ndjson";
   std::FILE* file = std::fopen(flags.log.c_str(), "wb");
-  if (file == nullptr) return base::fail(base::Fault::environment, fmt::format("cannot write {}; set TMPDIR to a folder with space", flags.log));
+  if (file == nullptr)
+    return base::fail(base::Fault::environment,
+                      fmt::format("cannot write {}; set TMPDIR to a folder with space", flags.log));
   options.stream_to = ::fileno(file);
   const auto summary = sim::simulate(options);
   std::fclose(file);
@@ -142,20 +148,23 @@ void print_stages(const Flags& flags, const std::vector<Stage>& stages, std::uin
   if (flags.json) {
     std::string list;
     for (const Stage& stage : stages) {
-      list += fmt::format("{}{{\"stage\":\"{}\",\"records\":{},\"seconds\":{:.3f},\"records_per_second\":{:.0f}}}", list.empty() ? "" : ",",
-                          stage.name, stage.records, stage.seconds, static_cast<double>(stage.records) / stage.seconds);
+      list += fmt::format("{}{{\"stage\":\"{}\",\"records\":{},\"seconds\":{:.3f},\"records_per_second\":{:.0f}}}",
+                          list.empty() ? "" : ",", stage.name, stage.records, stage.seconds,
+                          static_cast<double>(stage.records) / stage.seconds);
     }
-    std::printf("{\"bench\":\"replay\",\"bytes\":%llu,\"threads\":%u,\"stages\":[%s]}\n", static_cast<unsigned long long>(bytes), threads,
-                list.c_str());
+    std::printf("{\"bench\":\"replay\",\"bytes\":%llu,\"threads\":%u,\"stages\":[%s]}\n",
+                static_cast<unsigned long long>(bytes), threads, list.c_str());
     return;
   }
   std::printf("%llu records of %.0f bytes on average, fastest of %d rounds, %u threads at most\n\n",
-              static_cast<unsigned long long>(limit.records), static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(1, limit.records)),
-              flags.rounds, threads);
+              static_cast<unsigned long long>(limit.records),
+              static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(1, limit.records)), flags.rounds,
+              threads);
   std::printf("%-44s %12s %12s %10s\n", "stage", "records/s", "us/record", "of limit");
   for (const Stage& stage : stages) {
     const double rate = static_cast<double>(stage.records) / stage.seconds;
-    std::printf("%-44s %12.0f %12.2f %9.1f %%\n", stage.name, rate, 1e6 / rate, 100 * rate * limit.seconds / static_cast<double>(limit.records));
+    std::printf("%-44s %12.0f %12.2f %9.1f %%\n", stage.name, rate, 1e6 / rate,
+                100 * rate * limit.seconds / static_cast<double>(limit.records));
   }
 }
 
@@ -192,14 +201,18 @@ base::Result<int> bench_replay(Flags flags) {
 }  // namespace
 
 void add_bench(CLI::App& app, Run& run) {
-  CLI::App* bench = app.add_subcommand("bench", "Measurements, each with its limit measured in the same run\n\nExample:\n  stillwatch bench replay\n");
+  CLI::App* bench = app.add_subcommand(
+      "bench", "Measurements, each with its limit measured in the same run\n\nExample:\n  stillwatch bench replay\n");
   bench->require_subcommand(1);
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = bench->add_subcommand("replay", "Parse only, with fingerprint, and the full path on one and all threads");
+  CLI::App* command =
+      bench->add_subcommand("replay", "Parse only, with fingerprint, and the full path on one and all threads");
   command->add_option("--log", flags->log, "Plain query log; without it a world is simulated");
   command->add_option("--accounts", flags->accounts, "Account records for --log");
   command->add_option("--world", flags->world, "World to simulate")->capture_default_str();
-  command->add_option("--rounds", flags->rounds, "Rounds; the fastest counts")->capture_default_str()->check(CLI::Range(1, 100));
+  command->add_option("--rounds", flags->rounds, "Rounds; the fastest counts")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100));
   command->add_flag("--json", flags->json, "Print JSON");
   command->callback([flags, &run] {
     run = [flags] {

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <thread>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "app/commands.h"
 #include "app/progress_bar.h"
@@ -29,7 +29,8 @@ struct Flags {
 };
 
 std::string default_secret_path() {
-  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != '\0') return std::string(state) + "/stillwatch/secret";
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != '\0')
+    return std::string(state) + "/stillwatch/secret";
   const char* home = std::getenv("HOME");
   return std::string(home != nullptr && *home != '\0' ? home : ".") + "/.local/state/stillwatch/secret";
 }
@@ -67,7 +68,8 @@ report::Report make_report(const Flags& flags, const replay::Outcome& outcome, c
   for (const event::Campaign& campaign : outcome.campaigns) {
     report::CampaignView view;
     view.campaign = campaign;
-    if (const auto models = outcome.models.find(campaign.id); models != outcome.models.end()) view.models = models->second;
+    if (const auto models = outcome.models.find(campaign.id); models != outcome.models.end())
+      view.models = models->second;
     if (const auto members = outcome.members.find(campaign.id); members != outcome.members.end()) {
       for (const replay::OpenedMember& member : members->second) {
         if (view.members.size() == report::kMembersShownMax) break;
@@ -90,7 +92,9 @@ base::Result<int> replay_logs(Flags& flags) {
   if (options.threads == 0) options.threads = std::max(1U, std::thread::hardware_concurrency());
   if (options.secret.empty()) options.secret = default_secret_path();
   ProgressBar bar(!flags.quiet);
-  options.on_progress = [&](const replay::Progress& progress) { bar.show("replay", progress.records, progress.bytes_read, progress.bytes_total); };
+  options.on_progress = [&](const replay::Progress& progress) {
+    bar.show("replay", progress.records, progress.bytes_read, progress.bytes_total);
+  };
   options.stop_requested = &stop_requested;
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
@@ -106,7 +110,8 @@ base::Result<int> replay_logs(Flags& flags) {
   const std::string summary_json = report::render_summary_json(report);
   STILLWATCH_CHECK(base::write_file(options.out + "/summary.json", summary_json));
   STILLWATCH_CHECK(base::write_file(report_path, report::render_html(report)));
-  for (const std::string& warning : outcome->warnings) std::fprintf(stderr, "stillwatch: warning: %s\n", warning.c_str());
+  for (const std::string& warning : outcome->warnings)
+    std::fprintf(stderr, "stillwatch: warning: %s\n", warning.c_str());
   std::fputs(flags.json ? summary_json.c_str() : report::render_terminal(report, report_path).c_str(), stdout);
   if (!outcome->problems.empty()) {
     for (std::size_t i = 1; i < outcome->problems.size(); ++i) report_error(outcome->problems[i]);
@@ -116,10 +121,11 @@ base::Result<int> replay_logs(Flags& flags) {
   }
   if (outcome->reject_share() > settings.reject_share_max) {
     return base::fail(base::Fault::input,
-                      fmt::format("{} of {} lines were refused ({:.2f} %, more than the {:.2f} % of intake.reject_share_max); the outputs are "
+                      fmt::format("{} of {} lines were refused ({:.2f} %, more than the {:.2f} % of "
+                                  "intake.reject_share_max); the outputs are "
                                   "complete for the others; read {}/rejects.ndjson for file, line and reason",
-                                  outcome->rejected, outcome->lines, 100 * outcome->reject_share(), 100 * settings.reject_share_max,
-                                  options.out));
+                                  outcome->rejected, outcome->lines, 100 * outcome->reject_share(),
+                                  100 * settings.reject_share_max, options.out));
   }
   return 0;
 }
@@ -128,11 +134,13 @@ base::Result<int> replay_logs(Flags& flags) {
 
 void add_replay(CLI::App& app, Run& run) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand(
-      "replay", "Read logs in event time and write verdicts, campaigns and a report\n\n"
-                "Example:\n  stillwatch replay queries.ndjson.zst --accounts=accounts.ndjson --out=report\n");
+  CLI::App* command =
+      app.add_subcommand("replay",
+                         "Read logs in event time and write verdicts, campaigns and a report\n\n"
+                         "Example:\n  stillwatch replay queries.ndjson.zst --accounts=accounts.ndjson --out=report\n");
   replay::Options& options = flags->options;
-  command->add_option("LOG", options.logs, "Query logs (plain, .zst or .gz), merged by time; - reads standard input")->required();
+  command->add_option("LOG", options.logs, "Query logs (plain, .zst or .gz), merged by time; - reads standard input")
+      ->required();
   command->add_option("--accounts", options.accounts, "Account records");
   command->add_option("--out", options.out, "Folder for the results")->required();
   command->add_option("--config", flags->config, "Settings (TOML); see docs/reference/configuration.md");

@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "app/commands.h"
 #include "sim/simulate.h"
@@ -38,8 +38,10 @@ class ProgressLine {
     if (!enabled_ || elapsed < 1 || elapsed - shown_ < 0.2) return;
     shown_ = elapsed;
     const double left = progress.share > 0 ? elapsed / progress.share - elapsed : 0;
-    std::fprintf(stderr, "\r%s", fmt::format("simulate {:>5.1f} %  {} records  {:.0f} a second  {:.0f} s left   ", 100 * progress.share, progress.records,
-                                             static_cast<double>(progress.records) / elapsed, left).c_str());
+    std::fprintf(stderr, "\r%s",
+                 fmt::format("simulate {:>5.1f} %  {} records  {:.0f} a second  {:.0f} s left   ", 100 * progress.share,
+                             progress.records, static_cast<double>(progress.records) / elapsed, left)
+                     .c_str());
     std::fflush(stderr);
   }
   void clear() {
@@ -56,8 +58,10 @@ class ProgressLine {
 std::optional<std::string> choose_prompts(const SimulateFlags& flags, const sim::World& world) {
   if (!flags.prompts.empty()) return flags.prompts;
   if (world.world.prompts == "builtin") return std::nullopt;
-  if (world.world.prompts != "corpora") return (std::filesystem::path(flags.world).parent_path() / world.world.prompts).string();
-  if (const char* data = std::getenv("STILLWATCH_DATA"); data != nullptr && *data != '\0') return std::string(data) + "/data/prompts";
+  if (world.world.prompts != "corpora")
+    return (std::filesystem::path(flags.world).parent_path() / world.world.prompts).string();
+  if (const char* data = std::getenv("STILLWATCH_DATA"); data != nullptr && *data != '\0')
+    return std::string(data) + "/data/prompts";
   std::fprintf(stderr, "stillwatch: no --prompts and STILLWATCH_DATA is not set; using built-in prompts\n");
   return std::nullopt;
 }
@@ -82,20 +86,27 @@ int run_simulate(const SimulateFlags& flags) {
   line.clear();
   if (!summary) return report_error(summary.error());
   const double elapsed = std::max(1e-9, seconds_since(start));
-  const double mean_bytes = summary->records == 0 ? 0 : static_cast<double>(summary->bytes) / static_cast<double>(summary->records);
+  const double mean_bytes =
+      summary->records == 0 ? 0 : static_cast<double>(summary->bytes) / static_cast<double>(summary->records);
   std::FILE* const report_to = flags.stream ? stderr : stdout;
   if (flags.json) {
-    std::fprintf(report_to, "%s\n",
-                 fmt::format(R"({{"records":{},"hostile_records":{},"bytes":{},"accounts":{},"hostile_accounts":{},"seconds":{:.3f},"threads":{}}})", summary->records,
-                             summary->hostile_records, summary->bytes, summary->accounts, summary->hostile_accounts, elapsed, options.threads).c_str());
+    std::fprintf(
+        report_to, "%s\n",
+        fmt::format(
+            R"({{"records":{},"hostile_records":{},"bytes":{},"accounts":{},"hostile_accounts":{},"seconds":{:.3f},"threads":{}}})",
+            summary->records, summary->hostile_records, summary->bytes, summary->accounts, summary->hostile_accounts,
+            elapsed, options.threads)
+            .c_str());
     return 0;
   }
   std::fprintf(report_to, "%s\n",
-               fmt::format("{} records ({} hostile) of {} accounts ({} hostile), {:.0f} bytes each, in {:.1f} s: {:.0f} records/s on {} threads\n"
+               fmt::format("{} records ({} hostile) of {} accounts ({} hostile), {:.0f} bytes each, in {:.1f} s: "
+                           "{:.0f} records/s on {} threads\n"
                            "{}{} has accounts.ndjson, truth.ndjson and queries_truth.ndjson{}",
-                           summary->records, summary->hostile_records, summary->accounts, summary->hostile_accounts, mean_bytes, elapsed,
-                           static_cast<double>(summary->records) / elapsed, options.threads, flags.stream ? "Streamed. " : "", flags.out,
-                           flags.stream ? "" : ", and queries.ndjson.zst").c_str());
+                           summary->records, summary->hostile_records, summary->accounts, summary->hostile_accounts,
+                           mean_bytes, elapsed, static_cast<double>(summary->records) / elapsed, options.threads,
+                           flags.stream ? "Streamed. " : "", flags.out, flags.stream ? "" : ", and queries.ndjson.zst")
+                   .c_str());
   return 0;
 }
 
@@ -103,18 +114,24 @@ int run_simulate(const SimulateFlags& flags) {
 
 void add_simulate(CLI::App& app, Run& run) {
   auto flags = std::make_shared<SimulateFlags>();
-  CLI::App* command = app.add_subcommand("simulate",
-                                         "Write the log of a made-up world, and the truth about it\n\n"
-                                         "Example: stillwatch simulate --world=worlds/demo.toml --seed=1 --out=/tmp/demo\n"
-                                         "         stillwatch simulate --world=worlds/reference.toml --seed=1 --out=world --set=campaign.*.attack_share=0.25\n");
+  CLI::App* command =
+      app.add_subcommand("simulate",
+                         "Write the log of a made-up world, and the truth about it\n\n"
+                         "Example: stillwatch simulate --world=worlds/demo.toml --seed=1 --out=/tmp/demo\n"
+                         "         stillwatch simulate --world=worlds/reference.toml --seed=1 --out=world "
+                         "--set=campaign.*.attack_share=0.25\n");
   command->add_option("--world", flags->world, "world file (TOML)")->required();
   command->add_option("--out", flags->out, "folder for the output files; made when it is not there")->required();
   command->add_option("--seed", flags->seed, "another seed is another world of the same kind")->capture_default_str();
-  command->add_option("--prompts", flags->prompts, "folder of *.jsonl.zst with {\"source\",\"prompt\"} lines, instead of what the world says");
-  command->add_option("--set", flags->overrides, "override SECTION.KEY=VALUE of the world; may be given again")->allow_extra_args(false);
+  command->add_option("--prompts", flags->prompts,
+                      "folder of *.jsonl.zst with {\"source\",\"prompt\"} lines, instead of what the world says");
+  command->add_option("--set", flags->overrides, "override SECTION.KEY=VALUE of the world; may be given again")
+      ->allow_extra_args(false);
   command->add_option("--scale", flags->scale, "multiply the numbers of accounts")->check(CLI::PositiveNumber);
-  command->add_option("--threads", flags->threads, "threads; the output does not depend on it (default: all cores)")->check(CLI::Range(1, 256));
-  command->add_flag("--stream", flags->stream, "write records as plain NDJSON to standard output, only the other files to the folder");
+  command->add_option("--threads", flags->threads, "threads; the output does not depend on it (default: all cores)")
+      ->check(CLI::Range(1, 256));
+  command->add_flag("--stream", flags->stream,
+                    "write records as plain NDJSON to standard output, only the other files to the folder");
   command->add_flag("--json", flags->json, "summary as JSON");
   command->callback([flags, &run] { run = [flags] { return run_simulate(*flags); }; });
 }

@@ -17,7 +17,9 @@ constexpr auto kBetween = std::chrono::milliseconds(100);
 ProgressBar::ProgressBar(bool wanted)
     : active_(wanted && ::isatty(STDERR_FILENO) == 1), started_(std::chrono::steady_clock::now()), last_(started_) {}
 
-double ProgressBar::seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count(); }
+double ProgressBar::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+}
 
 void ProgressBar::show(std::string_view what, std::uint64_t records, std::uint64_t done, std::uint64_t total) {
   if (!active_) return;
@@ -32,7 +34,8 @@ void ProgressBar::show(std::string_view what, std::uint64_t records, std::uint64
     constexpr int kWidth = 24;
     const int filled = static_cast<int>(share * kWidth);
     line += fmt::format("  [{}{}] {:3.0f} %, {:.0f} s left", std::string(static_cast<std::size_t>(filled), '#'),
-                        std::string(static_cast<std::size_t>(kWidth - filled), '.'), 100 * share, elapsed * (1 - share) / share);
+                        std::string(static_cast<std::size_t>(kWidth - filled), '.'), 100 * share,
+                        elapsed * (1 - share) / share);
   }
   fmt::print(stderr, "{}\x1b[K", line);
   std::fflush(stderr);

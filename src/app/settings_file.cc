@@ -18,16 +18,23 @@ struct Key {
   const char* section;
   const char* name;
   double min, max;
-  bool judges;                                            // can change a verdict: part of the policy hash
-  std::function<double(const Settings&)> get;             // in the file's unit
+  bool judges;                                 // can change a verdict: part of the policy hash
+  std::function<double(const Settings&)> get;  // in the file's unit
   std::function<void(Settings&, double)> set;
   bool boolean = false;
 };
 
 template <class Get>
-Key number(const char* section, const char* name, double min, double max, Get field, double unit = 1, bool judges = true) {
-  return {section, name, min, max, judges,
-          [field, unit](const Settings& settings) { return static_cast<double>(field(const_cast<Settings&>(settings))) / unit; },
+Key number(const char* section, const char* name, double min, double max, Get field, double unit = 1,
+           bool judges = true) {
+  return {section,
+          name,
+          min,
+          max,
+          judges,
+          [field, unit](const Settings& settings) {
+            return static_cast<double>(field(const_cast<Settings&>(settings))) / unit;
+          },
           [field, unit](Settings& settings, double value) {
             auto& target = field(settings);
             target = static_cast<std::remove_reference_t<decltype(target)>>(value * unit);
@@ -42,41 +49,70 @@ const std::vector<Key>& keys() {
     const auto intake = [&](const char* name, double min, double max, auto field, double unit, bool judges) {
       list.push_back(number("intake", name, min, max, field, unit, judges));
     };
-    intake("lateness_minutes", 0, 1440, [](S& s) -> auto& { return s.lateness_us; }, kMinute, true);
-    intake("line_bytes_max", 1024, 1U << 30, [](S& s) -> auto& { return s.line_bytes_max; }, 1, true);
-    intake("reject_share_max", 0, 1, [](S& s) -> auto& { return s.reject_share_max; }, 1, false);
+    intake(
+        "lateness_minutes", 0, 1440, [](S & s) -> auto& { return s.lateness_us; }, kMinute, true);
+    intake(
+        "line_bytes_max", 1024, 1U << 30, [](S & s) -> auto& { return s.line_bytes_max; }, 1, true);
+    intake(
+        "reject_share_max", 0, 1, [](S & s) -> auto& { return s.reject_share_max; }, 1, false);
     const auto detect = [&](const char* name, double min, double max, auto field, double unit = 1) {
       list.push_back(number("detect", name, min, max, field, unit));
     };
-    detect("epoch_minutes", 5, 1440, [](S& s) -> auto& { return s.engine.detect.epoch_us; }, kMinute);
-    detect("calibration_days", 0.01, 60, [](S& s) -> auto& { return s.engine.detect.calibration_us; }, kDay);
-    detect("trusted_age_days", 0, 3650, [](S& s) -> auto& { return s.engine.detect.trusted_age_us; }, kDay);
-    detect("known_actors_min", 1, 1000, [](S& s) -> auto& { return s.engine.detect.known_actors_min; });
-    detect("group_actors_min", 3, 10'000, [](S& s) -> auto& { return s.engine.detect.group_actors_min; });
-    detect("link_actors_min", 2, 1000, [](S& s) -> auto& { return s.engine.detect.link_actors_min; });
-    detect("link_requests_min", 1, 100, [](S& s) -> auto& { return s.engine.detect.link_requests_min; });
-    detect("hub_share_max", 0.01, 1, [](S& s) -> auto& { return s.engine.detect.hub_share_max; });
-    detect("membership_idle_days", 0.1, 365, [](S& s) -> auto& { return s.engine.detect.membership_idle_us; }, kDay);
-    detect("handoff_window_hours", 0.1, 168, [](S& s) -> auto& { return s.engine.detect.handoff_window_us; }, kHour);
-    detect("retry_window_minutes", 0.1, 1440, [](S& s) -> auto& { return s.engine.detect.retry_window_us; }, kMinute);
-    detect("handoff_bytes_min", 1, 100'000, [](S& s) -> auto& { return s.engine.detect.handoff_bytes_min; });
-    detect("test_hits_min", 10, 1'000'000, [](S& s) -> auto& { return s.engine.detect.test_hits_min; });
-    detect("test_members_min", 3, 10'000, [](S& s) -> auto& { return s.engine.detect.test_members_min; });
-    detect("member_hits_min", 2, 10'000, [](S& s) -> auto& { return s.engine.detect.member_hits_min; });
-    detect("member_log10_p_max", -300, -1, [](S& s) -> auto& { return s.engine.detect.member_log10_p_max; });
-    detect("false_campaigns_per_month_max", 0.001, 1000, [](S& s) -> auto& { return s.engine.detect.false_campaigns_per_month_max; });
-    detect("first_seen_slots", 1U << 16, 1U << 29, [](S& s) -> auto& { return s.engine.detect.first_seen_slots; });
-    detect("conversation_slots", 1U << 16, 1U << 29, [](S& s) -> auto& { return s.engine.detect.conversation_slots; });
-    detect("shared_tokens_max", 1U << 16, 1U << 30, [](S& s) -> auto& { return s.engine.detect.shared_tokens_max; });
+    detect(
+        "epoch_minutes", 5, 1440, [](S & s) -> auto& { return s.engine.detect.epoch_us; }, kMinute);
+    detect(
+        "calibration_days", 0.01, 60, [](S & s) -> auto& { return s.engine.detect.calibration_us; }, kDay);
+    detect(
+        "trusted_age_days", 0, 3650, [](S & s) -> auto& { return s.engine.detect.trusted_age_us; }, kDay);
+    detect(
+        "known_actors_min", 1, 1000, [](S & s) -> auto& { return s.engine.detect.known_actors_min; });
+    detect(
+        "group_actors_min", 3, 10'000, [](S & s) -> auto& { return s.engine.detect.group_actors_min; });
+    detect(
+        "link_actors_min", 2, 1000, [](S & s) -> auto& { return s.engine.detect.link_actors_min; });
+    detect(
+        "link_requests_min", 1, 100, [](S & s) -> auto& { return s.engine.detect.link_requests_min; });
+    detect(
+        "hub_share_max", 0.01, 1, [](S & s) -> auto& { return s.engine.detect.hub_share_max; });
+    detect(
+        "membership_idle_days", 0.1, 365, [](S & s) -> auto& { return s.engine.detect.membership_idle_us; }, kDay);
+    detect(
+        "handoff_window_hours", 0.1, 168, [](S & s) -> auto& { return s.engine.detect.handoff_window_us; }, kHour);
+    detect(
+        "retry_window_minutes", 0.1, 1440, [](S & s) -> auto& { return s.engine.detect.retry_window_us; }, kMinute);
+    detect(
+        "handoff_bytes_min", 1, 100'000, [](S & s) -> auto& { return s.engine.detect.handoff_bytes_min; });
+    detect(
+        "test_hits_min", 10, 1'000'000, [](S & s) -> auto& { return s.engine.detect.test_hits_min; });
+    detect(
+        "test_members_min", 3, 10'000, [](S & s) -> auto& { return s.engine.detect.test_members_min; });
+    detect(
+        "member_hits_min", 2, 10'000, [](S & s) -> auto& { return s.engine.detect.member_hits_min; });
+    detect(
+        "member_log10_p_max", -300, -1, [](S & s) -> auto& { return s.engine.detect.member_log10_p_max; });
+    detect(
+        "false_campaigns_per_month_max", 0.001, 1000,
+        [](S & s) -> auto& { return s.engine.detect.false_campaigns_per_month_max; });
+    detect(
+        "first_seen_slots", 1U << 16, 1U << 29, [](S & s) -> auto& { return s.engine.detect.first_seen_slots; });
+    detect(
+        "conversation_slots", 1U << 16, 1U << 29, [](S & s) -> auto& { return s.engine.detect.conversation_slots; });
+    detect(
+        "shared_tokens_max", 1U << 16, 1U << 30, [](S & s) -> auto& { return s.engine.detect.shared_tokens_max; });
     const auto policy = [&](const char* name, double min, double max, auto field, double unit = 1) {
       list.push_back(number("policy", name, min, max, field, unit));
     };
-    policy("dry_run", 0, 1, [](S& s) -> auto& { return s.engine.policy.dry_run; });
+    policy(
+        "dry_run", 0, 1, [](S & s) -> auto& { return s.engine.policy.dry_run; });
     list.back().boolean = true;
-    policy("expiry_days", 0.04, 90, [](S& s) -> auto& { return s.engine.policy.expiry_us; }, kDay);
-    policy("renewal_hours", 1, 24 * 30, [](S& s) -> auto& { return s.engine.policy.renewal_us; }, kHour);
-    policy("rung_log10_e", 0.1, 100, [](S& s) -> auto& { return s.engine.policy.rung_log10_e; });
-    list.push_back(number("engine", "snapshot_seconds", 1, 86'400, [](S& s) -> auto& { return s.snapshot_seconds; }, 1, false));
+    policy(
+        "expiry_days", 0.04, 90, [](S & s) -> auto& { return s.engine.policy.expiry_us; }, kDay);
+    policy(
+        "renewal_hours", 1, 24 * 30, [](S & s) -> auto& { return s.engine.policy.renewal_us; }, kHour);
+    policy(
+        "rung_log10_e", 0.1, 100, [](S & s) -> auto& { return s.engine.policy.rung_log10_e; });
+    list.push_back(number(
+        "engine", "snapshot_seconds", 1, 86'400, [](S & s) -> auto& { return s.snapshot_seconds; }, 1, false));
     return list;
   }();
   return all;
@@ -90,7 +126,8 @@ const Key* find_key(std::string_view section, std::string_view name) {
 }
 
 tl::unexpected<base::Error> bad_key(const std::string& path, const toml::node& node, const std::string& what) {
-  return base::fail(Fault::caller, fmt::format("{}:{}: {}; see docs/reference/configuration.md", path, node.source().begin.line, what));
+  return base::fail(Fault::caller, fmt::format("{}:{}: {}; see docs/reference/configuration.md", path,
+                                               node.source().begin.line, what));
 }
 
 base::Status apply_key(Settings& settings, const std::string& path, const std::string& section, const std::string& name,

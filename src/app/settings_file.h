@@ -16,8 +16,8 @@ struct Settings {
   engine::Settings engine;
   std::int64_t lateness_us = 30 * base::kMinuteUs;
   std::uint64_t line_bytes_max = 8U << 20;
-  double reject_share_max = 0.01;      // more bad lines than this fail the run, with its outputs kept
-  double snapshot_seconds = 30;        // between snapshots, of wall time; changes no output
+  double reject_share_max = 0.01;  // more bad lines than this fail the run, with its outputs kept
+  double snapshot_seconds = 30;    // between snapshots, of wall time; changes no output
 };
 
 /// Defaults when the path is empty.

@@ -6,8 +6,8 @@
 namespace stillwatch::base {
 
 void invariant_broken(const char* condition, const char* file, int line) {
-  std::fprintf(stderr, "stillwatch: internal error: invariant \"%s\" broken at %s:%d; please report this\n", condition, file,
-               line);
+  std::fprintf(stderr, "stillwatch: internal error: invariant \"%s\" broken at %s:%d; please report this\n", condition,
+               file, line);
   std::abort();
 }
 

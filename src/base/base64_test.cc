@@ -8,8 +8,12 @@ namespace stillwatch::base {
 namespace {
 
 TEST(Base64, Rfc4648Vectors) {
-  const std::pair<const char*, const char*> vectors[] = {{"", ""},         {"f", "Zg=="},     {"fo", "Zm8="},
-                                                         {"foo", "Zm9v"},  {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+  const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
                                                          {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, coded] : vectors) {
     const std::string_view text = plain;
@@ -24,7 +28,8 @@ TEST(Base64, RoundTripsAndRefusesNonCanonical) {
     for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
     EXPECT_EQ(base64_decode(base64_encode(bytes)), bytes);
   }
-  for (const char* text : {"Zg", "Zh==", "Z===", "Zm9=", "Z g=", "====", "Zg==Zg=="}) EXPECT_EQ(base64_decode(text), std::nullopt) << text;
+  for (const char* text : {"Zg", "Zh==", "Z===", "Zm9=", "Z g=", "====", "Zg==Zg=="})
+    EXPECT_EQ(base64_decode(text), std::nullopt) << text;
 }
 
 }  // namespace

@@ -31,6 +31,8 @@ std::size_t write_time(std::int64_t time_us, char* out);
 std::string format_time(std::int64_t time_us);
 
 /// Hour of the day, 0-23 UTC.
-constexpr int hour_of_day(std::int64_t time_us) { return static_cast<int>((time_us % kDayUs + kDayUs) % kDayUs / kHourUs); }
+constexpr int hour_of_day(std::int64_t time_us) {
+  return static_cast<int>((time_us % kDayUs + kDayUs) % kDayUs / kHourUs);
+}
 
 }  // namespace stillwatch::base

@@ -16,7 +16,8 @@ namespace {
 tl::unexpected<Error> failed(std::string_view action, const std::string& path, int code) {
   std::string_view next = "";
   if (code == ENOSPC || code == EDQUOT) next = "; free some space or choose another folder";
-  if (code == EACCES || code == EROFS || code == EPERM) next = "; choose a folder that this user may write to, or mend its permissions";
+  if (code == EACCES || code == EROFS || code == EPERM)
+    next = "; choose a folder that this user may write to, or mend its permissions";
   if (code == ENOENT) next = "; check the path";
   return fail(Fault::environment, fmt::format("cannot {} {}: {}{}", action, path, std::strerror(code), next));
 }
@@ -90,7 +91,8 @@ Result<std::string> read_file(const std::string& path, std::uint64_t bytes_max) 
     bytes.append(block, static_cast<std::size_t>(count));
     if (bytes.size() > bytes_max) {
       ::close(file);
-      return fail(Fault::environment, fmt::format("{} is longer than {} bytes; is it the right file?", path, bytes_max));
+      return fail(Fault::environment,
+                  fmt::format("{} is longer than {} bytes; is it the right file?", path, bytes_max));
     }
   }
   ::close(file);
@@ -107,7 +109,8 @@ Status make_writable_folder(const std::string& path) {
   std::error_code code;
   std::filesystem::create_directories(path, code);
   if (code) return failed("create the folder", path, code.value());
-  if (!std::filesystem::is_directory(path, code)) return fail(Fault::environment, fmt::format("{} is not a folder; choose another", path));
+  if (!std::filesystem::is_directory(path, code))
+    return fail(Fault::environment, fmt::format("{} is not a folder; choose another", path));
   const std::string probe = path + "/.stillwatch-probe";
   STILLWATCH_CHECK(write_file(probe, ""));
   ::unlink(probe.c_str());

@@ -20,7 +20,8 @@ class Random {
   using result_type = std::uint64_t;
   constexpr explicit Random(std::uint64_t key) : state_(key) {}
   /// Stream number `stream` of a seed: independent for every pair.
-  constexpr Random(std::uint64_t seed, std::uint64_t stream) : state_(mix64(seed + 0x9E3779B97F4A7C15ULL) ^ mix64(stream * 0xD1342543DE82EF95ULL + 1)) {}
+  constexpr Random(std::uint64_t seed, std::uint64_t stream)
+      : state_(mix64(seed + 0x9E3779B97F4A7C15ULL) ^ mix64(stream * 0xD1342543DE82EF95ULL + 1)) {}
 
   constexpr std::uint64_t next() { return mix64(state_ += 0x9E3779B97F4A7C15ULL); }
   constexpr std::uint64_t operator()() { return next(); }

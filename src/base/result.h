@@ -51,12 +51,12 @@ constexpr int exit_code(Fault fault) {
 }  // namespace stillwatch::base
 
 /// Evaluates a Result; on error returns it from the enclosing function.
-#define STILLWATCH_TRY(variable, expression)                                        \
-  auto variable##_result = (expression);                                            \
+#define STILLWATCH_TRY(variable, expression)                                                     \
+  auto variable##_result = (expression);                                                         \
   if (!variable##_result) return ::stillwatch::base::fail(std::move(variable##_result).error()); \
   auto variable = std::move(*variable##_result)
-#define STILLWATCH_CHECK(expression)                                                \
-  do {                                                                              \
-    auto status_of_check = (expression);                                            \
+#define STILLWATCH_CHECK(expression)                                                           \
+  do {                                                                                         \
+    auto status_of_check = (expression);                                                       \
     if (!status_of_check) return ::stillwatch::base::fail(std::move(status_of_check).error()); \
   } while (false)

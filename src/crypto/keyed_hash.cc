@@ -33,10 +33,11 @@ base::Result<Secret> parse_secret(const std::string& path, std::string_view text
   std::size_t length = 0;
   if (sodium_hex2bin(secret.data(), secret.size(), text.data(), text.size(), nullptr, &length, nullptr) != 0 ||
       length != secret.size() || text.size() != 2 * secret.size()) {
-    return base::fail(base::Fault::environment,
-                      fmt::format("{} does not hold a deployment secret (64 hexadecimal digits); restore it from a backup, or "
-                                  "name another file with --secret to start with a new one",
-                                  path));
+    return base::fail(
+        base::Fault::environment,
+        fmt::format("{} does not hold a deployment secret (64 hexadecimal digits); restore it from a backup, or "
+                    "name another file with --secret to start with a new one",
+                    path));
   }
   return secret;
 }
@@ -64,10 +65,11 @@ base::Result<Secret> load_or_create_secret(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0) {
     if ((status.st_mode & 077) != 0) {
-      return base::fail(base::Fault::environment,
-                        fmt::format("{} can be read by other users: whoever has the deployment secret can forge tokens; run "
-                                    "chmod 600 on it",
-                                    path));
+      return base::fail(
+          base::Fault::environment,
+          fmt::format("{} can be read by other users: whoever has the deployment secret can forge tokens; run "
+                      "chmod 600 on it",
+                      path));
     }
     STILLWATCH_TRY(text, base::read_file(path, 4096));
     return parse_secret(path, text);
@@ -86,8 +88,8 @@ base::Result<Secret> load_or_create_secret(const std::string& path) {
     const int reason = errno;
     if (file >= 0) ::close(file);
     return base::fail(base::Fault::environment,
-                      fmt::format("cannot create the deployment secret {}: {}; name a writable place with --secret", path,
-                                  std::strerror(reason)));
+                      fmt::format("cannot create the deployment secret {}: {}; name a writable place with --secret",
+                                  path, std::strerror(reason)));
   }
   ::close(file);
   return secret;

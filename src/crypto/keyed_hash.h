@@ -19,8 +19,29 @@ namespace stillwatch::crypto {
 
 /// What a token is of. Part of the hash key: a payment and a prompt with equal bytes never meet.
 enum class Domain : std::uint8_t {
-  account, key, end_user, query_id, client, client_version, egress, address, model, org, payment, email_domain, referral, tier,
-  prompt, turn, conversation, template_, system, tools, params, schema, shingle,
+  account,
+  key,
+  end_user,
+  query_id,
+  client,
+  client_version,
+  egress,
+  address,
+  model,
+  org,
+  payment,
+  email_domain,
+  referral,
+  tier,
+  prompt,
+  turn,
+  conversation,
+  template_,
+  system,
+  tools,
+  params,
+  schema,
+  shingle,
 };
 inline constexpr std::size_t kDomains = 23;
 

@@ -9,9 +9,9 @@
 #include <cstdint>
 
 #include "base/event_time.h"
+#include "detect/partition.h"
 #include "event/account.h"
 #include "event/query.h"
-#include "detect/partition.h"
 #include "sketch/cardinality.h"
 #include "sketch/rolling_bitmap.h"
 
@@ -23,25 +23,25 @@ using event::Token;
 struct LinkToken {
   Token token = 0;
   std::uint32_t seen_minute = 0;
-  std::uint32_t request = 0;        // ordinal of the account's request that brought it: several tokens of one request are one
+  std::uint32_t request = 0;  // ordinal of the account's request that brought it: several tokens of one request are one
 };
 
 struct GroupCounters {
   static constexpr std::size_t kTemplateBuckets = 32;
 
-  std::uint32_t group = 0;          // 0: none
+  std::uint32_t group = 0;  // 0: none
   std::uint32_t joined_hour = 0, last_hit_hour = 0;
-  std::uint32_t queries = 0;        // since it joined
-  std::uint32_t hits = 0;           // of these, with a content token of the group
+  std::uint32_t queries = 0;  // since it joined
+  std::uint32_t hits = 0;     // of these, with a content token of the group
   std::uint32_t hits_single_turn = 0;
   std::uint32_t hit_output_tokens = 0;
-  std::uint32_t handoffs = 0;       // with members of the group
+  std::uint32_t handoffs = 0;  // with members of the group
   std::uint16_t active_days = 0, last_day = 0;
   std::array<std::uint16_t, 24> hours{};
   std::array<std::uint8_t, kTemplateBuckets> template_buckets{};
-  sketch::Cardinality prompts;      // distinct prompts among the hits
-  std::uint64_t input_tokens = 0;   // of the hits, as hit_output_tokens
-  Token model = 0;                  // of the last hit
+  sketch::Cardinality prompts;     // distinct prompts among the hits
+  std::uint64_t input_tokens = 0;  // of the hits, as hit_output_tokens
+  Token model = 0;                 // of the last hit
 };
 
 struct AccountState {
@@ -52,20 +52,20 @@ struct AccountState {
 
   Token account = 0;
   Token actor = 0;
-  std::int64_t created_us = 0;      // 0: unknown
+  std::int64_t created_us = 0;  // 0: unknown
   std::int64_t first_us = 0, last_us = 0;
-  std::array<Token, kIdentityTokens> identity{};   // payment, sign-up network, e-mail domain, referral
-  std::array<Token, kClientsMax> clients{};        // most recent first
+  std::array<Token, kIdentityTokens> identity{};  // payment, sign-up network, e-mail domain, referral
+  std::array<Token, kClientsMax> clients{};       // most recent first
   std::array<Token, kEgressMax> egress{};
   std::uint32_t queries = 0;
   std::uint32_t handoffs = 0;
   std::uint32_t outside_group = 0;  // a group whose tokens it hits without being a member, and how often
   std::uint16_t outside_hits = 0;
   event::Verification verification = event::Verification::none;
-  bool recorded = false;            // an account record was seen
-  bool identity_changed = false;    // its identity tokens wait to be observed
+  bool recorded = false;          // an account record was seen
+  bool identity_changed = false;  // its identity tokens wait to be observed
   std::uint8_t links_count = 0;
-  std::array<LinkToken, kLinksMax> links{};        // a consistent sample: the smallest tokens
+  std::array<LinkToken, kLinksMax> links{};  // a consistent sample: the smallest tokens
   sketch::RollingBitmap content_seen;
   GroupCounters in_group;
 };
@@ -77,10 +77,10 @@ struct Observation {
   Handle handle = kNoHandle;
   std::uint32_t group = 0;
   std::uint32_t request = 0;
-  std::uint8_t content_novel = 0;   // bit i: content token i is new for the account
+  std::uint8_t content_novel = 0;  // bit i: content token i is new for the account
   bool trusted = false;
   bool client_novel = false, egress_novel = false, identity_novel = false;
-  bool first_of_day = false;        // its traits are shown once a day, so that those in use are not forgotten
+  bool first_of_day = false;  // its traits are shown once a day, so that those in use are not forgotten
 };
 
 /// The content tokens of a request, in a fixed order: templates, then the whole prompt.

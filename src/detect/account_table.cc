@@ -75,8 +75,9 @@ void AccountTable::apply(const event::AccountUpdate& update) {
   }
 }
 
-void AccountTable::observe(Worker worker, std::span<const event::Query> queries, std::span<const event::AccountUpdate> updates,
-                           const TokenTable& tokens, std::int64_t log_start_us, std::span<Observation> observations) {
+void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
+                           std::span<const event::AccountUpdate> updates, const TokenTable& tokens,
+                           std::int64_t log_start_us, std::span<Observation> observations) {
   STILLWATCH_ASSERT(queries.size() == observations.size());
   std::size_t next_update = 0;
   for (std::size_t i = 0; i < queries.size(); ++i) {
@@ -107,7 +108,8 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
     const auto content = content_tokens(query);
     if (account.content_seen.count() > kContentSeenMax) account.content_seen.forget_slice(account.queries);
     for (std::size_t c = 0; c < content.size(); ++c) {
-      if (content[c] != 0 && account.content_seen.set(sketch::RollingBitmap::bucket_of(content[c]))) seen.content_novel |= static_cast<std::uint8_t>(1U << c);
+      if (content[c] != 0 && account.content_seen.set(sketch::RollingBitmap::bucket_of(content[c])))
+        seen.content_novel |= static_cast<std::uint8_t>(1U << c);
     }
     count_in_group(partition, account, query, content, tokens);
   }

@@ -10,9 +10,8 @@
 #include <span>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include "base/byte_stream.h"
+#include "base/flat_map.h"
 #include "detect/account_state.h"
 #include "detect/settings.h"
 
@@ -28,9 +27,9 @@ struct TokenHash {
 
 /// Requests by accounts outside a group that hit its tokens: the base rate against which members are judged.
 struct OutsiderCounts {
-  std::uint64_t queries = 0;                                               // all requests
+  std::uint64_t queries = 0;  // all requests
   std::uint64_t output_tokens = 0;
-  boost::unordered_flat_map<std::uint32_t, std::uint64_t> hits_by_group;   // by requests of non-members
+  base::FlatMap<std::uint32_t, std::uint64_t> hits_by_group;  // by requests of non-members
 };
 
 class AccountTable {
@@ -43,7 +42,9 @@ class AccountTable {
                const TokenTable& tokens, std::int64_t log_start_us, std::span<Observation> observations);
 
   AccountState& at(Handle handle) { return partitions_[partition_of_handle(handle)].at(index_of_handle(handle)); }
-  const AccountState& at(Handle handle) const { return partitions_[partition_of_handle(handle)].at(index_of_handle(handle)); }
+  const AccountState& at(Handle handle) const {
+    return partitions_[partition_of_handle(handle)].at(index_of_handle(handle));
+  }
   /// kNoHandle when the account was never seen.
   Handle find(Token account) const;
   bool trusted(const AccountState& account, std::int64_t log_start_us) const;
@@ -65,7 +66,7 @@ class AccountTable {
  private:
   static constexpr std::uint32_t kBlockAccounts = 64;
   struct Partition {
-    boost::unordered_flat_map<Token, std::uint32_t, TokenHash> index;
+    base::FlatMap<Token, std::uint32_t, TokenHash> index;
     std::vector<std::unique_ptr<AccountState[]>> blocks;
     std::uint32_t count = 0;
     OutsiderCounts outsiders;

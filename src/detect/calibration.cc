@@ -14,18 +14,35 @@ struct Prior {
 
 // What honest groups look like before any were seen, from what the measures mean: tenants and students with habits of
 // their own (over-dispersion 4), a product of three templates, an eighth of a working day at night. Order of Measure.
-constexpr std::array<Prior, kMeasures> kTraitPriors{{{1.5, 1.0}, {-1.5, 1.0}, {-1.5, 1.0}, {-3.0, 1.5}, {0.35, 0.2},
-                                                     {-0.5, 0.7}, {0.7, 0.25}, {0.0, 0.8}, {0.7, 0.2}, {0.6, 0.25}}};
+constexpr std::array<Prior, kMeasures> kTraitPriors{{{1.5, 1.0},
+                                                     {-1.5, 1.0},
+                                                     {-1.5, 1.0},
+                                                     {-3.0, 1.5},
+                                                     {0.35, 0.2},
+                                                     {-0.5, 0.7},
+                                                     {0.7, 0.25},
+                                                     {0.0, 0.8},
+                                                     {0.7, 0.2},
+                                                     {0.6, 0.25}}};
 // Relays: many users behind each account; few requests share exclusive content, conversations go on.
-constexpr std::array<Prior, kMeasures> kHandoffPriors{{{1.5, 1.0}, {-0.5, 0.7}, {-0.5, 0.7}, {-2.0, 1.5}, {0.35, 0.2},
-                                                       {-0.5, 0.7}, {0.5, 0.2}, {0.0, 0.8}, {0.5, 0.25}, {0.05, 0.07}}};
+constexpr std::array<Prior, kMeasures> kHandoffPriors{{{1.5, 1.0},
+                                                       {-0.5, 0.7},
+                                                       {-0.5, 0.7},
+                                                       {-2.0, 1.5},
+                                                       {0.35, 0.2},
+                                                       {-0.5, 0.7},
+                                                       {0.5, 0.2},
+                                                       {0.0, 0.8},
+                                                       {0.5, 0.25},
+                                                       {0.05, 0.07}}};
 // A prior weighs as much as this many groups.
 constexpr double kPriorGroups = 8;
 // Standardised measures of honest groups add up to about 0 with this spread: sqrt(10) were they independent, more as
 // products differ as a whole. Exponential tail beyond the upper quartile.
 constexpr double kPriorTailStart = 2.5, kPriorTailScale = 1.4;
 
-/// log10 of the e-value that a p-value can be exchanged for: e = (1 - p + p ln p) / (p ln^2 p). The infimum over p = 1 is 0.5.
+/// log10 of the e-value that a p-value can be exchanged for: e = (1 - p + p ln p) / (p ln^2 p). The infimum over p = 1
+/// is 0.5.
 double log10_e_of(double log_p) {
   if (log_p >= -1) return 0;
   const double p = std::exp(log_p);
@@ -40,7 +57,9 @@ double quantile(std::vector<double> values, double share) {
   return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
 }
 
-const std::array<Prior, kMeasures>& priors(LinkKind kind) { return kind == LinkKind::trait ? kTraitPriors : kHandoffPriors; }
+const std::array<Prior, kMeasures>& priors(LinkKind kind) {
+  return kind == LinkKind::trait ? kTraitPriors : kHandoffPriors;
+}
 
 }  // namespace
 
@@ -59,12 +78,15 @@ Calibration Calibration::fit(const std::vector<GroupTrajectory>& groups, std::ui
     }
     calibration.fit_stratum(kind, of_kind);
   }
-  // The promise, as a bound on one group: with g groups a month among a million accounts, each false with probability at
-  // most promise / g, they add up to the promise. A group is one hypothesis for its whole life, since its supremum was
-  // calibrated. Groups persist, so those of the calibration week count once a month, and at least 10 per 20,000 accounts.
-  const double period_months = std::max(1.0 / 30, static_cast<double>(period_us) / (30.0 * static_cast<double>(base::kDayUs)));
+  // The promise, as a bound on one group: with g groups a month among a million accounts, each false with probability
+  // at most promise / g, they add up to the promise. A group is one hypothesis for its whole life, since its supremum
+  // was calibrated. Groups persist, so those of the calibration week count once a month, and at least 10 per 20,000
+  // accounts.
+  const double period_months =
+      std::max(1.0 / 30, static_cast<double>(period_us) / (30.0 * static_cast<double>(base::kDayUs)));
   const double per_million = 1e6 / std::max<double>(1000, static_cast<double>(accounts));
-  const double groups_a_month = std::max(500.0, calibration.group_count() * per_million * std::max(1.0, 1 / (4 * period_months)));
+  const double groups_a_month =
+      std::max(500.0, calibration.group_count() * per_million * std::max(1.0, 1 / (4 * period_months)));
   calibration.promise_ = false_campaigns_per_month_max;
   calibration.threshold_log10_e_ = log10_e_of(std::log(false_campaigns_per_month_max / groups_a_month));
   return calibration;
@@ -83,7 +105,7 @@ void Calibration::fit_stratum(LinkKind kind, const std::vector<const GroupTrajec
       for (const GroupTrajectory* group : groups) values.push_back(group->samples.back().value[m]);
       location = quantile(values, 0.5);
       for (double& value : values) value = std::abs(value - location);
-      scale = 1.4826 * quantile(values, 0.5);   // median absolute deviation, as a normal's standard deviation
+      scale = 1.4826 * quantile(values, 0.5);  // median absolute deviation, as a normal's standard deviation
     }
     stratum.location[m] = weight * location + (1 - weight) * prior.location;
     // At least half the prior's scale: few groups can agree by chance.
@@ -99,8 +121,8 @@ void Calibration::fit_stratum(LinkKind kind, const std::vector<const GroupTrajec
   double start = kPriorTailStart, tail_scale = kPriorTailScale;
   if (suprema.size() >= 4) {
     start = quantile(suprema, 0.75);
-    // Robust to a twentieth of poisoned groups: the scale comes from quantiles of the upper quarter, not from its largest.
-    // For an exponential tail the median excess is scale x ln 2 and the 80 % excess scale x ln 5.
+    // Robust to a twentieth of poisoned groups: the scale comes from quantiles of the upper quarter, not from its
+    // largest. For an exponential tail the median excess is scale x ln 2 and the 80 % excess scale x ln 5.
     const double median_excess = quantile(suprema, 0.875) - start;
     const double far_excess = quantile(suprema, 0.95) - start;
     tail_scale = std::max(median_excess / std::log(2.0), far_excess / std::log(5.0));

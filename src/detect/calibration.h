@@ -3,11 +3,10 @@
 // The unit of calibration is the benign group and its whole trajectory (the supremum of its score over the calibration
 // period), kept apart for groups linked by hand-offs (relays) and by traits (products, classes, laboratories). With n
 // groups no rank is below 1/(n+1), so beyond them the tail is extrapolated by an exponential fitted to the upper
-// quarter, robustly (the largest groups, which poison would be, do not set its scale), shrunk to a prior when groups are few.
-// Invariant: pure function of the trajectories; the verdict says when it rests on the extrapolation.
-// Threads: const use from any number. Cost: microseconds a group.
-// Source: peaks over threshold (Pickands 1975) with shape 0; p-to-e calibrator of Sellke, Bayarri, Berger (2001) as in
-// Vovk, Wang, "E-values" (2021), eq. 2.
+// quarter, robustly (the largest groups, which poison would be, do not set its scale), shrunk to a prior when groups
+// are few. Invariant: pure function of the trajectories; the verdict says when it rests on the extrapolation. Threads:
+// const use from any number. Cost: microseconds a group. Source: peaks over threshold (Pickands 1975) with shape 0;
+// p-to-e calibrator of Sellke, Bayarri, Berger (2001) as in Vovk, Wang, "E-values" (2021), eq. 2.
 #pragma once
 
 #include <array>
@@ -25,7 +24,7 @@ inline constexpr std::size_t kLinkKinds = 2;
 
 struct GroupTrajectory {
   LinkKind kind = LinkKind::trait;
-  std::vector<Measures> samples;    // one a day, and the last
+  std::vector<Measures> samples;  // one a day, and the last
 };
 
 class Calibration {
@@ -53,8 +52,8 @@ class Calibration {
   static constexpr double kClip = 4;
   struct Stratum {
     std::array<double, kMeasures> location{}, scale{};
-    double tail_start = 0;          // three quarters of benign groups stay below
-    double tail_scale = 1;          // mean excess above it
+    double tail_start = 0;  // three quarters of benign groups stay below
+    double tail_scale = 1;  // mean excess above it
     std::uint32_t groups = 0;
   };
 

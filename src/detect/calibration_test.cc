@@ -36,7 +36,8 @@ TEST(Calibration, FreshBenignGroupsSeldomPassTheThreshold) {
       ++tried;
     }
   }
-  EXPECT_LE(passed, 2) << "of " << tried << " groups; the promise is about 1 in 3,000 at most, exponential tails are wider than these";
+  EXPECT_LE(passed, 2) << "of " << tried
+                       << " groups; the promise is about 1 in 3,000 at most, exponential tails are wider than these";
 }
 
 TEST(Calibration, HarvestPasses) {

@@ -2,7 +2,8 @@
 
 namespace stillwatch::detect {
 
-Detector::Detector(const Settings& settings) : settings_(settings), accounts_(settings), tokens_(settings), groups_(settings) {}
+Detector::Detector(const Settings& settings)
+    : settings_(settings), accounts_(settings), tokens_(settings), groups_(settings) {}
 
 void Detector::open_log(std::int64_t first_us) { log_start_us_ = first_us; }
 
@@ -15,12 +16,13 @@ void Detector::adopt_calibration(const Calibration& calibration, std::span<const
   calibrating_ = learning_ = false;
 }
 
-void Detector::observe_accounts(Worker worker, std::span<const event::Query> queries, std::span<const event::AccountUpdate> updates,
-                                std::span<Observation> observations) {
+void Detector::observe_accounts(Worker worker, std::span<const event::Query> queries,
+                                std::span<const event::AccountUpdate> updates, std::span<Observation> observations) {
   accounts_.observe(worker, queries, updates, tokens_, log_start_us_, observations);
 }
 
-void Detector::observe_tokens(Worker worker, std::span<const event::Query> queries, std::span<const Observation> observations) {
+void Detector::observe_tokens(Worker worker, std::span<const event::Query> queries,
+                              std::span<const Observation> observations) {
   tokens_.observe(worker, queries, observations, accounts_, log_start_us_, calibrating_);
 }
 
@@ -53,7 +55,8 @@ void Detector::end_learning() {
 
 void Detector::finish_calibration(std::int64_t now_us) {
   end_learning();
-  calibration_ = Calibration::fit(groups_.trajectories(), accounts_.size(), now_us - log_start_us_, settings_.false_campaigns_per_month_max);
+  calibration_ = Calibration::fit(groups_.trajectories(), accounts_.size(), now_us - log_start_us_,
+                                  settings_.false_campaigns_per_month_max);
   calibrating_ = false;
 }
 

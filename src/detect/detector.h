@@ -1,13 +1,13 @@
 // The detector: (state, batch, event time) -> findings. No clock, disk, network, thread or file.
 //
-// Calibration has two halves. In the first nothing is known: tokens are counted, and groups form on rare traits. Then what
-// trusted accounts have in common becomes known, and in the second half groups form on the rest, as they will later.
-// Groups of both halves are the benign groups that later ones are judged against.
+// Calibration has two halves. In the first nothing is known: tokens are counted, and groups form on rare traits. Then
+// what trusted accounts have in common becomes known, and in the second half groups form on the rest, as they will
+// later. Groups of both halves are the benign groups that later ones are judged against.
 //
 // Life of an epoch: batches go through the account step and the token step (each may run on several workers); the first
-// record of the next epoch closes it: groups are formed, measured and judged, and what was found carries that record's time.
-// Invariant: same records in the same order, same settings -> same findings, however batches are cut or shared out.
-// Threads: observe_* as their worker says; close() alone. Cost: ~1-2 us a record, plus linked accounts an epoch.
+// record of the next epoch closes it: groups are formed, measured and judged, and what was found carries that record's
+// time. Invariant: same records in the same order, same settings -> same findings, however batches are cut or shared
+// out. Threads: observe_* as their worker says; close() alone. Cost: ~1-2 us a record, plus linked accounts an epoch.
 #pragma once
 
 #include <memory>
@@ -27,14 +27,14 @@ class Detector {
   void adopt_calibration(const Calibration& calibration, std::span<const Token> known, std::uint64_t accounts,
                          std::uint64_t trusted_accounts);
 
-  void observe_accounts(Worker worker, std::span<const event::Query> queries, std::span<const event::AccountUpdate> updates,
-                        std::span<Observation> observations);
+  void observe_accounts(Worker worker, std::span<const event::Query> queries,
+                        std::span<const event::AccountUpdate> updates, std::span<Observation> observations);
   void observe_tokens(Worker worker, std::span<const event::Query> queries, std::span<const Observation> observations);
 
   struct Epoch {
-    bool calibrated = false;               // verdicts may be given
-    bool calibration_ended = false;        // at this very close
-    std::vector<GroupFinding> findings;    // live groups, by id
+    bool calibrated = false;             // verdicts may be given
+    bool calibration_ended = false;      // at this very close
+    std::vector<GroupFinding> findings;  // live groups, by id
   };
   /// Closes the epoch before now_us, the time of the record that opens the next one.
   Epoch close(std::int64_t now_us);
@@ -65,10 +65,10 @@ class Detector {
   GroupTable groups_;
   Calibration calibration_;
   Population population_;
-  std::vector<Token> known_;               // filled when calibration ends, for another detector to adopt
+  std::vector<Token> known_;  // filled when calibration ends, for another detector to adopt
   std::int64_t log_start_us_ = 0;
   bool calibrating_ = true;
-  bool learning_ = true;                   // first half of calibration: nothing is known yet
+  bool learning_ = true;  // first half of calibration: nothing is known yet
 };
 
 }  // namespace stillwatch::detect

@@ -30,10 +30,13 @@ double trait_log10_e(const Trait& trait, std::size_t members, const Population& 
 double handoff_log10_e(const Group& group, const Population& population) {
   const Measures& measures = group.measures;
   if (measures.handoffs == 0) return 0;
-  const double everywhere = (static_cast<double>(population.handoffs) + kRatePriorEvents) / (static_cast<double>(population.queries) + 1);
-  const double inside = static_cast<double>(measures.members) / std::max<double>(1, static_cast<double>(population.accounts));
+  const double everywhere =
+      (static_cast<double>(population.handoffs) + kRatePriorEvents) / (static_cast<double>(population.queries) + 1);
+  const double inside =
+      static_cast<double>(measures.members) / std::max<double>(1, static_cast<double>(population.accounts));
   const double rate = std::min(1.0, everywhere * std::max(inside, 1e-9));
-  return capped(stats::log10_binomial_upper_tail(std::min<std::uint64_t>(measures.handoffs, measures.queries), measures.queries, rate));
+  return capped(stats::log10_binomial_upper_tail(std::min<std::uint64_t>(measures.handoffs, measures.queries),
+                                                 measures.queries, rate));
 }
 
 double content_log10_e(const Measures& measures, double base_rate) {
@@ -41,7 +44,8 @@ double content_log10_e(const Measures& measures, double base_rate) {
 }
 
 /// The weaker of the two best independent groups of channels, leaving one channel out.
-double operator_strength(const std::vector<std::pair<event::Channel, double>>& channels, const event::Channel* without) {
+double operator_strength(const std::vector<std::pair<event::Channel, double>>& channels,
+                         const event::Channel* without) {
   std::map<event::ChannelGroup, double> best;
   for (const auto& [channel, log10_e] : channels) {
     if (without != nullptr && channel == *without) continue;
@@ -54,8 +58,8 @@ double operator_strength(const std::vector<std::pair<event::Channel, double>>& c
   return values.size() < 2 ? 0 : values[1];
 }
 
-MemberFinding find_member(Handle handle, const AccountState& account, const std::vector<Trait>& traits, double base_rate,
-                          const Settings& settings) {
+MemberFinding find_member(Handle handle, const AccountState& account, const std::vector<Trait>& traits,
+                          double base_rate, const Settings& settings) {
   const GroupCounters& counters = account.in_group;
   MemberFinding member;
   member.handle = handle;
@@ -69,7 +73,8 @@ MemberFinding find_member(Handle handle, const AccountState& account, const std:
   member.input_tokens = counters.input_tokens;
   member.model = counters.model;
   if (counters.hits > 0) {
-    member.log10_p = stats::log10_binomial_upper_tail(counters.hits, std::max(counters.queries, counters.hits), base_rate);
+    member.log10_p =
+        stats::log10_binomial_upper_tail(counters.hits, std::max(counters.queries, counters.hits), base_rate);
   }
   if (counters.hits >= settings.member_hits_min && member.log10_p <= settings.member_log10_p_max) {
     member.channels.add(event::Channel::template_);
@@ -165,14 +170,17 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
   finding.measures = group.measures;
   finding.traits = group.traits;
   finding.hits_total = group.hits_total;
-  const double others = std::max(1.0, static_cast<double>(population.queries) - static_cast<double>(group.measures.queries));
+  const double others =
+      std::max(1.0, static_cast<double>(population.queries) - static_cast<double>(group.measures.queries));
   finding.base_rate = std::min(1.0, (static_cast<double>(group.measures.outsider_hits) + kRatePriorEvents) / others);
   for (const Handle member : group.members) {
     finding.members.push_back(find_member(member, accounts.at(member), group.traits, finding.base_rate, settings));
   }
   std::map<event::Channel, double> by_channel;
-  if (group.measures.hits > 0) by_channel[event::Channel::template_] = content_log10_e(group.measures, finding.base_rate);
-  if (const double handoff = handoff_log10_e(group, population); handoff > 0) by_channel[event::Channel::handoff] = handoff;
+  if (group.measures.hits > 0)
+    by_channel[event::Channel::template_] = content_log10_e(group.measures, finding.base_rate);
+  if (const double handoff = handoff_log10_e(group, population); handoff > 0)
+    by_channel[event::Channel::handoff] = handoff;
   for (const Trait& trait : group.traits) {
     double& strongest = by_channel[channel_of(trait.kind)];
     strongest = std::max(strongest, trait_log10_e(trait, group.members.size(), population, settings));
@@ -191,7 +199,8 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
   for (const auto& item : finding.channel_log10_e) {
     // Without the group's templates there is nothing left to test for harvest.
     const double harvest = item.first == event::Channel::template_ ? 0 : finding.harvest.log10_e;
-    finding.without_channel.push_back({item.first, std::min(harvest, operator_strength(finding.channel_log10_e, &item.first))});
+    finding.without_channel.push_back(
+        {item.first, std::min(harvest, operator_strength(finding.channel_log10_e, &item.first))});
   }
   return finding;
 }

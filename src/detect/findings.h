@@ -3,8 +3,8 @@
 // One operator? is tested against independent accounts: the weaker of its two best independent kinds of evidence
 // counts, so that one kind alone never carries it. Harvest? is tested against benign groups (calibration.h). Evidence
 // of kinds is never multiplied; the finding is as strong as the weaker answer.
-// Invariant: a member's evidence is of its own requests after it was linked, against tokens that at least two others sent.
-// Threads: pure functions. Cost: linear in members.
+// Invariant: a member's evidence is of its own requests after it was linked, against tokens that at least two others
+// sent. Threads: pure functions. Cost: linear in members.
 #pragma once
 
 #include <string>
@@ -19,13 +19,13 @@ namespace stillwatch::detect {
 struct MemberFinding {
   Handle handle = kNoHandle;
   Token account = 0;
-  event::ChannelSet channels;          // that hold for this member alone
-  double log10_p = 0;                  // of its content evidence under independence
+  event::ChannelSet channels;  // that hold for this member alone
+  double log10_p = 0;          // of its content evidence under independence
   std::uint32_t queries = 0, hits = 0, handoffs = 0;
   std::uint32_t joined_hour = 0, last_hit_hour = 0;
   std::uint64_t output_tokens = 0, input_tokens = 0;
   Token model = 0;
-  bool stands = false;                 // two independent channels of its own
+  bool stands = false;  // two independent channels of its own
 };
 
 struct GroupFinding {
@@ -37,14 +37,14 @@ struct GroupFinding {
   double score = 0;
   event::Strength harvest;
   double operator_log10_e = 0;
-  event::Strength strength;            // of both questions: the weaker
+  event::Strength strength;  // of both questions: the weaker
   event::ChannelSet channels;
-  std::vector<std::pair<event::Channel, double>> channel_log10_e;    // one operator, by channel
-  std::vector<std::pair<event::Channel, double>> without_channel;    // strength that would remain
+  std::vector<std::pair<event::Channel, double>> channel_log10_e;  // one operator, by channel
+  std::vector<std::pair<event::Channel, double>> without_channel;  // strength that would remain
   std::vector<Trait> traits;
-  double base_rate = 0;                // of the group's templates among everybody else's requests
+  double base_rate = 0;  // of the group's templates among everybody else's requests
   std::vector<MemberFinding> members;
-  std::uint64_t hits_total = 0;        // since formed
+  std::uint64_t hits_total = 0;  // since formed
 
   /// All but the members: what a snapshot keeps of a campaign's last finding.
   void save(base::ByteWriter& out) const;

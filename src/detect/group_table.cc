@@ -7,13 +7,14 @@
 namespace stillwatch::detect {
 namespace {
 
-constexpr std::uint32_t kLinkIdleMinutes = 3 * 24 * 60;    // links that formed nothing in three days make room
+constexpr std::uint32_t kLinkIdleMinutes = 3 * 24 * 60;  // links that formed nothing in three days make room
 constexpr std::uint32_t kPairIdleMinutes = 14 * 24 * 60;
-constexpr std::uint32_t kOutsideHitsMin = 3;               // as member_hits_min: fewer hits on a group's work are chance
-constexpr double kHubActorsMin = 50;                        // in a small world a quarter of the accounts is soon reached
-constexpr double kRareActorsMin = 20, kRareShareMax = 0.03; // of a trait while nothing is known: a vendor's own, not a popular client
-constexpr double kOwnLog10Max = -4;                        // of about 1,000 tokens a group, a tenth of one is claimed by chance
-constexpr std::size_t kPairsMax = 4'000'000;               // 64 B each; beyond, the idlest are dropped by the daily sweep
+constexpr std::uint32_t kOutsideHitsMin = 3;  // as member_hits_min: fewer hits on a group's work are chance
+constexpr double kHubActorsMin = 50;          // in a small world a quarter of the accounts is soon reached
+constexpr double kRareActorsMin = 20,
+                 kRareShareMax = 0.03;        // of a trait while nothing is known: a vendor's own, not a popular client
+constexpr double kOwnLog10Max = -4;           // of about 1,000 tokens a group, a tenth of one is claimed by chance
+constexpr std::size_t kPairsMax = 4'000'000;  // 64 B each; beyond, the idlest are dropped by the daily sweep
 
 std::uint32_t minute_of(std::int64_t time_us) { return static_cast<std::uint32_t>(time_us / base::kMinuteUs); }
 
@@ -58,7 +59,8 @@ std::vector<std::pair<Value, std::uint32_t>> run_lengths(std::vector<Value> valu
 }  // namespace
 
 LinkKind Group::kind() const {
-  // What linked them: hand-offs that are a habit and no accident between two members, or, without any trait, only those.
+  // What linked them: hand-offs that are a habit and no accident between two members, or, without any trait, only
+  // those.
   const bool habit = measures.handoffs >= 5 && measures.handoffs * 10 >= measures.members;
   return habit || traits.empty() ? LinkKind::handoff : LinkKind::trait;
 }
@@ -94,7 +96,8 @@ void GroupTable::take_links(AccountTable& accounts, TokenTable& tokens) {
   std::vector<Handle> added;
   for (const LinkEvent& link : tokens.take_links()) {
     const TokenEntry* entry = tokens.find(link.token);
-    const bool content = entry != nullptr && !entry->known && (entry->kind == TokenKind::content || entry->kind == TokenKind::prompt);
+    const bool content =
+        entry != nullptr && !entry->known && (entry->kind == TokenKind::content || entry->kind == TokenKind::prompt);
     if (!content) continue;
     add_link(accounts.at(link.handle), link);
     added.push_back(link.handle);
@@ -138,7 +141,8 @@ void GroupTable::drop_idle(AccountTable& accounts, std::int64_t now_us) {
   }
 }
 
-void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, double actors_max, double trait_actors_max) {
+void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, double actors_max,
+                      double trait_actors_max) {
   const std::uint32_t now = minute_of(now_us);
   std::vector<Handle> nodes = linked_;
   for (const auto& pair : pairs_) {
@@ -187,8 +191,10 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
   }
 }
 
-// A component carries on the oldest group that at least a quarter of it, or half of that group, belongs to; otherwise it is new.
-void GroupTable::adopt(const std::vector<Handle>& members, AccountTable& accounts, TokenTable& tokens, std::int64_t now_us) {
+// A component carries on the oldest group that at least a quarter of it, or half of that group, belongs to; otherwise
+// it is new.
+void GroupTable::adopt(const std::vector<Handle>& members, AccountTable& accounts, TokenTable& tokens,
+                       std::int64_t now_us) {
   std::map<std::uint32_t, std::size_t> votes;
   for (const Handle member : members) {
     if (const std::uint32_t id = accounts.at(member).in_group.group; id != 0) ++votes[id];
@@ -254,7 +260,8 @@ void GroupTable::attach_outsiders(AccountTable& accounts, TokenTable& tokens, st
     if (id == 0 || !group(id).live) continue;
     const TraitList traits(account);
     const auto& known_traits = group(id).traits;
-    bool tied = std::any_of(known_traits.begin(), known_traits.end(), [&](const Trait& trait) { return traits.has(trait.token); });
+    bool tied = std::any_of(known_traits.begin(), known_traits.end(),
+                            [&](const Trait& trait) { return traits.has(trait.token); });
     for (const Handle other : handed[handle]) tied |= accounts.at(other).in_group.group == id;
     if (tied) join(account, id, now_us);
   }
@@ -308,13 +315,16 @@ void GroupTable::claim_tokens(const Group& each, double share, AccountTable& acc
   for (const auto& [token, count] : run_lengths(std::move(all))) {
     if (count < settings_.link_actors_min) continue;
     const TokenEntry* entry = tokens.find(token);
-    if (entry != nullptr && !entry->known && entry->group == 0 && is_of_group(count, entry->actors, share)) tokens.assign(token, each.id);
+    if (entry != nullptr && !entry->known && entry->group == 0 && is_of_group(count, entry->actors, share))
+      tokens.assign(token, each.id);
   }
 }
 
 void GroupTable::measure(const AccountTable& accounts, std::int64_t now_us, bool calibrating) {
   const OutsiderCounts outsiders = accounts.outsiders();
-  const double output_mean = outsiders.queries == 0 ? 0 : static_cast<double>(outsiders.output_tokens) / static_cast<double>(outsiders.queries);
+  const double output_mean =
+      outsiders.queries == 0 ? 0
+                             : static_cast<double>(outsiders.output_tokens) / static_cast<double>(outsiders.queries);
   std::map<std::uint32_t, std::uint64_t> outsider_hits;
   for (const auto& [id, hits] : outsiders.hits_by_group) outsider_hits[alias_[id]] += hits;
   for (Group& each : groups_) {
@@ -327,7 +337,8 @@ void GroupTable::measure(const AccountTable& accounts, std::int64_t now_us, bool
     const std::uint64_t fresh = each.measures.hits > each.hits_counted ? each.measures.hits - each.hits_counted : 0;
     each.hits_counted = each.measures.hits;
     each.hits_total += fresh;
-    each.hits_per_hour.resize(static_cast<std::size_t>(std::max<std::int64_t>(0, now_us / base::kHourUs - each.first_hour)) + 1, 0);
+    each.hits_per_hour.resize(
+        static_cast<std::size_t>(std::max<std::int64_t>(0, now_us / base::kHourUs - each.first_hour)) + 1, 0);
     each.hits_per_hour.back() += static_cast<std::uint32_t>(fresh);
     if (!calibrating || !each.measures.testable) continue;
     const auto day = static_cast<std::size_t>((now_us - each.formed_us) / base::kDayUs);

@@ -20,19 +20,19 @@ struct Trait {
   Token token = 0;
   TokenKind kind = TokenKind::client;
   std::uint32_t members = 0;
-  std::uint32_t outsiders = 0;    // other actors that have it
+  std::uint32_t outsiders = 0;  // other actors that have it
 };
 
 struct Group {
   std::uint32_t id = 0;
   std::int64_t formed_us = 0;
   bool live = false;
-  std::vector<Handle> members;               // ascending
-  std::vector<Trait> traits;                 // most members first
+  std::vector<Handle> members;  // ascending
+  std::vector<Trait> traits;    // most members first
   Measures measures;
-  std::vector<Measures> samples;             // during calibration: one a day
-  std::uint64_t hits_total = 0;              // since formed; members' counters restart, this does not
-  std::uint64_t hits_counted = 0;            // members' hits at the last epoch
+  std::vector<Measures> samples;   // during calibration: one a day
+  std::uint64_t hits_total = 0;    // since formed; members' counters restart, this does not
+  std::uint64_t hits_counted = 0;  // members' hits at the last epoch
   std::int64_t first_hour = 0;
   std::vector<std::uint32_t> hits_per_hour;
 
@@ -43,9 +43,10 @@ class GroupTable {
  public:
   explicit GroupTable(const Settings& settings) : settings_(settings) {}
 
-  /// One epoch: takes the links and hand-offs since the last, forms and extends groups, drops idle members. While nothing
-  /// is known yet (`learning`), only rare traits link: popular software would join everybody.
-  void step(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts, bool learning);
+  /// One epoch: takes the links and hand-offs since the last, forms and extends groups, drops idle members. While
+  /// nothing is known yet (`learning`), only rare traits link: popular software would join everybody.
+  void step(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts,
+            bool learning);
   /// Measures every live group on its members' counters.
   void measure(const AccountTable& accounts, std::int64_t now_us, bool calibrating);
   /// A phase of calibration ends: what groups did goes to the calibration; all fall apart and form again from what is
@@ -68,7 +69,8 @@ class GroupTable {
   void take_links(AccountTable& accounts, TokenTable& tokens);
   void take_handoffs(AccountTable& accounts, TokenTable& tokens);
   void drop_idle(AccountTable& accounts, std::int64_t now_us);
-  void form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, double actors_max, double trait_actors_max);
+  void form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, double actors_max,
+            double trait_actors_max);
   void adopt(const std::vector<Handle>& members, AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
   void attach_outsiders(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
   void collect(AccountTable& accounts, TokenTable& tokens);
@@ -77,18 +79,19 @@ class GroupTable {
   Group& group(std::uint32_t id) { return groups_[id - 1]; }
 
   Settings settings_;
-  std::vector<Group> groups_;                // id - 1
-  std::vector<std::uint32_t> alias_{0};      // by id: the surviving group
-  std::vector<Handle> linked_;               // accounts with links, ascending
+  std::vector<Group> groups_;            // id - 1
+  std::vector<std::uint32_t> alias_{0};  // by id: the surviving group
+  std::vector<Handle> linked_;           // accounts with links, ascending
   std::map<std::pair<Handle, Handle>, PairUse> pairs_;
-  std::vector<GroupTrajectory> trajectories_;   // of calibration
+  std::vector<GroupTrajectory> trajectories_;  // of calibration
   std::uint64_t handoffs_total_ = 0;
 };
 
 /// A trait token that can be evidence: shared by enough actors, and not common among trusted accounts.
 bool is_linkable(const TokenEntry* entry, std::uint32_t actors_min, double actors_max);
 
-/// The traits of an account, in a fixed order: clients, networks, identity. No allocation: every member is asked each epoch.
+/// The traits of an account, in a fixed order: clients, networks, identity. No allocation: every member is asked each
+/// epoch.
 class TraitList {
  public:
   explicit TraitList(const AccountState& account);
@@ -102,7 +105,9 @@ class TraitList {
   }
 
  private:
-  std::array<std::pair<Token, TokenKind>, AccountState::kClientsMax + AccountState::kEgressMax + AccountState::kIdentityTokens> traits_;
+  std::array<std::pair<Token, TokenKind>,
+             AccountState::kClientsMax + AccountState::kEgressMax + AccountState::kIdentityTokens>
+      traits_;
   std::size_t count_ = 0;
 };
 

@@ -103,8 +103,8 @@ double multiplicity(std::span<const GroupCounters* const> members) {
 
 std::string_view name(Measure measure) {
   constexpr std::array<std::string_view, kMeasures> kNames{
-      "breadth", "template_evenness", "hour_evenness", "volume_evenness", "night_share",
-      "division", "single_turn", "output_length", "exclusivity", "concentration"};
+      "breadth",  "template_evenness", "hour_evenness", "volume_evenness", "night_share",
+      "division", "single_turn",       "output_length", "exclusivity",     "concentration"};
   return kNames[static_cast<std::size_t>(measure)];
 }
 
@@ -129,17 +129,20 @@ Measures measure_group(std::span<const GroupCounters* const> members, const Traf
   if (tested.size() < 2) return measures;
   const double hits = static_cast<double>(measures.hits);
   measures[Measure::breadth] = breadth(tested);
-  measures[Measure::template_evenness] = evenness(over_dispersion(
-      tested, GroupCounters::kTemplateBuckets, [](const GroupCounters& m, std::size_t bin) { return double{1} * m.template_buckets[bin]; }));
-  measures[Measure::hour_evenness] =
-      evenness(over_dispersion(tested, 24, [](const GroupCounters& m, std::size_t bin) { return double{1} * m.hours[bin]; }));
+  measures[Measure::template_evenness] =
+      evenness(over_dispersion(tested, GroupCounters::kTemplateBuckets, [](const GroupCounters& m, std::size_t bin) {
+        return double{1} * m.template_buckets[bin];
+      }));
+  measures[Measure::hour_evenness] = evenness(
+      over_dispersion(tested, 24, [](const GroupCounters& m, std::size_t bin) { return double{1} * m.hours[bin]; }));
   measures[Measure::volume_evenness] = evenness(volume_dispersion(tested));
   measures[Measure::night_share] = night_share(tested);
   measures.multiplicity = multiplicity(tested);
   measures[Measure::division] = -std::log2(measures.multiplicity);
   measures[Measure::single_turn] = static_cast<double>(single_turn) / hits;
   if (base.output_tokens_mean > 0) {
-    measures[Measure::output_length] = std::log2((static_cast<double>(output_tokens) / hits + 1) / (base.output_tokens_mean + 1));
+    measures[Measure::output_length] =
+        std::log2((static_cast<double>(output_tokens) / hits + 1) / (base.output_tokens_mean + 1));
   }
   measures[Measure::exclusivity] = hits / (hits + static_cast<double>(base.outsider_hits));
   measures[Measure::concentration] = hits / std::max(1.0, static_cast<double>(measures.queries));

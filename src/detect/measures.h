@@ -1,7 +1,7 @@
 // Layer L3: what a group does together, as numbers in which a work queue differs from a crowd.
 //
-// Question 2 of the design, harvest: does one list of work flow through these accounts? People, tenants and students who
-// share a product or an assignment differ from each other (in hours, volume, choice of templates), repeat and edit;
+// Question 2 of the design, harvest: does one list of work flow through these accounts? People, tenants and students
+// who share a product or an assignment differ from each other (in hours, volume, choice of templates), repeat and edit;
 // a queue dealt out over accounts makes them exchangeable. Every measure is of requests after linking, and none reads
 // language, country or the meaning of a text.
 // Invariant: larger always means "more like a harvest". Threads: pure functions. Cost: linear in members.
@@ -34,9 +34,9 @@ std::string_view name(Measure measure);
 struct Measures {
   std::array<double, kMeasures> value{};
   std::uint64_t queries = 0, hits = 0, outsider_hits = 0;
-  std::uint32_t members = 0, members_tested = 0;   // tested: with enough hits to say something
+  std::uint32_t members = 0, members_tested = 0;  // tested: with enough hits to say something
   std::uint32_t handoffs = 0;
-  double multiplicity = 1;                         // members per distinct prompt
+  double multiplicity = 1;  // members per distinct prompt
   bool testable = false;
 
   double& operator[](Measure measure) { return value[static_cast<std::size_t>(measure)]; }
@@ -44,9 +44,9 @@ struct Measures {
 };
 
 struct TrafficBase {
-  std::uint64_t queries = 0;          // of all accounts, since the log began
+  std::uint64_t queries = 0;  // of all accounts, since the log began
   double output_tokens_mean = 0;
-  std::uint64_t outsider_hits = 0;    // requests with this group's templates by non-members
+  std::uint64_t outsider_hits = 0;  // requests with this group's templates by non-members
 };
 
 /// `members` are the counters of one group's members.

@@ -63,8 +63,8 @@ TEST(Measures, QueueIsEvenAndPeopleAreNot) {
   const Measures human = people(100, 2).measure();
   ASSERT_TRUE(machine.testable);
   ASSERT_TRUE(human.testable);
-  for (const Measure measure : {Measure::breadth, Measure::template_evenness, Measure::hour_evenness, Measure::volume_evenness,
-                                Measure::division, Measure::single_turn}) {
+  for (const Measure measure : {Measure::breadth, Measure::template_evenness, Measure::hour_evenness,
+                                Measure::volume_evenness, Measure::division, Measure::single_turn}) {
     EXPECT_GT(machine[measure], human[measure]) << name(measure);
   }
   EXPECT_NEAR(machine[Measure::template_evenness], 0, 0.15);

@@ -21,8 +21,8 @@ constexpr Handle make_handle(unsigned partition, std::uint32_t index) { return p
 constexpr unsigned partition_of_handle(Handle handle) { return handle >> 26; }
 constexpr std::uint32_t index_of_handle(Handle handle) { return handle & ((1U << 26) - 1); }
 
-/// Who is behind an account: its own token, or that of the organisation the provider knows. Accounts of one organisation
-/// are one actor, so that its two thousand keys are not two thousand strangers.
+/// Who is behind an account: its own token, or that of the organisation the provider knows. Accounts of one
+/// organisation are one actor, so that its two thousand keys are not two thousand strangers.
 using Actor = base::Token;
 
 /// One of several workers: it does the partitions congruent to its index.

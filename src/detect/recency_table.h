@@ -24,7 +24,8 @@ class RecencyTable {
 
   explicit RecencyTable(std::size_t slots)
       : set_bits_(static_cast<unsigned>(std::bit_width(std::bit_ceil(slots / kWays)) - 1)),
-        sets_(static_cast<Set*>(std::calloc(std::size_t{1} << set_bits_, sizeof(Set)))) {  // untouched pages cost nothing
+        sets_(
+            static_cast<Set*>(std::calloc(std::size_t{1} << set_bits_, sizeof(Set)))) {  // untouched pages cost nothing
     STILLWATCH_ASSERT(slots >= kWays && set_bits_ <= 26 && sets_ != nullptr);
   }
 
@@ -37,7 +38,8 @@ class RecencyTable {
     }
     return nullptr;
   }
-  /// Remembers a token that is not in the table; the oldest of its set makes room. True when a live one was overwritten.
+  /// Remembers a token that is not in the table; the oldest of its set makes room. True when a live one was
+  /// overwritten.
   bool insert(base::Token token, const Value& value) {
     Set& set = sets_.get()[index_of(token)];
     const std::size_t way = set.next++ % kWays;

@@ -1,6 +1,7 @@
 // What of detection can be set, with defaults and their reasons.
 //
-// Invariant: every field is part of the policy hash: two runs with equal settings, secret and input agree byte for byte.
+// Invariant: every field is part of the policy hash: two runs with equal settings, secret and input agree byte for
+// byte.
 #pragma once
 
 #include <cstdint>
@@ -52,9 +53,9 @@ struct Settings {
   double false_campaigns_per_month_max = 1.0;
 
   // Bounds of memory. Beyond: the oldest first sightings are overwritten, tokens of two actors evicted.
-  std::uint32_t first_seen_slots = 1U << 24;      // 8 B each
-  std::uint32_t conversation_slots = 1U << 23;    // 12 B each
-  std::uint32_t shared_tokens_max = 4U << 20;     // 40 B each at least
+  std::uint32_t first_seen_slots = 1U << 24;    // 8 B each
+  std::uint32_t conversation_slots = 1U << 23;  // 12 B each
+  std::uint32_t shared_tokens_max = 4U << 20;   // 40 B each at least
 };
 
 }  // namespace stillwatch::detect

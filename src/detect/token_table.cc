@@ -14,12 +14,16 @@ struct TokenTable::Context {
 };
 
 TokenTable::TokenTable(const Settings& settings)
-    : settings_(settings), partitions_(kPartitions), first_seen_(settings.first_seen_slots), conversations_(settings.conversation_slots) {}
+    : settings_(settings),
+      partitions_(kPartitions),
+      first_seen_(settings.first_seen_slots),
+      conversations_(settings.conversation_slots) {}
 
-void TokenTable::observe(Worker worker, std::span<const event::Query> queries, std::span<const Observation> observations,
-                         const AccountTable& accounts, std::int64_t log_start_us, bool calibrating) {
-  constexpr TokenKind kIdentityKinds[AccountState::kIdentityTokens] = {TokenKind::payment, TokenKind::signup, TokenKind::signup,
-                                                                       TokenKind::signup};
+void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
+                         std::span<const Observation> observations, const AccountTable& accounts,
+                         std::int64_t log_start_us, bool calibrating) {
+  constexpr TokenKind kIdentityKinds[AccountState::kIdentityTokens] = {TokenKind::payment, TokenKind::signup,
+                                                                       TokenKind::signup, TokenKind::signup};
   for (std::size_t i = 0; i < queries.size(); ++i) {
     const event::Query& query = queries[i];
     const Observation& seen = observations[i];
@@ -31,13 +35,15 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries, s
     };
     const auto content = content_tokens(query);
     for (std::size_t c = 0; c < content.size(); ++c) {
-      observe_owned(content[c], c + 1 == content.size() ? TokenKind::prompt : TokenKind::content, (seen.content_novel >> c & 1) != 0);
+      observe_owned(content[c], c + 1 == content.size() ? TokenKind::prompt : TokenKind::content,
+                    (seen.content_novel >> c & 1) != 0);
     }
     if (seen.client_novel || seen.first_of_day) observe_owned(query.client, TokenKind::client, seen.client_novel);
     if (seen.egress_novel || seen.first_of_day) observe_owned(query.egress, TokenKind::egress, seen.egress_novel);
     if (seen.identity_novel || seen.first_of_day) {
       const AccountState& account = accounts.at(seen.handle);
-      for (std::size_t k = 0; k < AccountState::kIdentityTokens; ++k) observe_owned(account.identity[k], kIdentityKinds[k], seen.identity_novel);
+      for (std::size_t k = 0; k < AccountState::kIdentityTokens; ++k)
+        observe_owned(account.identity[k], kIdentityKinds[k], seen.identity_novel);
     }
     observe_conversation(query, seen, context, worker);
   }
@@ -93,7 +99,8 @@ void TokenTable::observe_token(Partition& partition, Token token, TokenKind kind
 
 // A relay that fails over re-sends a request, or the next turn, on another account. What counts is a conversation that
 // this account never sent itself, was sent by exactly one other actor, and is too long or too particular to guess.
-void TokenTable::observe_conversation(const event::Query& query, const Observation& seen, const Context& context, Worker worker) {
+void TokenTable::observe_conversation(const event::Query& query, const Observation& seen, const Context& context,
+                                      Worker worker) {
   const event::Fingerprint& fingerprint = query.fingerprint;
   const auto age_us = [&](const Conversation& earlier) {
     return (static_cast<std::int64_t>(context.minute) - (earlier.minute_and_flags >> 2)) * base::kMinuteUs;
@@ -102,10 +109,11 @@ void TokenTable::observe_conversation(const event::Query& query, const Observati
     return context.accounts.at(earlier.handle).actor != context.accounts.at(seen.handle).actor;
   };
   const Token prefix = fingerprint.prefixes[0];
-  if (prefix != 0 && worker.owns(prefix) && (fingerprint.prefix_has_reply || fingerprint.prefix_bytes >= settings_.handoff_bytes_min)) {
+  if (prefix != 0 && worker.owns(prefix) &&
+      (fingerprint.prefix_has_reply || fingerprint.prefix_bytes >= settings_.handoff_bytes_min)) {
     Conversation* earlier = conversations_.find(prefix);
-    if (earlier != nullptr && earlier->handle != seen.handle && (earlier->minute_and_flags & 2) == 0 && other_actor(*earlier) &&
-        age_us(*earlier) <= settings_.handoff_window_us) {
+    if (earlier != nullptr && earlier->handle != seen.handle && (earlier->minute_and_flags & 2) == 0 &&
+        other_actor(*earlier) && age_us(*earlier) <= settings_.handoff_window_us) {
       partitions_[partition_of(prefix)].handoffs.push_back({context.minute, earlier->handle, seen.handle, false});
     }
   }
@@ -123,7 +131,8 @@ void TokenTable::observe_conversation(const event::Query& query, const Observati
   if (earlier->handle == seen.handle || age_us(*earlier) > settings_.handoff_window_us) {
     *earlier = {seen.handle, now.minute_and_flags | (several && earlier->handle == seen.handle ? 2U : 0U)};
   } else if (other_actor(*earlier)) {
-    const bool retried = !several && (earlier->minute_and_flags & 1) != 0 && age_us(*earlier) <= settings_.retry_window_us;
+    const bool retried =
+        !several && (earlier->minute_and_flags & 1) != 0 && age_us(*earlier) <= settings_.retry_window_us;
     if (retried) partition.handoffs.push_back({context.minute, earlier->handle, seen.handle, true});
     *earlier = {seen.handle, now.minute_and_flags | (retried ? 0U : 2U)};
   }
@@ -216,7 +225,8 @@ void TokenTable::evict(std::uint32_t hour) {
       if (idle_hours == 14 * 24 && hour % 24 != 0 && !pressed) break;
       partition.counters.shared_tokens_evicted += boost::unordered::erase_if(partition.shared, [&](const auto& item) {
         const TokenEntry& entry = item.second;
-        return !entry.known && entry.group == 0 && entry.last_hour + idle_hours < hour && (entry.actors <= 2 || idle_hours == 14 * 24);
+        return !entry.known && entry.group == 0 && entry.last_hour + idle_hours < hour &&
+               (entry.actors <= 2 || idle_hours == 14 * 24);
       });
     }
   }

@@ -11,8 +11,6 @@
 #include <span>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include "detect/account_table.h"
 #include "detect/recency_table.h"
 
@@ -22,12 +20,12 @@ enum class TokenKind : std::uint8_t { content, prompt, client, egress, payment, 
 
 struct TokenEntry {
   Actor first_actor = 0;
-  std::uint32_t actors = 0;            // about how many actors sent it
-  std::uint32_t group = 0;             // the group whose work it is; 0: none
-  std::uint32_t vote_group = 0;        // majority vote of new senders (Boyer, Moore 1991)
+  std::uint32_t actors = 0;      // about how many actors sent it
+  std::uint32_t group = 0;       // the group whose work it is; 0: none
+  std::uint32_t vote_group = 0;  // majority vote of new senders (Boyer, Moore 1991)
   std::uint32_t last_hour = 0;
   std::uint16_t votes = 0;
-  std::uint16_t trusted_actors = 0;    // in calibration
+  std::uint16_t trusted_actors = 0;  // in calibration
   TokenKind kind = TokenKind::content;
   bool known = false;
 };
@@ -45,12 +43,13 @@ struct LinkEvent {
 struct HandoffEvent {
   std::uint32_t minute = 0;
   Handle from = kNoHandle, to = kNoHandle;
-  bool retry = false;                  // the same request again, after a failure
+  bool retry = false;  // the same request again, after a failure
   friend auto operator<=>(const HandoffEvent&, const HandoffEvent&) = default;
 };
 
 struct TokenCounters {
-  std::uint64_t first_seen_overwritten = 0, conversations_overwritten = 0, shared_tokens_evicted = 0, shared_tokens_refused = 0;
+  std::uint64_t first_seen_overwritten = 0, conversations_overwritten = 0, shared_tokens_evicted = 0,
+                shared_tokens_refused = 0;
 };
 
 class TokenTable {
@@ -70,13 +69,14 @@ class TokenTable {
   std::uint32_t resolve(std::uint32_t group) const { return group < alias_.size() ? alias_[group] : group; }
 
   // Between epochs, single-threaded.
-  std::vector<LinkEvent> take_links();         // in total order
-  std::vector<HandoffEvent> take_handoffs();   // in total order
+  std::vector<LinkEvent> take_links();        // in total order
+  std::vector<HandoffEvent> take_handoffs();  // in total order
   void assign(Token token, std::uint32_t group);
   void set_aliases(std::vector<std::uint32_t> alias) { alias_ = std::move(alias); }
   /// Gives tokens to the group that won the vote of their new senders, and takes them from groups that lost it.
   void settle_votes();
-  /// Ends calibration: tokens that at least `actors_min` trusted actors share become known. Returns their tokens, sorted.
+  /// Ends calibration: tokens that at least `actors_min` trusted actors share become known. Returns their tokens,
+  /// sorted.
   std::vector<Token> mark_known(std::uint32_t actors_min);
   void add_known(std::span<const Token> tokens);
   /// Makes room: evicts entries that only two actors share, oldest first, when a partition is over its share.
@@ -88,23 +88,25 @@ class TokenTable {
   bool load(base::ByteReader& in);
 
  private:
-  static constexpr std::uint16_t kVotesToWin = 3;   // three new member accounts more than outsiders
+  static constexpr std::uint16_t kVotesToWin = 3;  // three new member accounts more than outsiders
   struct Conversation {
     Handle handle;
-    std::uint32_t minute_and_flags;                 // minute << 2 | several << 1 | failed
+    std::uint32_t minute_and_flags;  // minute << 2 | several << 1 | failed
   };
   struct Partition {
-    boost::unordered_flat_map<Token, TokenEntry, TokenHash> shared;
+    base::FlatMap<Token, TokenEntry, TokenHash> shared;
     std::vector<LinkEvent> links;
     std::vector<HandoffEvent> handoffs;
-    std::vector<Token> decided;                     // votes crossed a bound since the last epoch
+    std::vector<Token> decided;  // votes crossed a bound since the last epoch
     TokenCounters counters;
   };
   struct Context;
 
-  void observe_token(Partition& partition, Token token, TokenKind kind, bool novel, const Observation& seen, const Context& context);
+  void observe_token(Partition& partition, Token token, TokenKind kind, bool novel, const Observation& seen,
+                     const Context& context);
   void observe_conversation(const event::Query& query, const Observation& seen, const Context& context, Worker worker);
-  void count_new_actor(Partition& partition, Token token, TokenEntry& entry, const Observation& seen, const Context& context);
+  void count_new_actor(Partition& partition, Token token, TokenEntry& entry, const Observation& seen,
+                       const Context& context);
 
   Settings settings_;
   std::vector<Partition> partitions_;

@@ -33,7 +33,8 @@ class TokenTableTest : public ::testing::Test {
     query.fingerprint.templates[0] = base_token(template_);
     return send(query);
   }
-  Handle send_turn(Token account, Token conversation, Token prefix, std::uint16_t status = 200, std::uint32_t bytes = 200) {
+  Handle send_turn(Token account, Token conversation, Token prefix, std::uint16_t status = 200,
+                   std::uint32_t bytes = 200) {
     Query query;
     query.account = base_token(account);
     query.flags = status == 200 ? 0 : event::kFlagFailed;

@@ -10,8 +10,8 @@ using event::Class;
 using event::Level;
 using event::Verdict;
 
-std::vector<Verdict> CaseBook::apply(const detect::Detector::Epoch& epoch, const detect::Detector& detector, std::int64_t now_us,
-                                     const IsDeclared& is_declared, const OpenId& open) {
+std::vector<Verdict> CaseBook::apply(const detect::Detector::Epoch& epoch, const detect::Detector& detector,
+                                     std::int64_t now_us, const IsDeclared& is_declared, const OpenId& open) {
   std::vector<Verdict> verdicts;
   if (!epoch.calibrated) return verdicts;
   merge_campaigns(detector);
@@ -23,7 +23,9 @@ std::vector<Verdict> CaseBook::apply(const detect::Detector::Epoch& epoch, const
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     const Verdict& verdict = verdicts[i];
     const bool account = verdict.kind == event::SubjectKind::account;
-    order.push_back({std::string(account ? "a" : "c") + (account ? std::string(open(verdict.subject)) : std::to_string(100'000'000 + verdict.subject)), i});
+    order.push_back({std::string(account ? "a" : "c") +
+                         (account ? std::string(open(verdict.subject)) : std::to_string(100'000'000 + verdict.subject)),
+                     i});
   }
   std::sort(order.begin(), order.end());
   std::vector<Verdict> sorted;
@@ -76,12 +78,13 @@ void CaseBook::apply_group(const detect::GroupFinding& finding, double threshold
   const Class found = policy::classify(evidence);
   if (found == Class::unknown && !campaign_by_group_.contains(finding.group)) return;
   CampaignState& campaign = campaign_of(finding, now_us);
-  // A group once shown to be a distiller stays one while its evidence is refreshed; weaker epochs only stop renewing it.
+  // A group once shown to be a distiller stays one while its evidence is refreshed; weaker epochs only stop renewing
+  // it.
   const Class class_ = std::max(found, campaign.class_);
   Level highest = Level::clear;
   for (const detect::MemberFinding& member : finding.members) {
-    const policy::Decision decision =
-        policy::decide(found, evidence, {member.channels, member.stands}, is_declared(member.account, now_us), settings_);
+    const policy::Decision decision = policy::decide(found, evidence, {member.channels, member.stands},
+                                                     is_declared(member.account, now_us), settings_);
     highest = std::max(highest, decision.level);
     apply_member(finding, member, campaign, decision, now_us, verdicts);
   }
@@ -110,8 +113,9 @@ void CaseBook::apply_group(const detect::GroupFinding& finding, double threshold
   }
 }
 
-void CaseBook::apply_member(const detect::GroupFinding& finding, const detect::MemberFinding& member, CampaignState& campaign,
-                            const policy::Decision& decision, std::int64_t now_us, std::vector<Verdict>& verdicts) {
+void CaseBook::apply_member(const detect::GroupFinding& finding, const detect::MemberFinding& member,
+                            CampaignState& campaign, const policy::Decision& decision, std::int64_t now_us,
+                            std::vector<Verdict>& verdicts) {
   const auto standing = standings_.find(member.account);
   const bool actioned = standing != standings_.end() && standing->second.level >= Level::verify;
   if (const auto known = campaign.members.find(member.account); known != campaign.members.end()) {
@@ -138,7 +142,9 @@ void CaseBook::apply_member(const detect::GroupFinding& finding, const detect::M
   Standing& stand = standings_[member.account];
   stand.account = member.account;
   const auto renewed_until = now_us - settings_.renewal_us;
-  const bool fresh = static_cast<std::int64_t>(std::max(member.last_hit_hour, member.joined_hour) + 1) * base::kHourUs >= renewed_until;
+  const bool fresh =
+      static_cast<std::int64_t>(std::max(member.last_hit_hour, member.joined_hour) + 1) * base::kHourUs >=
+      renewed_until;
   // Who did nothing of the group's work since, keeps his level only until it expires.
   if (!fresh) return;
   const bool rises = decision.level > stand.level;
@@ -201,11 +207,14 @@ std::vector<event::Campaign> CaseBook::campaigns(const detect::Detector& detecto
       if (member.model != 0) models[member.model] += member.queries;
     }
     for (const auto& model : models) campaign.models.push_back(model.first);
-    std::stable_sort(campaign.models.begin(), campaign.models.end(), [&](Token a, Token b) { return models[a] > models[b]; });
+    std::stable_sort(campaign.models.begin(), campaign.models.end(),
+                     [&](Token a, Token b) { return models[a] > models[b]; });
     const detect::Group& group = detector.groups().groups()[state.group - 1];
-    const auto skip = static_cast<std::size_t>(std::max<std::int64_t>(0, state.opened_us / base::kHourUs - group.first_hour));
+    const auto skip =
+        static_cast<std::size_t>(std::max<std::int64_t>(0, state.opened_us / base::kHourUs - group.first_hour));
     if (skip < group.hits_per_hour.size()) {
-      campaign.queries_per_hour.assign(group.hits_per_hour.begin() + static_cast<std::ptrdiff_t>(skip), group.hits_per_hour.end());
+      campaign.queries_per_hour.assign(group.hits_per_hour.begin() + static_cast<std::ptrdiff_t>(skip),
+                                       group.hits_per_hour.end());
     }
     list.push_back(std::move(campaign));
   }
@@ -218,8 +227,9 @@ std::vector<event::Member> CaseBook::members(const OpenId& open) const {
     if (state.merged_into != 0 || state.class_ == Class::unknown) continue;
     std::vector<std::pair<std::string, event::Member>> members;
     for (const auto& [account, member] : state.members) {
-      members.push_back({std::string(open(account)),
-                         {id, account, member.since_us, member.queries, event::ChannelSet::from_bits(member.channels)}});
+      members.push_back(
+          {std::string(open(account)),
+           {id, account, member.since_us, member.queries, event::ChannelSet::from_bits(member.channels)}});
     }
     std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (const auto& item : members) list.push_back(item.second);

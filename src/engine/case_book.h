@@ -1,8 +1,8 @@
 // Standings and campaigns: applies the policy to an epoch's findings and writes down every change as a verdict.
 //
-// Invariant: a verdict is written exactly when an account's level, class or campaign changes (an expiry is a change), in
-// the total order of the formats contract; without a change an expiry is only moved. Campaign numbers are never reused.
-// Threads: between epochs, single-threaded. Cost: linear in members of live groups and in standings.
+// Invariant: a verdict is written exactly when an account's level, class or campaign changes (an expiry is a change),
+// in the total order of the formats contract; without a change an expiry is only moved. Campaign numbers are never
+// reused. Threads: between epochs, single-threaded. Cost: linear in members of live groups and in standings.
 #pragma once
 
 #include <functional>
@@ -35,8 +35,8 @@ class CaseBook {
   explicit CaseBook(const policy::Settings& settings) : settings_(settings) {}
 
   /// The verdicts of one epoch, ordered by (subject kind, opened id); all carry now_us.
-  std::vector<event::Verdict> apply(const detect::Detector::Epoch& epoch, const detect::Detector& detector, std::int64_t now_us,
-                                    const IsDeclared& is_declared, const OpenId& open);
+  std::vector<event::Verdict> apply(const detect::Detector::Epoch& epoch, const detect::Detector& detector,
+                                    std::int64_t now_us, const IsDeclared& is_declared, const OpenId& open);
 
   /// Last states, campaigns by id and members by (campaign, opened id).
   std::vector<event::Campaign> campaigns(const detect::Detector& detector) const;
@@ -49,9 +49,9 @@ class CaseBook {
  private:
   struct MemberState {
     std::int64_t since_us = 0;
-    std::uint64_t queries = 0;          // requests of the campaign, over all its time in it
+    std::uint64_t queries = 0;  // requests of the campaign, over all its time in it
     std::uint64_t output_tokens = 0;
-    std::uint32_t hits_counted = 0;     // of the detector's counter, which restarts when it joins again
+    std::uint32_t hits_counted = 0;  // of the detector's counter, which restarts when it joins again
     std::uint32_t tokens_counted = 0;
     std::uint32_t channels = 0;
     Token model = 0;
@@ -62,7 +62,7 @@ class CaseBook {
     event::Level level = event::Level::clear;
     std::int64_t opened_us = 0, updated_us = 0;
     std::uint64_t prevented_queries = 0;
-    detect::GroupFinding last;          // members left empty
+    detect::GroupFinding last;  // members left empty
     std::map<Token, MemberState> members;
   };
   struct Change;
@@ -77,7 +77,7 @@ class CaseBook {
 
   policy::Settings settings_;
   std::map<Token, Standing> standings_;
-  std::map<std::uint32_t, CampaignState> campaigns_;           // by campaign id
+  std::map<std::uint32_t, CampaignState> campaigns_;  // by campaign id
   std::map<std::uint32_t, std::uint32_t> campaign_by_group_;
 };
 

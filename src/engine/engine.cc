@@ -7,14 +7,19 @@
 namespace stillwatch::engine {
 namespace {
 
-constexpr std::size_t kBatchMax = 1U << 16;      // queries between two barriers: large enough to hide them, small enough for cache
+constexpr std::size_t kBatchMax =
+    1U << 16;  // queries between two barriers: large enough to hide them, small enough for cache
 constexpr std::size_t kHoursMax = 24 * 366 * 4;  // of the traffic chart; later hours are counted in the last
 
 }  // namespace
 
 Engine::Engine(const Settings& settings, unsigned workers, OpenId open, VerdictSink sink)
-    : settings_(settings), pool_(std::max(1U, workers)), open_(std::move(open)), sink_(std::move(sink)),
-      detector_(settings.detect), case_book_(settings.policy) {}
+    : settings_(settings),
+      pool_(std::max(1U, workers)),
+      open_(std::move(open)),
+      sink_(std::move(sink)),
+      detector_(settings.detect),
+      case_book_(settings.policy) {}
 
 void Engine::set_accounts(std::vector<event::AccountUpdate> updates) {
   STILLWATCH_ASSERT(!opened_);
@@ -23,7 +28,8 @@ void Engine::set_accounts(std::vector<event::AccountUpdate> updates) {
 
 void Engine::adopt_calibration(const Engine& calibrated) {
   const detect::Detector& other = calibrated.detector_;
-  detector_.adopt_calibration(other.calibration(), other.known_tokens(), other.population().accounts, other.population().trusted_accounts);
+  detector_.adopt_calibration(other.calibration(), other.known_tokens(), other.population().accounts,
+                              other.population().trusted_accounts);
 }
 
 void Engine::finish_calibration() {
@@ -31,7 +37,8 @@ void Engine::finish_calibration() {
 }
 
 base::Status Engine::step(std::vector<event::Query>& batch) {
-  const auto kept = std::remove_if(batch.begin(), batch.end(), [](const event::Query& query) { return (query.flags & event::kFlagShed) != 0; });
+  const auto kept = std::remove_if(batch.begin(), batch.end(),
+                                   [](const event::Query& query) { return (query.flags & event::kFlagShed) != 0; });
   counters_.shed += static_cast<std::uint64_t>(batch.end() - kept);
   batch.erase(kept, batch.end());
   std::span<const event::Query> rest(batch);
@@ -45,8 +52,9 @@ base::Status Engine::step(std::vector<event::Query>& batch) {
       STILLWATCH_CHECK(close(rest.front().time_us));
     }
     epoch_ = epoch;
-    const auto end = std::find_if(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(std::min(rest.size(), kBatchMax)),
-                                  [&](const event::Query& query) { return query.time_us / settings_.detect.epoch_us != epoch; });
+    const auto end =
+        std::find_if(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(std::min(rest.size(), kBatchMax)),
+                     [&](const event::Query& query) { return query.time_us / settings_.detect.epoch_us != epoch; });
     const auto count = static_cast<std::size_t>(end - rest.begin());
     STILLWATCH_CHECK(observe(rest.first(count)));
     rest = rest.subspan(count);
@@ -60,7 +68,9 @@ base::Status Engine::observe(std::span<const event::Query> queries) {
   const std::span<const event::AccountUpdate> updates(updates_.data() + next_update_, end - next_update_);
   observations_.resize(std::max(observations_.size(), queries.size()));
   const std::span<detect::Observation> observations(observations_.data(), queries.size());
-  pool_.run([&](unsigned worker) { detector_.observe_accounts({worker, pool_.size()}, queries, updates, observations); });
+  pool_.run([&](unsigned worker) {
+    detector_.observe_accounts({worker, pool_.size()}, queries, updates, observations);
+  });
   pool_.run([&](unsigned worker) { detector_.observe_tokens({worker, pool_.size()}, queries, observations); });
   for (const event::AccountUpdate& update : updates) {
     if ((update.fields & event::kFieldDeclared) != 0) declared_[update.account] = update.declared;
@@ -82,7 +92,8 @@ base::Status Engine::close(std::int64_t now_us) {
   ++counters_.epochs;
   if (epoch.calibration_ended) counters_.calibrated_us = now_us;
   const auto verdicts = case_book_.apply(
-      epoch, detector_, now_us, [this](Token account, std::int64_t time_us) { return is_declared(account, time_us); }, open_);
+      epoch, detector_, now_us, [this](Token account, std::int64_t time_us) { return is_declared(account, time_us); },
+      open_);
   return verdicts.empty() ? base::Status{} : sink_(verdicts);
 }
 

@@ -1,9 +1,10 @@
-// The engine: feeds ordered requests to the detector on several workers, closes epochs, applies policy, keeps recoverable state.
+// The engine: feeds ordered requests to the detector on several workers, closes epochs, applies policy, keeps
+// recoverable state.
 //
-// Invariants: event time only; an epoch is closed by the first record after it and its verdicts carry that record's time,
-// so that a log cut at any time gives exactly the verdicts up to that time; the number of workers changes no byte.
-// Ports: OpenId (identities), VerdictSink (where verdicts go).
-// Threads: one caller. Cost: the detector's, shared over workers, plus the close of an epoch on the caller.
+// Invariants: event time only; an epoch is closed by the first record after it and its verdicts carry that record's
+// time, so that a log cut at any time gives exactly the verdicts up to that time; the number of workers changes no
+// byte. Ports: OpenId (identities), VerdictSink (where verdicts go). Threads: one caller. Cost: the detector's, shared
+// over workers, plus the close of an epoch on the caller.
 #pragma once
 
 #include <cstdint>

@@ -21,8 +21,8 @@ constexpr std::int64_t kStart = 1'775'001'600'000'000;  // a midnight
 struct TokenWorld {
   int strangers = 600;
   int days = 12;
-  int campaign_accounts = 60;      // from day 8
-  int class_accounts = 40;         // one assignment, one network, working hours, from day 8
+  int campaign_accounts = 60;  // from day 8
+  int class_accounts = 40;     // one assignment, one network, working hours, from day 8
   double attack_share = 0.5;
   double handoff_chance = 0.05;
   bool declared = false;
@@ -59,7 +59,8 @@ std::vector<Query> make_world(const TokenWorld& world, std::uint64_t seed) {
         if ((hour + night) % 24 < 9) continue;
         double left = rate / 15 - random.uniform();
         for (; left > 0; --left) {
-          const std::int64_t at = kStart + day * base::kDayUs + hour * base::kHourUs + static_cast<std::int64_t>(random.below(base::kHourUs));
+          const std::int64_t at = kStart + day * base::kDayUs + hour * base::kHourUs +
+                                  static_cast<std::int64_t>(random.below(base::kHourUs));
           Query query = make_query(1000 + stranger, at, random);
           // Phrases that everybody uses.
           if (random.chance(0.3)) query.fingerprint.templates[0] = base::mix64(7'000'000 + random.below(300));
@@ -73,11 +74,13 @@ std::vector<Query> make_world(const TokenWorld& world, std::uint64_t seed) {
     for (int day = 8; day < world.days; ++day) {
       const auto requests = random.below(12);
       for (std::uint64_t i = 0; i < requests; ++i) {
-        const std::int64_t at = kStart + day * base::kDayUs + 9 * base::kHourUs + static_cast<std::int64_t>(random.below(3 * base::kHourUs));
+        const std::int64_t at = kStart + day * base::kDayUs + 9 * base::kHourUs +
+                                static_cast<std::int64_t>(random.below(3 * base::kHourUs));
         Query query = make_query(100'000 + pupil, at, random);
         query.egress = base::mix64(60'000);
         query.fingerprint.turns = 2;
-        if (random.chance(0.6)) query.fingerprint.templates[0] = base::mix64(8'000'000 + static_cast<std::uint64_t>(day));
+        if (random.chance(0.6))
+          query.fingerprint.templates[0] = base::mix64(8'000'000 + static_cast<std::uint64_t>(day));
         if (random.chance(0.3)) query.fingerprint.prompt = base::mix64(8'100'000 + static_cast<std::uint64_t>(day));
         queries.push_back(query);
       }
@@ -98,7 +101,8 @@ std::vector<Query> make_world(const TokenWorld& world, std::uint64_t seed) {
       }
     }
   }
-  std::sort(queries.begin(), queries.end(), [](const Query& a, const Query& b) { return std::tie(a.time_us, a.id) < std::tie(b.time_us, b.id); });
+  std::sort(queries.begin(), queries.end(),
+            [](const Query& a, const Query& b) { return std::tie(a.time_us, a.id) < std::tie(b.time_us, b.id); });
   // A relay fails over: now and then the next turn of a campaign conversation arrives on another account of the pool.
   Query* before = nullptr;
   const auto is_campaign = [](const Query& query) { return query.client == base::mix64(999); };
@@ -129,8 +133,9 @@ struct Outcome {
 class Replayer {
  public:
   explicit Replayer(unsigned workers, Settings settings = test_settings())
-      : engine_(settings, workers, [this](Token token) { return open(token); },
-                [this](std::span<const Verdict> verdicts) { return keep(verdicts); }) {}
+      : engine_(
+            settings, workers, [this](Token token) { return open(token); },
+            [this](std::span<const Verdict> verdicts) { return keep(verdicts); }) {}
 
   void feed(std::span<const Query> queries, std::size_t batch_size) {
     while (!queries.empty()) {
@@ -144,13 +149,12 @@ class Replayer {
   Outcome run;
 
  private:
-  std::string_view open(Token token) {
-    return ids_.try_emplace(token, std::to_string(token)).first->second;
-  }
+  std::string_view open(Token token) { return ids_.try_emplace(token, std::to_string(token)).first->second; }
   base::Status keep(std::span<const Verdict> verdicts) {
     for (const Verdict& verdict : verdicts) {
       run.lines.push_back(event::to_json(verdict, "sha256:test", [this](Token token) { return open(token); }));
-      if (verdict.kind == event::SubjectKind::account && verdict.level >= Level::verify) run.actioned.insert(verdict.subject);
+      if (verdict.kind == event::SubjectKind::account && verdict.level >= Level::verify)
+        run.actioned.insert(verdict.subject);
     }
     return {};
   }
@@ -199,7 +203,8 @@ TEST(Engine, NoLookAhead) {
   Random random(5);
   for (int round = 0; round < 6; ++round) {
     const std::int64_t cut = kStart + 8 * base::kDayUs + static_cast<std::int64_t>(random.below(4 * base::kDayUs));
-    const auto end = std::find_if(queries.begin(), queries.end(), [&](const Query& query) { return query.time_us > cut; });
+    const auto end =
+        std::find_if(queries.begin(), queries.end(), [&](const Query& query) { return query.time_us > cut; });
     const Outcome part = replay(std::span(queries).first(static_cast<std::size_t>(end - queries.begin())));
     std::vector<std::string> expected;
     for (const std::string& line : whole.lines) {

@@ -47,7 +47,8 @@ std::vector<Reason> group_reasons(const detect::GroupFinding& finding) {
     reason.channel = channel;
     if (channel == Channel::template_) {
       reason.text = fmt::format(
-          "{} of {} requests that these {} accounts sent after they were linked come from prompt templates that they share; of all "
+          "{} of {} requests that these {} accounts sent after they were linked come from prompt templates that they "
+          "share; of all "
           "other accounts' requests {} do",
           measures.hits, measures.queries, measures.members, measures.outsider_hits);
       reason.numbers = {{"requests", static_cast<double>(measures.queries)},
@@ -56,13 +57,14 @@ std::vector<Reason> group_reasons(const detect::GroupFinding& finding) {
                         {"outside", static_cast<double>(measures.outsider_hits)}};
     } else if (channel == Channel::handoff) {
       reason.text = fmt::format(
-          "{} conversations that began on one of these accounts went on at another, with text that could not be guessed",
+          "{} conversations that began on one of these accounts went on at another, with text that could not be "
+          "guessed",
           measures.handoffs);
       reason.numbers = {{"handoffs", measures.handoffs}, {"accounts", measures.members}};
     } else {
       const std::uint32_t sharers = members_with(finding, channel);
-      reason.text = fmt::format("{} of {} accounts have {}, which was not in common use before", sharers, measures.members,
-                                what_is_shared(channel));
+      reason.text = fmt::format("{} of {} accounts have {}, which was not in common use before", sharers,
+                                measures.members, what_is_shared(channel));
       reason.numbers = {{"sharers", sharers}, {"accounts", measures.members}};
     }
     reason.numbers.push_back({"log10_e", rounded(log10_e_of(finding, channel), 0.01)});
@@ -78,8 +80,9 @@ std::vector<Reason> member_reasons(const detect::GroupFinding& finding, const de
     reason.channel = channel;
     const std::uint32_t others = finding.measures.members - 1;
     if (channel == Channel::template_) {
-      reason.text = fmt::format("{} of its {} requests since it was linked come from prompt templates that {} unrelated accounts share",
-                                member.hits, member.queries, others);
+      reason.text = fmt::format(
+          "{} of its {} requests since it was linked come from prompt templates that {} unrelated accounts share",
+          member.hits, member.queries, others);
       reason.numbers = {{"requests", member.queries},
                         {"shared", member.hits},
                         {"accounts", others},
@@ -89,7 +92,8 @@ std::vector<Reason> member_reasons(const detect::GroupFinding& finding, const de
       reason.numbers = {{"handoffs", member.handoffs}, {"accounts", others}};
     } else {
       const std::uint32_t sharers = members_with(finding, channel);
-      reason.text = fmt::format("it has {} as {} other accounts of the group", what_is_shared(channel), sharers > 0 ? sharers - 1 : 0);
+      reason.text = fmt::format("it has {} as {} other accounts of the group", what_is_shared(channel),
+                                sharers > 0 ? sharers - 1 : 0);
       reason.numbers = {{"sharers", sharers > 0 ? sharers - 1 : 0}};
     }
     reasons.push_back(std::move(reason));

@@ -1,6 +1,7 @@
 // Evidence in words: one sentence a channel, with the numbers behind it, that the customer could read.
 //
-// Invariant: no raw text, no other account's id; counts only. Threads: pure functions. Cost: a few allocations a reason.
+// Invariant: no raw text, no other account's id; counts only. Threads: pure functions. Cost: a few allocations a
+// reason.
 #pragma once
 
 #include <vector>

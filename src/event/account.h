@@ -40,10 +40,10 @@ struct AccountUpdate {
   std::int64_t created_us = 0;
   Token tier = 0;
   Verification verification = Verification::none;
-  Token org = 0;              // owner: accounts of one org are one actor
+  Token org = 0;  // owner: accounts of one org are one actor
   Token payment = 0;
   Token email_domain = 0;
-  Token signup_egress = 0;    // network bucket of the sign-up address
+  Token signup_egress = 0;  // network bucket of the sign-up address
   std::uint32_t signup_asn = 0;
   Token referral = 0;
   std::vector<DeclaredUse> declared;

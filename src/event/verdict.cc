@@ -5,12 +5,13 @@
 namespace stillwatch::event {
 namespace {
 
-constexpr std::array<std::string_view, 7> kLevels{"clear", "observe", "notice", "verify", "throttle", "restrict", "suspend"};
+constexpr std::array<std::string_view, 7> kLevels{"clear",    "observe",  "notice", "verify",
+                                                  "throttle", "restrict", "suspend"};
 constexpr std::array<std::string_view, 4> kClasses{"unknown", "automation", "reseller", "distiller"};
 constexpr std::array<std::string_view, 3> kKinds{"account", "campaign", "end_user"};
 constexpr std::array<std::string_view, kChannels> kChannelNames{
-    "template", "prompt", "handoff", "system", "tools", "params", "schema", "timing", "sharding", "distribution",
-    "coverage", "client", "egress", "payment", "signup", "replacement", "shared_list"};
+    "template",     "prompt",   "handoff", "system", "tools",   "params", "schema",      "timing",     "sharding",
+    "distribution", "coverage", "client",  "egress", "payment", "signup", "replacement", "shared_list"};
 
 }  // namespace
 

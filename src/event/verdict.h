@@ -19,8 +19,23 @@ enum class Level : std::uint8_t { clear, observe, notice, verify, throttle, rest
 enum class Class : std::uint8_t { unknown, automation, reseller, distiller };
 enum class SubjectKind : std::uint8_t { account, campaign, end_user };
 enum class Channel : std::uint8_t {
-  template_, prompt, handoff, system, tools, params, schema, timing, sharding, distribution, coverage,
-  client, egress, payment, signup, replacement, shared_list,
+  template_,
+  prompt,
+  handoff,
+  system,
+  tools,
+  params,
+  schema,
+  timing,
+  sharding,
+  distribution,
+  coverage,
+  client,
+  egress,
+  payment,
+  signup,
+  replacement,
+  shared_list,
 };
 inline constexpr std::size_t kChannels = 17;
 /// Channels of one group may fail together; two channels are independent only across groups.
@@ -42,7 +57,11 @@ class ChannelSet {
   int independent_count() const;
   std::vector<Channel> list() const;
   constexpr std::uint32_t bits() const { return bits_; }
-  constexpr static ChannelSet from_bits(std::uint32_t bits) { ChannelSet set; set.bits_ = bits; return set; }
+  constexpr static ChannelSet from_bits(std::uint32_t bits) {
+    ChannelSet set;
+    set.bits_ = bits;
+    return set;
+  }
   constexpr bool operator==(const ChannelSet&) const = default;
 
  private:
@@ -66,10 +85,10 @@ struct Reason {
 struct Verdict {
   std::int64_t time_us = 0;
   SubjectKind kind = SubjectKind::account;
-  Token subject = 0;               // account token, or the campaign number
+  Token subject = 0;  // account token, or the campaign number
   Level level = Level::clear;
   Class class_ = Class::unknown;
-  std::uint32_t campaign = 0;      // 0: none; written as c-%06u
+  std::uint32_t campaign = 0;  // 0: none; written as c-%06u
   std::string rule;
   bool dry_run = true;
   Strength strength;
@@ -87,10 +106,10 @@ struct Campaign {
   ChannelSet channels;
   std::vector<Token> models;
   Strength strength;
-  std::vector<Reason> reasons;                               // one a channel, and one a harvest measure
-  std::vector<std::pair<std::string, double>> measures;      // the group test's figures
-  std::vector<std::pair<Channel, double>> without_channel;   // log10_e that would remain, by removed channel
-  std::vector<std::uint32_t> queries_per_hour;               // since opened_us' hour, for the report's time strip
+  std::vector<Reason> reasons;                              // one a channel, and one a harvest measure
+  std::vector<std::pair<std::string, double>> measures;     // the group test's figures
+  std::vector<std::pair<Channel, double>> without_channel;  // log10_e that would remain, by removed channel
+  std::vector<std::uint32_t> queries_per_hour;              // since opened_us' hour, for the report's time strip
 };
 
 struct Member {

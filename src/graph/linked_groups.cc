@@ -18,7 +18,7 @@ struct Incidence {
     std::uint32_t request;
     bool operator==(const Item&) const = default;
   };
-  std::vector<std::uint32_t> begin;   // of account i: items[begin[i]..begin[i + 1])
+  std::vector<std::uint32_t> begin;  // of account i: items[begin[i]..begin[i + 1])
   std::vector<Item> items;
   std::size_t tokens = 0;
 
@@ -98,10 +98,14 @@ class Core {
  public:
   Core(std::span<const Token> actors, std::span<const ContentEdge> content, std::span<const TraitEdge> traits,
        std::span<const HandoffEdge> handoffs, const LinkRules& rules)
-      : actors_(actors), handoffs_(handoffs), rules_(rules), stays_(actors.size(), true),
+      : actors_(actors),
+        handoffs_(handoffs),
+        rules_(rules),
+        stays_(actors.size(), true),
         content_(make_incidence(actors.size(), content, [](const ContentEdge& edge) { return edge.request; })),
         traits_(make_incidence(actors.size(), traits, [](const TraitEdge&) { return 0U; })),
-        content_sharers_(content_, actors), trait_sharers_(traits_, actors) {}
+        content_sharers_(content_, actors),
+        trait_sharers_(traits_, actors) {}
 
   void peel() {
     for (bool changed = true; changed;) {
@@ -148,20 +152,23 @@ class Core {
     trait_sharers_.count(actors_, stays_);
     handed_.assign(actors_.size(), false);
     for (const HandoffEdge& edge : handoffs_) {
-      if (stays_[edge.a] && stays_[edge.b] && actors_[edge.a] != actors_[edge.b]) handed_[edge.a] = handed_[edge.b] = true;
+      if (stays_[edge.a] && stays_[edge.b] && actors_[edge.a] != actors_[edge.b])
+        handed_[edge.a] = handed_[edge.b] = true;
     }
   }
   bool holds(std::uint32_t account) const {
     if (handed_[account]) return true;
     const auto traits = traits_.of(account);
-    const bool trait = std::any_of(traits.begin(), traits.end(), [&](const auto& item) { return trait_sharers_[item.token] >= rules_.sharers_min; });
+    const bool trait = std::any_of(traits.begin(), traits.end(),
+                                   [&](const auto& item) { return trait_sharers_[item.token] >= rules_.sharers_min; });
     if (!trait) return false;
     std::vector<std::uint32_t> requests;
     for (const auto& item : content_.of(account)) {
       if (content_sharers_[item.token] >= rules_.sharers_min) requests.push_back(item.request);
     }
     std::sort(requests.begin(), requests.end());
-    return std::unique(requests.begin(), requests.end()) - requests.begin() >= static_cast<std::ptrdiff_t>(rules_.requests_min);
+    return std::unique(requests.begin(), requests.end()) - requests.begin() >=
+           static_cast<std::ptrdiff_t>(rules_.requests_min);
   }
   std::size_t actor_count(const std::vector<std::uint32_t>& members) const {
     std::vector<Token> actors;
@@ -181,9 +188,10 @@ class Core {
 
 }  // namespace
 
-std::vector<std::vector<std::uint32_t>> linked_groups(std::span<const Token> actors, std::span<const ContentEdge> content,
-                                                      std::span<const TraitEdge> traits, std::span<const HandoffEdge> handoffs,
-                                                      const LinkRules& rules) {
+std::vector<std::vector<std::uint32_t>> linked_groups(std::span<const Token> actors,
+                                                      std::span<const ContentEdge> content,
+                                                      std::span<const TraitEdge> traits,
+                                                      std::span<const HandoffEdge> handoffs, const LinkRules& rules) {
   Core core(actors, content, traits, handoffs, rules);
   core.peel();
   return core.groups();

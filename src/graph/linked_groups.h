@@ -17,9 +17,9 @@
 namespace stillwatch::graph {
 
 struct ContentEdge {
-  std::uint32_t account = 0;    // dense index
+  std::uint32_t account = 0;  // dense index
   base::Token token = 0;
-  std::uint32_t request = 0;    // ordinal of the request: tokens of one request count once
+  std::uint32_t request = 0;  // ordinal of the request: tokens of one request count once
 };
 struct TraitEdge {
   std::uint32_t account = 0;
@@ -30,14 +30,15 @@ struct HandoffEdge {
 };
 
 struct LinkRules {
-  std::uint32_t sharers_min = 3;    // actors, the member among them, that share a token or trait for it to hold
-  std::uint32_t requests_min = 2;   // requests whose content is shared
-  std::uint32_t actors_min = 5;     // of a group
+  std::uint32_t sharers_min = 3;   // actors, the member among them, that share a token or trait for it to hold
+  std::uint32_t requests_min = 2;  // requests whose content is shared
+  std::uint32_t actors_min = 5;    // of a group
 };
 
 /// `actors[i]` is who is behind account i: accounts of one actor count once.
-std::vector<std::vector<std::uint32_t>> linked_groups(std::span<const base::Token> actors, std::span<const ContentEdge> content,
-                                                      std::span<const TraitEdge> traits, std::span<const HandoffEdge> handoffs,
-                                                      const LinkRules& rules);
+std::vector<std::vector<std::uint32_t>> linked_groups(std::span<const base::Token> actors,
+                                                      std::span<const ContentEdge> content,
+                                                      std::span<const TraitEdge> traits,
+                                                      std::span<const HandoffEdge> handoffs, const LinkRules& rules);
 
 }  // namespace stillwatch::graph

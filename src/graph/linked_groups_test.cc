@@ -91,7 +91,8 @@ TEST(LinkedGroups, DoesNotDependOnEdgeOrderAndEveryMemberHolds) {
       for (std::uint32_t request = 0; request < 4; ++request) world.share_content({account}, random() % 12, request);
       world.share_trait({account}, 100 + random() % 6);
     }
-    for (int i = 0; i < 3; ++i) world.handoffs.push_back({static_cast<std::uint32_t>(random() % 40), static_cast<std::uint32_t>(random() % 40)});
+    for (int i = 0; i < 3; ++i)
+      world.handoffs.push_back({static_cast<std::uint32_t>(random() % 40), static_cast<std::uint32_t>(random() % 40)});
     const Groups groups = world.groups();
     World shuffled = world;
     std::shuffle(shuffled.content.begin(), shuffled.content.end(), random);

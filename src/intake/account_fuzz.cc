@@ -14,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   padded.append(kJsonPadding, '\0');
   stillwatch::event::AccountUpdate update;
   const auto refusal = parser.parse(std::string_view(padded).substr(0, size), update);
-  STILLWATCH_ASSERT(refusal || (update.account != 0 && update.declared.size() <= stillwatch::base::limits::kDeclaredUsesMax));
+  STILLWATCH_ASSERT(refusal ||
+                    (update.account != 0 && update.declared.size() <= stillwatch::base::limits::kDeclaredUsesMax));
   return 0;
 }

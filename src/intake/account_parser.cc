@@ -28,7 +28,8 @@ bool is_null(od::value& value) {
 }
 
 constexpr std::array<std::string_view, 6> kVerifications{"none", "email", "phone", "card", "id", "org"};
-constexpr std::array<std::string_view, 6> kPurposes{"evaluation", "research", "synthetic_data", "distillation", "resale", "batch"};
+constexpr std::array<std::string_view, 6> kPurposes{"evaluation",   "research", "synthetic_data",
+                                                    "distillation", "resale",   "batch"};
 
 }  // namespace
 
@@ -79,7 +80,8 @@ struct AccountParser::State {
     return {};
   }
   template <std::size_t kCount>
-  MaybeRefusal choice_of(od::value value, std::string_view name, const std::array<std::string_view, kCount>& names, std::uint8_t& out) {
+  MaybeRefusal choice_of(od::value value, std::string_view name, const std::array<std::string_view, kCount>& names,
+                         std::uint8_t& out) {
     std::string_view bytes;
     if (auto refusal = string_of(value, name, bytes)) return refusal;
     const auto found = std::find(names.begin(), names.end(), bytes);
@@ -161,7 +163,8 @@ struct AccountParser::State {
     if (key == "email_domain") {
       return note(event::kFieldEmailDomain, token_of(value, "email_domain", Domain::email_domain, out.email_domain));
     }
-    if (key == "referral") return note(event::kFieldReferral, token_of(value, "referral", Domain::referral, out.referral));
+    if (key == "referral")
+      return note(event::kFieldReferral, token_of(value, "referral", Domain::referral, out.referral));
     if (key == "signup_ip") {
       if (auto refusal = string_of(value, "signup_ip", bytes)) return refusal;
       const auto address = parse_address(bytes);
@@ -194,11 +197,14 @@ std::optional<Refusal> AccountParser::parse(std::string_view line, event::Accoun
   state.end = line.data() + line.size();
   if (nests_deeper(line, base::limits::kJsonDepthMax)) return Refusal{RejectReason::too_deep, ""};
   od::document document;
-  const auto error = state.parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding)).get(document);
+  const auto error =
+      state.parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding))
+          .get(document);
   if (error == simdjson::UTF8_ERROR) return Refusal{RejectReason::not_utf8, ""};
   od::object record;
   if (error || document.get_object().get(record)) return kNotJson;
-  const auto refusal = state.each_field(record, [&](std::string_view key, od::value value) { return state.read_field(key, value, out); });
+  const auto refusal = state.each_field(
+      record, [&](std::string_view key, od::value value) { return state.read_field(key, value, out); });
   if (refusal) return refusal;
   const char* rest = nullptr;
   if (document.current_location().get(rest) == simdjson::SUCCESS) return kNotJson;
@@ -208,8 +214,8 @@ std::optional<Refusal> AccountParser::parse(std::string_view line, event::Accoun
   return {};
 }
 
-base::Result<AccountFile> load_accounts(const std::string& path, const crypto::KeyedHash& keyed_hash, Identities& identities,
-                                        const RejectSink& rejects) {
+base::Result<AccountFile> load_accounts(const std::string& path, const crypto::KeyedHash& keyed_hash,
+                                        Identities& identities, const RejectSink& rejects) {
   STILLWATCH_TRY(source, LineSource::open(path));
   AccountParser parser(keyed_hash);
   AccountFile out;
@@ -224,7 +230,8 @@ base::Result<AccountFile> load_accounts(const std::string& path, const crypto::K
         if (is_blank(block.text(line))) continue;
         refusal = parser.parse(block.text(line), update);
       } else {
-        refusal = Refusal{line.kind == LineBlock::Kind::too_long ? RejectReason::line_too_long : RejectReason::truncated, ""};
+        refusal =
+            Refusal{line.kind == LineBlock::Kind::too_long ? RejectReason::line_too_long : RejectReason::truncated, ""};
       }
       ++out.lines;
       if (refusal) {
@@ -238,7 +245,8 @@ base::Result<AccountFile> load_accounts(const std::string& path, const crypto::K
   }
   if (source.problem()) return base::fail(base::Fault::environment, source.problem()->message);
   out.unknown_fields = parser.unknown_fields();
-  std::stable_sort(out.updates.begin(), out.updates.end(), [](const auto& a, const auto& b) { return a.time_us < b.time_us; });
+  std::stable_sort(out.updates.begin(), out.updates.end(),
+                   [](const auto& a, const auto& b) { return a.time_us < b.time_us; });
   return out;
 }
 

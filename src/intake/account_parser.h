@@ -24,7 +24,7 @@ class AccountParser {
   ~AccountParser();
   /// `line` with kJsonPadding readable bytes behind it.
   std::optional<Refusal> parse(std::string_view line, event::AccountUpdate& out);
-  std::string_view account_id() const;      // of the last line, raw
+  std::string_view account_id() const;  // of the last line, raw
   std::uint64_t unknown_fields() const;
 
  private:
@@ -33,13 +33,13 @@ class AccountParser {
 };
 
 struct AccountFile {
-  std::vector<event::AccountUpdate> updates;   // by (time, line)
+  std::vector<event::AccountUpdate> updates;  // by (time, line)
   std::uint64_t lines = 0, rejected = 0, unknown_fields = 0;
 };
 
 /// A whole file, plain or compressed. An environment error when it cannot be read to its end: accounts that are
 /// missing would be judged as if nothing were known of them.
-base::Result<AccountFile> load_accounts(const std::string& path, const crypto::KeyedHash& keyed_hash, Identities& identities,
-                                        const RejectSink& rejects);
+base::Result<AccountFile> load_accounts(const std::string& path, const crypto::KeyedHash& keyed_hash,
+                                        Identities& identities, const RejectSink& rejects);
 
 }  // namespace stillwatch::intake

@@ -12,7 +12,7 @@ namespace {
 
 struct File {
   explicit File(LineSource from) : source(std::move(from)) {}
-  mutable std::mutex read_mutex;        // the source, next_read and what follows
+  mutable std::mutex read_mutex;  // the source, next_read and what follows
   LineSource source;
   std::uint64_t next_read = 0;
   std::atomic<std::uint64_t> bytes_read{0};
@@ -34,8 +34,12 @@ void parse_block(const LineBlock& lines, LineParser& parser, ParsedBlock& out) {
     const ParserCounters before = parser.counters();
     switch (line.kind) {
       case LineBlock::Kind::whole: parser.parse(lines.text(line), entry.parsed); break;
-      case LineBlock::Kind::too_long: parser.refuse(lines.text(line), line.full_bytes, RejectReason::line_too_long, entry.parsed); break;
-      case LineBlock::Kind::truncated: parser.refuse(lines.text(line), line.full_bytes, RejectReason::truncated, entry.parsed); break;
+      case LineBlock::Kind::too_long:
+        parser.refuse(lines.text(line), line.full_bytes, RejectReason::line_too_long, entry.parsed);
+        break;
+      case LineBlock::Kind::truncated:
+        parser.refuse(lines.text(line), line.full_bytes, RejectReason::truncated, entry.parsed);
+        break;
     }
     if (entry.parsed.is_blank) continue;
     const ParserCounters after = parser.counters();
@@ -107,7 +111,8 @@ struct BlockPool::State {
   }
 };
 
-BlockPool::BlockPool(std::vector<LineSource> sources, unsigned threads, MakeParser make_parser) : state_(std::make_unique<State>()) {
+BlockPool::BlockPool(std::vector<LineSource> sources, unsigned threads, MakeParser make_parser)
+    : state_(std::make_unique<State>()) {
   State& state = *state_;
   for (LineSource& source : sources) state.files.push_back(std::make_unique<File>(std::move(source)));
   state.threads = threads < 2 ? 1 : threads;

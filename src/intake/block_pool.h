@@ -19,12 +19,12 @@
 namespace stillwatch::intake {
 
 struct ParsedBlock {
-  std::vector<Entry> entries;     // the first `count` are this block's
+  std::vector<Entry> entries;  // the first `count` are this block's
   std::size_t count = 0;
   NewIds ids;
   LinePosition next;
   bool is_end = false;
-  base::Error error;              // of the source; message empty when there is none
+  base::Error error;  // of the source; message empty when there is none
 };
 
 class BlockPool {

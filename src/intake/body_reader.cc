@@ -74,14 +74,15 @@ std::size_t turn_field_of(Dialect dialect, std::string_view key) {
   switch (dialect) {
     case Dialect::openai_chat: return key == "messages" ? kMessages : kNoTurnField;
     case Dialect::anthropic_messages: return key == "messages" ? kMessages : key == "system" ? kSystem : kNoTurnField;
-    case Dialect::openai_responses: return key == "input" ? kInput : key == "instructions" ? kInstructions : kNoTurnField;
+    case Dialect::openai_responses:
+      return key == "input" ? kInput : key == "instructions" ? kInstructions : kNoTurnField;
     case Dialect::text: return key == "prompt" ? kPrompt : kNoTurnField;
   }
   return kNoTurnField;
 }
 
-constexpr std::string_view kTurnFieldNames[] = {"request.messages", "request.system", "request.input", "request.instructions",
-                                                "request.prompt"};
+constexpr std::string_view kTurnFieldNames[] = {"request.messages", "request.system", "request.input",
+                                                "request.instructions", "request.prompt"};
 
 }  // namespace
 
@@ -100,17 +101,17 @@ struct BodyReader::State {
   text::Fingerprinter fingerprinter;
   od::parser parser;
   JsonText text, key_text;
-  const char* end = nullptr;          // of the JSON being read
-  std::size_t json_bytes = 0;         // its size
-  bool has_turns = false;             // the dialect's field of turns was there
-  bool careful = false;               // a key was repeated: look for the last of each before reading
+  const char* end = nullptr;   // of the JSON being read
+  std::size_t json_bytes = 0;  // its size
+  bool has_turns = false;      // the dialect's field of turns was there
+  bool careful = false;        // a key was repeated: look for the last of each before reading
   bool repeated = false;
   text::Parameters parameters;
-  std::int64_t tokens_max_old = -1;   // max_tokens, when max_completion_tokens is not there
+  std::int64_t tokens_max_old = -1;  // max_tokens, when max_completion_tokens is not there
   bool has_safety_identifier = false;
   event::Token model = 0, end_user = 0;
   std::string model_name;
-  std::optional<Role> open_turn;      // of the message being read
+  std::optional<Role> open_turn;  // of the message being read
   std::uint64_t turns_ignored = 0;
 
   // Scalars.
@@ -186,7 +187,8 @@ struct BodyReader::State {
   MaybeRefusal read_turn_field(std::size_t field, od::value value);
   MaybeRefusal read_schema(od::value value, std::string_view name);
   MaybeRefusal read_parameter(Dialect dialect, std::string_view key, od::value value);
-  MaybeRefusal read_nested(od::value value, std::string_view name, std::string_view wanted, std::string_view& out_text, double& out_number);
+  MaybeRefusal read_nested(od::value value, std::string_view name, std::string_view wanted, std::string_view& out_text,
+                           double& out_number);
   MaybeRefusal read_object(Dialect dialect, od::object& object);
   MaybeRefusal open(std::string_view json, od::document& document);
 };
@@ -415,8 +417,8 @@ MaybeRefusal BodyReader::State::read_schema(od::value value, std::string_view na
 }
 
 /// One field of a nested object: its text or its number, whichever it is.
-MaybeRefusal BodyReader::State::read_nested(od::value value, std::string_view name, std::string_view wanted, std::string_view& out_text,
-                                            double& out_number) {
+MaybeRefusal BodyReader::State::read_nested(od::value value, std::string_view name, std::string_view wanted,
+                                            std::string_view& out_text, double& out_number) {
   od::object object;
   if (value.get_object().get(object)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
   return each_field(object, [&](std::string_view key, od::value inner) -> MaybeRefusal {
@@ -452,11 +454,13 @@ MaybeRefusal BodyReader::State::read_parameter(Dialect dialect, std::string_view
         const std::string_view raw = span_of(value);
         if (raw.size() > 2) fingerprinter.set_tools(raw);
       } else if (key == "thinking" && dialect == Dialect::anthropic_messages) {
-        if (auto refusal = read_nested(value, "request.thinking.budget_tokens", "budget_tokens", bytes, number)) return refusal;
+        if (auto refusal = read_nested(value, "request.thinking.budget_tokens", "budget_tokens", bytes, number))
+          return refusal;
         if (number >= 0) parameters.thinking_budget = static_cast<std::int64_t>(std::min(number, 1e15));
       } else if (key == "text" && dialect == Dialect::openai_responses) {
         od::object object;
-        if (value.get_object().get(object)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type("request.text")};
+        if (value.get_object().get(object))
+          return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type("request.text")};
         return each_field(object, [&](std::string_view inner_key, od::value inner) -> MaybeRefusal {
           return inner_key == "format" ? read_schema(inner, "request.text.format") : MaybeRefusal{};
         });
@@ -489,8 +493,10 @@ MaybeRefusal BodyReader::State::read_parameter(Dialect dialect, std::string_view
         od::json_type type;
         if (value.type().get(type)) return kNotJson;
         // The old completions dialect has a number here.
-        if (type == od::json_type::number) parameters.logprobs = true;
-        else return flag_of(value, "request.logprobs", parameters.logprobs);
+        if (type == od::json_type::number)
+          parameters.logprobs = true;
+        else
+          return flag_of(value, "request.logprobs", parameters.logprobs);
       }
       break;
     case 'f':
@@ -559,7 +565,8 @@ MaybeRefusal BodyReader::State::open(std::string_view json, od::document& docume
   }
   end = json.data() + json.size();
   json_bytes = json.size();
-  if (parser.iterate(simdjson::padded_string_view(json.data(), json.size(), json.size() + kJsonPadding)).get(document)) return kNotJson;
+  if (parser.iterate(simdjson::padded_string_view(json.data(), json.size(), json.size() + kJsonPadding)).get(document))
+    return kNotJson;
   return {};
 }
 

@@ -46,7 +46,8 @@ std::optional<Address> parse_address(std::string_view text) {
 
 void append_without_versions(std::string_view user_agent, std::string& out) {
   for (std::size_t at = 0; at < user_agent.size();) {
-    const bool word_starts = at == 0 || !(is_letter(user_agent[at - 1]) || is_digit(user_agent[at - 1]) || user_agent[at - 1] == '_');
+    const bool word_starts =
+        at == 0 || !(is_letter(user_agent[at - 1]) || is_digit(user_agent[at - 1]) || user_agent[at - 1] == '_');
     const std::size_t digit = at + static_cast<std::size_t>(user_agent[at] == 'v' || user_agent[at] == 'V');
     if (word_starts && digit < user_agent.size() && is_digit(user_agent[digit])) {
       out.push_back('#');

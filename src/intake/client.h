@@ -14,7 +14,7 @@ namespace stillwatch::intake {
 
 struct Address {
   std::array<std::uint8_t, 16> bytes{};
-  std::uint8_t size = 0;                // 4 or 16
+  std::uint8_t size = 0;  // 4 or 16
 
   std::string_view whole() const { return {reinterpret_cast<const char*>(bytes.data()), size}; }
   /// IPv4: /24, the usual allocation to one customer site. IPv6: /48, the same.

@@ -30,11 +30,11 @@ struct Decompressor::State {
   ByteSource source;
   Kind kind = Kind::unknown;
   std::vector<char> input = std::vector<char>(kInputBytes);
-  std::size_t at = 0, end = 0;         // unread input
+  std::size_t at = 0, end = 0;  // unread input
   std::vector<char> output;
-  std::size_t output_at = 0, output_end = 0;   // unpacked, not handed out yet
+  std::size_t output_at = 0, output_end = 0;  // unpacked, not handed out yet
   bool at_source_end = false;
-  std::uint64_t bytes_in = 0, bytes_out = 0;   // consumed and produced
+  std::uint64_t bytes_in = 0, bytes_out = 0;  // consumed and produced
   bool is_inside_frame = false, is_done = false;
   std::optional<StreamDamage> damage;
   ZSTD_DCtx* zstd = nullptr;
@@ -118,11 +118,12 @@ struct Decompressor::State {
     const std::size_t made = asked - gzip.avail_out;
     if (code == Z_STREAM_END) {
       is_inside_frame = false;
-      inflateReset(&gzip);   // gzip files may be joined
+      inflateReset(&gzip);  // gzip files may be joined
     } else if (code == Z_OK || (code == Z_BUF_ERROR && at == end)) {
       is_inside_frame = true;
     } else {
-      break_off(false, fmt::format("the gzip stream is damaged ({})", gzip.msg == nullptr ? "no reason given" : gzip.msg));
+      break_off(false,
+                fmt::format("the gzip stream is damaged ({})", gzip.msg == nullptr ? "no reason given" : gzip.msg));
     }
     return made;
   }
@@ -153,17 +154,21 @@ struct Decompressor::State {
       const std::size_t made = kind == Kind::zstd ? step_zstd(out, size) : step_gzip(out, size);
       bytes_out += made;
       if (bytes_out > kRatioFloorBytes && bytes_out / base::limits::kDecompressRatioMax > bytes_in) {
-        break_off(false, fmt::format("it unpacks to more than {} times its size, as a decompression bomb does", base::limits::kDecompressRatioMax));
+        break_off(false, fmt::format("it unpacks to more than {} times its size, as a decompression bomb does",
+                                     base::limits::kDecompressRatioMax));
         return 0;
       }
       if (made > 0) return made;
-      if (is_fresh && !damage) break_off(true, fmt::format("the {} stream ends early", kind == Kind::zstd ? "zstd" : "gzip"));
+      if (is_fresh && !damage)
+        break_off(true, fmt::format("the {} stream ends early", kind == Kind::zstd ? "zstd" : "gzip"));
     }
     return 0;
   }
 };
 
-Decompressor::Decompressor(ByteSource source) : state_(std::make_unique<State>()) { state_->source = std::move(source); }
+Decompressor::Decompressor(ByteSource source) : state_(std::make_unique<State>()) {
+  state_->source = std::move(source);
+}
 Decompressor::~Decompressor() = default;
 Decompressor::Decompressor(Decompressor&&) noexcept = default;
 

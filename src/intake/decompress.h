@@ -21,9 +21,9 @@ using ByteSource = std::function<base::Result<std::size_t>(char* out, std::size_
 
 /// A file ended or broke in the middle of a compressed stream.
 struct StreamDamage {
-  bool truncated = false;   // it ended early; otherwise its bytes are damaged, or it is a bomb
-  std::string what;         // a sentence part: "the zstd stream ends early"
-  std::uint64_t offset = 0; // in the compressed file
+  bool truncated = false;    // it ended early; otherwise its bytes are damaged, or it is a bomb
+  std::string what;          // a sentence part: "the zstd stream ends early"
+  std::uint64_t offset = 0;  // in the compressed file
 };
 
 class Decompressor {

@@ -43,7 +43,7 @@ class DuplicateFilter {
 
   std::int64_t window_us_;
   std::size_t ids_max_;
-  std::int64_t started_us_ = INT64_MIN;   // of the current generation
+  std::int64_t started_us_ = INT64_MIN;  // of the current generation
   Generation current_, previous_;
   std::uint64_t forgotten_ = 0;
 };

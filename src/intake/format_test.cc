@@ -28,9 +28,13 @@ ParsedLine parse(LineParser& parser, std::string_view line) {
 TEST(Litellm, GivesTheQueryOfTheSameRequestInTheNativeForm) {
   const crypto::KeyedHash hash = test::fixed_hash();
   const auto litellm = make_litellm_parser(hash, nullptr), native = make_query_parser(hash, nullptr);
-  ParsedLine foreign = parse(*litellm, R"({"id":"chatcmpl-1","call_type":"acompletion","status":"success","startTime":1776845730.123456,"endTime":1776845738.5,"model":"m-large","model_group":"m-large","prompt_tokens":12,"completion_tokens":34,"end_user":"","requester_ip_address":"203.0.113.7","metadata":{"user_api_key_hash":"k1","user_api_key_team_id":"t1","user_api_key_user_id":"u1"},"model_parameters":{"temperature":0.5,"stream":true,"tools":[{"type":"function"}]},"messages":[{"role":"system","content":"S"},{"role":"user","content":"why?"}],"response":{"usage":{"completion_tokens_details":{"reasoning_tokens":5}}}})");
+  ParsedLine foreign = parse(
+      *litellm,
+      R"({"id":"chatcmpl-1","call_type":"acompletion","status":"success","startTime":1776845730.123456,"endTime":1776845738.5,"model":"m-large","model_group":"m-large","prompt_tokens":12,"completion_tokens":34,"end_user":"","requester_ip_address":"203.0.113.7","metadata":{"user_api_key_hash":"k1","user_api_key_team_id":"t1","user_api_key_user_id":"u1"},"model_parameters":{"temperature":0.5,"stream":true,"tools":[{"type":"function"}]},"messages":[{"role":"system","content":"S"},{"role":"user","content":"why?"}],"response":{"usage":{"completion_tokens_details":{"reasoning_tokens":5}}}})");
   ASSERT_TRUE(foreign.accepted) << name(foreign.refusal.reason) << foreign.refusal.field;
-  ParsedLine own = parse(*native, R"({"v":1,"id":"chatcmpl-1","time":"2026-04-22T08:15:30.123456Z","ended":"2026-04-22T08:15:38.5Z","account":"u1","key":"k1","client":{"ip":"203.0.113.7"},"dialect":"openai.chat","request":{"model":"m-large","messages":[{"role":"system","content":"S"},{"role":"user","content":"why?"}],"temperature":0.5,"stream":true,"tools":[{"type":"function"}]},"response":{"status":200,"usage":{"input_tokens":12,"output_tokens":34,"reasoning_tokens":5}}})");
+  ParsedLine own = parse(
+      *native,
+      R"({"v":1,"id":"chatcmpl-1","time":"2026-04-22T08:15:30.123456Z","ended":"2026-04-22T08:15:38.5Z","account":"u1","key":"k1","client":{"ip":"203.0.113.7"},"dialect":"openai.chat","request":{"model":"m-large","messages":[{"role":"system","content":"S"},{"role":"user","content":"why?"}],"temperature":0.5,"stream":true,"tools":[{"type":"function"}]},"response":{"status":200,"usage":{"input_tokens":12,"output_tokens":34,"reasoning_tokens":5}}})");
   ASSERT_TRUE(own.accepted);
   foreign.query.line_bytes = own.query.line_bytes;
   EXPECT_EQ(bytes_of(foreign.query), bytes_of(own.query));
@@ -40,9 +44,11 @@ TEST(Litellm, FailuresShapesAndRefusals) {
   const crypto::KeyedHash hash = test::fixed_hash();
   const auto parser = make_litellm_parser(hash, nullptr);
   const auto line = [](const std::string& extra) {
-    return R"({"id":"x","startTime":"2026-04-22 08:15:30.1234567","metadata":{"user_api_key_user_id":null,"user_api_key_team_id":"t1"},)" + extra + "}";
+    return R"({"id":"x","startTime":"2026-04-22 08:15:30.1234567","metadata":{"user_api_key_user_id":null,"user_api_key_team_id":"t1"},)" +
+           extra + "}";
   };
-  const ParsedLine failed = parse(*parser, line(R"("status":"failure","error_information":{"error_code":"429"},"messages":"plain text")"));
+  const ParsedLine failed =
+      parse(*parser, line(R"("status":"failure","error_information":{"error_code":"429"},"messages":"plain text")"));
   ASSERT_TRUE(failed.accepted) << failed.refusal.field;
   EXPECT_EQ(failed.query.status, 429);
   EXPECT_EQ(failed.query.flags, event::kFlagFailed);
@@ -56,7 +62,8 @@ TEST(Litellm, FailuresShapesAndRefusals) {
   EXPECT_EQ(cut.refusal.reason, RejectReason::not_json);
   EXPECT_EQ(cut.query.account, hash(Domain::account, "t1"));
   // Only the metadata's own key counts, not the same key in what a client sent.
-  EXPECT_EQ(parse(*parser, R"({"messages":[{"metadata":{"user_api_key_user_id":"victim"}}], broken)").query.account, 0U);
+  EXPECT_EQ(parse(*parser, R"({"messages":[{"metadata":{"user_api_key_user_id":"victim"}}], broken)").query.account,
+            0U);
 }
 
 constexpr std::string_view kMap = R"(v = 1
@@ -84,7 +91,8 @@ TEST(MapFormat, ReadsAForeignLog) {
   ASSERT_TRUE(format) << format.error().message;
   const auto parser = make_map_parser(*format, hash, nullptr);
   // The body stands in a text, numbers stand in texts, and fields come in another order than in the map.
-  const std::string line = R"({"body":"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"why \\\"so\\\"?\"}]}","headers":{"user.agent":"curl/8.1"},"code":"503","route":"/v1/chat/completions","ts":1776845730123,"request_id":77,"auth":{"customer":"c1"},"downstream":[{"address":"203.0.113.7:4433"}],"tokens":{"out":"9"}})";
+  const std::string line =
+      R"({"body":"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"why \\\"so\\\"?\"}]}","headers":{"user.agent":"curl/8.1"},"code":"503","route":"/v1/chat/completions","ts":1776845730123,"request_id":77,"auth":{"customer":"c1"},"downstream":[{"address":"203.0.113.7:4433"}],"tokens":{"out":"9"}})";
   const ParsedLine parsed = parse(*parser, line);
   ASSERT_TRUE(parsed.accepted) << name(parsed.refusal.reason) << parsed.refusal.field;
   EXPECT_EQ(parsed.query.account, hash(Domain::account, "c1"));
@@ -96,7 +104,9 @@ TEST(MapFormat, ReadsAForeignLog) {
   EXPECT_EQ(parsed.query.address, hash(Domain::address, std::string_view("\xCB\x00\x71\x07", 4)));
   EXPECT_EQ(parsed.query.client_version, hash(Domain::client_version, "curl/8.1"));
   const auto native = make_query_parser(hash, nullptr);
-  const ParsedLine own = parse(*native, R"({"v":1,"id":"77","time":"2026-04-22T08:15:30Z","account":"c1","dialect":"openai.chat","request":{"model":"m","messages":[{"role":"user","content":"why \"so\"?"}]}})");
+  const ParsedLine own = parse(
+      *native,
+      R"({"v":1,"id":"77","time":"2026-04-22T08:15:30Z","account":"c1","dialect":"openai.chat","request":{"model":"m","messages":[{"role":"user","content":"why \"so\"?"}]}})");
   EXPECT_EQ(text::encode(parsed.query.fingerprint), text::encode(own.query.fingerprint));
   const ParsedLine cut = parse(*parser, line.substr(0, line.size() - 30));
   EXPECT_EQ(cut.refusal.reason, RejectReason::not_json);
@@ -131,13 +141,15 @@ TEST(MapFormat, TheExamplesOfTheDocumentationAreRight) {
   int examples = 0;
   for (std::size_t at = page.find("```toml\n"); at != std::string::npos; at = page.find("```toml\n", at + 1)) {
     const std::size_t begin = at + 8;
-    const auto format = MapFormat::parse(std::string_view(page).substr(begin, page.find("```", begin) - begin), "example");
+    const auto format =
+        MapFormat::parse(std::string_view(page).substr(begin, page.find("```", begin) - begin), "example");
     EXPECT_TRUE(format) << format.error().message;
     ++examples;
   }
   EXPECT_EQ(examples, 2);
   for (std::size_t reason = 0; reason < kRejectReasons; ++reason) {
-    EXPECT_NE(page.find("| `" + std::string(name(static_cast<RejectReason>(reason))) + "` |"), std::string::npos) << reason;
+    EXPECT_NE(page.find("| `" + std::string(name(static_cast<RejectReason>(reason))) + "` |"), std::string::npos)
+        << reason;
   }
 }
 
@@ -150,7 +162,8 @@ TEST(AccountParser, ReadsEveryFieldAndNamesOnlyThose) {
     line.resize(size + kJsonPadding, ' ');
     return parser.parse(std::string_view(line).substr(0, size), update);
   };
-  ASSERT_FALSE(read(R"({"v":1,"account":"acct_7f3a","time":"2026-03-02T10:00:00Z","created":"2026-03-01T10:00:00Z","tier":"standard","verification":"card","org":"org_12","payment":"pay_9c1e","email_domain":"example.org","signup_ip":"198.51.100.4","signup_asn":64496,"signup_country":"US","referral":"r-5","declared":[{"purpose":"evaluation","from":"2026-03-02T00:00:00Z","until":"2027-03-02T00:00:00Z","scope":"models:*","note":"contract 4711"}]})"));
+  ASSERT_FALSE(read(
+      R"({"v":1,"account":"acct_7f3a","time":"2026-03-02T10:00:00Z","created":"2026-03-01T10:00:00Z","tier":"standard","verification":"card","org":"org_12","payment":"pay_9c1e","email_domain":"example.org","signup_ip":"198.51.100.4","signup_asn":64496,"signup_country":"US","referral":"r-5","declared":[{"purpose":"evaluation","from":"2026-03-02T00:00:00Z","until":"2027-03-02T00:00:00Z","scope":"models:*","note":"contract 4711"}]})"));
   EXPECT_EQ(update.fields, 1023);
   EXPECT_EQ(update.verification, event::Verification::card);
   EXPECT_EQ(update.signup_egress, hash(Domain::egress, std::string_view("\xC6\x33\x64", 3)));
@@ -160,12 +173,14 @@ TEST(AccountParser, ReadsEveryFieldAndNamesOnlyThose) {
   ASSERT_FALSE(read(R"({"v":1,"account":"a","time":"2026-03-02T10:00:00Z","org":null,"tier":"pro"})"));
   EXPECT_EQ(update.fields, event::kFieldTier);
   EXPECT_EQ(read(R"({"v":1,"account":"a"})")->reason, RejectReason::missing_field);
-  EXPECT_EQ(read(R"({"v":1,"account":"a","time":"2026-03-02T10:00:00Z","verification":"face"})")->reason, RejectReason::unknown_value);
+  EXPECT_EQ(read(R"({"v":1,"account":"a","time":"2026-03-02T10:00:00Z","verification":"face"})")->reason,
+            RejectReason::unknown_value);
   EXPECT_EQ(read(R"({"v":1,"account":7,"time":"2026-03-02T10:00:00Z"})")->reason, RejectReason::wrong_type);
   std::string uses;
   for (int i = 0; i < 17; ++i) uses += R"({"purpose":"batch"},)";
   uses.pop_back();
-  EXPECT_EQ(read(R"({"v":1,"account":"a","time":"2026-03-02T10:00:00Z","declared":[)" + uses + "]}")->reason, RejectReason::too_many);
+  EXPECT_EQ(read(R"({"v":1,"account":"a","time":"2026-03-02T10:00:00Z","declared":[)" + uses + "]}")->reason,
+            RejectReason::too_many);
 }
 
 TEST(AccountParser, FilesAreSortedByTimeAndMustBeReadable) {
@@ -175,9 +190,13 @@ TEST(AccountParser, FilesAreSortedByTimeAndMustBeReadable) {
   const int file = ::mkstemp(name);
   ASSERT_GE(file, 0);
   ::close(file);
-  std::ofstream(name) << R"({"v":1,"account":"b","time":"2026-03-02T10:00:00Z"})" << "\nnonsense\n" << R"({"v":1,"account":"a","time":"2026-03-01T10:00:00Z"})" << "\n";
+  std::ofstream(name) << R"({"v":1,"account":"b","time":"2026-03-02T10:00:00Z"})"
+                      << "\nnonsense\n"
+                      << R"({"v":1,"account":"a","time":"2026-03-01T10:00:00Z"})"
+                      << "\n";
   std::vector<std::uint64_t> refused;
-  const auto accounts = load_accounts(name, hash, identities, [&](const Reject& reject) { refused.push_back(reject.line); });
+  const auto accounts =
+      load_accounts(name, hash, identities, [&](const Reject& reject) { refused.push_back(reject.line); });
   ASSERT_TRUE(accounts);
   ASSERT_EQ(accounts->updates.size(), 2U);
   EXPECT_EQ(accounts->updates[0].account, hash(Domain::account, "a"));
@@ -209,7 +228,8 @@ TEST(Identities, KeepsBoundsCountsAndComesBackFromBytes) {
   ASSERT_TRUE(other.load(saved));
   EXPECT_EQ(other.save(), saved);
   EXPECT_EQ(other.openings(), 2U);
-  for (std::size_t size = 0; size < saved.size(); size += 97) EXPECT_FALSE(other.load(std::string_view(saved).substr(0, size)));
+  for (std::size_t size = 0; size < saved.size(); size += 97)
+    EXPECT_FALSE(other.load(std::string_view(saved).substr(0, size)));
   EXPECT_FALSE(other.load(saved + "x"));
   EXPECT_EQ(other.save(), saved);
 }
@@ -222,7 +242,8 @@ TEST(Client, AddressesHaveOneForm) {
   EXPECT_EQ(parse_address("203.0.113.7")->bucket(), parse_address("203.0.113.99")->bucket());
   EXPECT_EQ(parse_address("2001:db8:1::7")->bucket(), parse_address("2001:db8:1:ffff::9")->bucket());
   EXPECT_NE(parse_address("2001:db8:1::7")->bucket(), parse_address("2001:db8:2::7")->bucket());
-  for (const char* bad : {"", "1.2.3", "1.2.3.256", "unknown", "1.2.3.4, 5.6.7.8", "[::1", "fe80::1%eth0"}) EXPECT_FALSE(parse_address(bad)) << bad;
+  for (const char* bad : {"", "1.2.3", "1.2.3.256", "unknown", "1.2.3.4, 5.6.7.8", "[::1", "fe80::1%eth0"})
+    EXPECT_FALSE(parse_address(bad)) << bad;
 }
 
 TEST(Client, VersionsAreStripped) {

@@ -139,7 +139,8 @@ std::string Identities::save() const {
 
 base::Status Identities::load(std::string_view bytes) {
   const auto damaged = [] {
-    return base::fail(base::Fault::environment, "the identities of the snapshot are damaged; remove the state folder and run again");
+    return base::fail(base::Fault::environment,
+                      "the identities of the snapshot are damaged; remove the state folder and run again");
   };
   if (!bytes.starts_with(kMagic)) return damaged();
   bytes.remove_prefix(kMagic.size());

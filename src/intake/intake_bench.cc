@@ -22,7 +22,8 @@ const std::vector<std::string>& records() {
     for (int i = 0; i < 20'000; ++i) {
       std::string prompt;
       while (prompt.size() < 780) {
-        for (std::uint64_t letters = 2 + random.below(8); letters > 0; --letters) prompt.push_back(static_cast<char>('a' + random.below(26)));
+        for (std::uint64_t letters = 2 + random.below(8); letters > 0; --letters)
+          prompt.push_back(static_cast<char>('a' + random.below(26)));
         prompt += random.chance(0.02) ? ".\\n" : " ";
       }
       out.push_back(fmt::format(
@@ -40,7 +41,8 @@ void parse_only(benchmark::State& state) {
   std::size_t at = 0, bytes = 0;
   for (auto _ : state) {
     const std::string& record = records()[at++ % records().size()];
-    benchmark::DoNotOptimize(counter.count_fields_only(std::string_view(record).substr(0, record.size() - kJsonPadding)));
+    benchmark::DoNotOptimize(
+        counter.count_fields_only(std::string_view(record).substr(0, record.size() - kJsonPadding)));
     bytes += record.size() - kJsonPadding;
   }
   state.SetItemsProcessed(state.iterations());

@@ -133,7 +133,8 @@ bool nests_deeper(std::string_view json, std::size_t depth_max) {
   for (std::size_t at = 0; at < json.size(); ++at) {
     switch (json[at]) {
       case '"':
-        for (at = find_special(json, at + 1); at < json.size() && json[at] == '\\';) at = find_special(json, std::min(at + 2, json.size()));
+        for (at = find_special(json, at + 1); at < json.size() && json[at] == '\\';)
+          at = find_special(json, std::min(at + 2, json.size()));
         break;
       case '{':
       case '[':
@@ -147,9 +148,10 @@ bool nests_deeper(std::string_view json, std::size_t depth_max) {
   return false;
 }
 
-std::optional<std::string_view> find_string(std::string_view line, std::span<const std::string_view> path, JsonText& text) {
-  std::size_t depth = 0;      // open brackets
-  std::size_t matched = 0;    // path elements whose objects enclose this place, outermost first
+std::optional<std::string_view> find_string(std::string_view line, std::span<const std::string_view> path,
+                                            JsonText& text) {
+  std::size_t depth = 0;    // open brackets
+  std::size_t matched = 0;  // path elements whose objects enclose this place, outermost first
   bool is_key_next = false;
   const auto space = [&](std::size_t at) {
     while (at < line.size() && (line[at] == ' ' || line[at] == '\t' || line[at] == '\r' || line[at] == '\n')) ++at;
@@ -191,9 +193,16 @@ std::optional<std::string_view> find_string(std::string_view line, std::span<con
 
 bool is_utf8(std::string_view bytes) {
   for (std::size_t at = 0; at < bytes.size();) {
-    const auto byte = [&](std::size_t i) -> unsigned { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U; };
+    const auto byte = [&](std::size_t i) -> unsigned {
+      return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
+    };
     const unsigned first = byte(at);
-    const std::size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+    const std::size_t length = first < 0x80   ? 1
+                               : first < 0xC2 ? 0
+                               : first < 0xE0 ? 2
+                               : first < 0xF0 ? 3
+                               : first < 0xF5 ? 4
+                                              : 0;
     if (length == 0) return false;
     for (std::size_t i = 1; i < length; ++i) {
       if ((byte(at + i) & 0xC0) != 0x80) return false;

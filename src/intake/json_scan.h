@@ -33,7 +33,8 @@ class JsonText {
 bool nests_deeper(std::string_view json, std::size_t depth_max);
 
 /// The first string value at an object path, also in a line that breaks off or is damaged elsewhere.
-std::optional<std::string_view> find_string(std::string_view line, std::span<const std::string_view> path, JsonText& text);
+std::optional<std::string_view> find_string(std::string_view line, std::span<const std::string_view> path,
+                                            JsonText& text);
 
 /// UTF-8 without surrogates and overlong forms.
 bool is_utf8(std::string_view bytes);

@@ -29,7 +29,8 @@ request = "request"
 "client.headers" = "client.headers[1]"
 "response.status" = "response.status"
 fingerprint = "fingerprint.b"
-)", "fuzz");
+)",
+                                                   "fuzz");
   return value;
 }
 
@@ -43,7 +44,8 @@ void check(LineParser& parser, std::string_view line) {
   STILLWATCH_ASSERT(!parsed.accepted || (parsed.query.account != 0 && parsed.query.id != 0 && parsed.has_time));
   STILLWATCH_ASSERT((parsed.query.account != 0) == !ids.ids.empty());
   for (const NewIds::Id& id : ids.ids) {
-    const auto domain = id.kind == IdKind::account ? stillwatch::crypto::Domain::account : stillwatch::crypto::Domain::model;
+    const auto domain =
+        id.kind == IdKind::account ? stillwatch::crypto::Domain::account : stillwatch::crypto::Domain::model;
     STILLWATCH_ASSERT(hash()(domain, std::string_view(ids.text).substr(id.at, id.size)) == id.token);
   }
   parser.new_ids().clear();

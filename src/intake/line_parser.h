@@ -33,6 +33,7 @@ std::unique_ptr<LineParser> make_query_parser(const crypto::KeyedHash& keyed_has
 /// LiteLLM's JSON log payload (litellm.cc).
 std::unique_ptr<LineParser> make_litellm_parser(const crypto::KeyedHash& keyed_hash, const Identities* identities);
 /// A foreign JSON log, by a map file. `format` must outlive the parser.
-std::unique_ptr<LineParser> make_map_parser(const MapFormat& format, const crypto::KeyedHash& keyed_hash, const Identities* identities);
+std::unique_ptr<LineParser> make_map_parser(const MapFormat& format, const crypto::KeyedHash& keyed_hash,
+                                            const Identities* identities);
 
 }  // namespace stillwatch::intake

@@ -38,13 +38,13 @@ struct LineSource::State {
   int file = -1;
   bool is_regular = false;
   struct stat opened {};
-  std::uint64_t left = 0;              // of a regular file
+  std::uint64_t left = 0;  // of a regular file
   std::uint64_t bytes_read = 0;
   bool shrank = false;
   std::optional<Decompressor> decompressor;
 
-  std::string carry;                   // the beginning of a line whose end is not read yet
-  LinePosition position;               // of the carry
+  std::string carry;      // the beginning of a line whose end is not read yet
+  LinePosition position;  // of the carry
   bool at_end = false;
   std::string beginning;
   std::optional<base::Error> problem;
@@ -67,8 +67,9 @@ struct LineSource::State {
         return static_cast<std::size_t>(count);
       }
       if (errno != EINTR) {
-        return base::fail(base::Fault::environment, fmt::format("cannot read {} at byte {}: {}; check the disk and run again", path,
-                                                                bytes_read, std::strerror(errno)));
+        return base::fail(base::Fault::environment,
+                          fmt::format("cannot read {} at byte {}: {}; check the disk and run again", path, bytes_read,
+                                      std::strerror(errno)));
       }
     }
   }
@@ -84,14 +85,18 @@ struct LineSource::State {
     at_end = true;
     const std::string place = fmt::format("after line {}", lines);
     if (is_regular) {
-      struct stat now {}, named {};
+      struct stat now {
+      }, named{};
       if (::fstat(file, &now) != 0) now = opened;
       if (shrank || now.st_size < opened.st_size) {
-        problem = base::Error{base::Fault::environment,
-                              fmt::format("{} shrank while it was read ({} of {} bytes were left, {}); let its writer finish and run again",
-                                          path, bytes_read, opened.st_size, place)};
+        problem = base::Error{
+            base::Fault::environment,
+            fmt::format(
+                "{} shrank while it was read ({} of {} bytes were left, {}); let its writer finish and run again", path,
+                bytes_read, opened.st_size, place)};
       } else if (now.st_size > opened.st_size) {
-        warning = fmt::format("{} grew while it was read: the first {} bytes were used; run again for the rest", path, opened.st_size);
+        warning = fmt::format("{} grew while it was read: the first {} bytes were used; run again for the rest", path,
+                              opened.st_size);
       } else if (now.st_mtim.tv_sec != opened.st_mtim.tv_sec || now.st_mtim.tv_nsec != opened.st_mtim.tv_nsec) {
         warning = fmt::format("{} was changed while it was read; let its writer finish and run again", path);
       } else if (::stat(path.c_str(), &named) != 0 || named.st_ino != opened.st_ino) {
@@ -100,8 +105,9 @@ struct LineSource::State {
     }
     const StreamDamage* damage = decompressor->damage();
     if (damage != nullptr && !problem) {
-      problem = base::Error{base::Fault::input, fmt::format("{}: {} at byte {}, {}; the lines before it were read. Fetch the file again", path,
-                                                            damage->what, damage->offset, place)};
+      problem = base::Error{base::Fault::input,
+                            fmt::format("{}: {} at byte {}, {}; the lines before it were read. Fetch the file again",
+                                        path, damage->what, damage->offset, place)};
     }
   }
   bool grew() const {
@@ -135,7 +141,8 @@ struct LineSource::State {
         line.full_bytes += count;
         continue;
       }
-      const std::size_t taken = newline == nullptr ? 0 : static_cast<std::size_t>(static_cast<const char*>(newline) - from);
+      const std::size_t taken =
+          newline == nullptr ? 0 : static_cast<std::size_t>(static_cast<const char*>(newline) - from);
       line.full_bytes += taken;
       carry.assign(from + (newline == nullptr ? 0 : taken + 1), newline == nullptr ? 0 : count - taken - 1);
       pass_line(line.full_bytes + static_cast<std::uint64_t>(newline != nullptr));
@@ -152,8 +159,8 @@ struct LineSource::State {
     std::size_t used = carry.size();
     std::memcpy(block.bytes.get(), carry.data(), used);
     carry.clear();
-    std::size_t searched = 0;      // no newline before here
-    std::size_t line_at = 0;       // start of the line being collected
+    std::size_t searched = 0;  // no newline before here
+    std::size_t line_at = 0;   // start of the line being collected
     bool is_last = false;
     while (!is_last) {
       // Lines that are already there.
@@ -175,7 +182,8 @@ struct LineSource::State {
         return true;
       }
       if (!block.lines.empty() && used == block.capacity) break;
-      if (used == block.capacity) grow(block, std::min(2 * block.capacity, line_at + options.line_bytes_max + block.capacity), used);
+      if (used == block.capacity)
+        grow(block, std::min(2 * block.capacity, line_at + options.line_bytes_max + block.capacity), used);
       STILLWATCH_TRY(count, read(block.bytes.get() + used, block.capacity - used));
       used += count;
       is_last = count == 0;
@@ -208,10 +216,12 @@ base::Result<LineSource> LineSource::open(const std::string& path, LineSourceOpt
   state->options = options;
   state->file = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (state->file < 0 || ::fstat(state->file, &state->opened) != 0) {
-    return base::fail(base::Fault::environment, fmt::format("cannot read {}: {}; check the path and its permissions", path, std::strerror(errno)));
+    return base::fail(base::Fault::environment, fmt::format("cannot read {}: {}; check the path and its permissions",
+                                                            path, std::strerror(errno)));
   }
   if (S_ISDIR(state->opened.st_mode)) {
-    return base::fail(base::Fault::environment, fmt::format("cannot read {}: it is a folder; name the log files in it", path));
+    return base::fail(base::Fault::environment,
+                      fmt::format("cannot read {}: it is a folder; name the log files in it", path));
   }
   state->is_regular = S_ISREG(state->opened.st_mode) && path != "-";
   state->left = static_cast<std::uint64_t>(state->opened.st_size);
@@ -227,10 +237,12 @@ base::Status LineSource::skip_to(LinePosition position) {
   std::vector<char> scratch(1U << 20);
   std::uint64_t left = position.offset;
   while (left > 0) {
-    STILLWATCH_TRY(count, state_->read(scratch.data(), static_cast<std::size_t>(std::min<std::uint64_t>(left, scratch.size()))));
+    STILLWATCH_TRY(
+        count, state_->read(scratch.data(), static_cast<std::size_t>(std::min<std::uint64_t>(left, scratch.size()))));
     if (count == 0) {
       return base::fail(base::Fault::environment,
-                        fmt::format("{} is shorter than when it was read before (line {} is missing); restore it, or remove the state folder and run again",
+                        fmt::format("{} is shorter than when it was read before (line {} is missing); restore it, or "
+                                    "remove the state folder and run again",
                                     state_->path, position.line));
     }
     left -= count;
@@ -245,6 +257,8 @@ bool LineSource::has_unfinished_line() const { return state_->has_unfinished_lin
 
 std::string LineSource::beginning() const { return state_->beginning; }
 std::uint64_t LineSource::bytes_read() const { return state_->bytes_read; }
-std::uint64_t LineSource::bytes_total() const { return state_->is_regular ? static_cast<std::uint64_t>(state_->opened.st_size) : 0; }
+std::uint64_t LineSource::bytes_total() const {
+  return state_->is_regular ? static_cast<std::uint64_t>(state_->opened.st_size) : 0;
+}
 
 }  // namespace stillwatch::intake

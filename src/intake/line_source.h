@@ -20,23 +20,23 @@
 namespace stillwatch::intake {
 
 struct LinePosition {
-  std::uint64_t offset = 0;   // decompressed bytes before the line
-  std::uint64_t line = 1;     // its number
+  std::uint64_t offset = 0;  // decompressed bytes before the line
+  std::uint64_t line = 1;    // its number
   bool operator==(const LinePosition&) const = default;
 };
 
 struct LineBlock {
   enum class Kind : std::uint8_t { whole, too_long, truncated };
   struct Line {
-    std::size_t at = 0, size = 0;      // in bytes; only the beginning when the kind is not whole
+    std::size_t at = 0, size = 0;  // in bytes; only the beginning when the kind is not whole
     std::uint64_t full_bytes = 0;
     LinePosition position;
     Kind kind = Kind::whole;
   };
-  std::unique_ptr<char[]> bytes;       // kJsonPadding readable bytes behind the last line
+  std::unique_ptr<char[]> bytes;  // kJsonPadding readable bytes behind the last line
   std::size_t capacity = 0;
   std::vector<Line> lines;
-  LinePosition next;                   // where reading goes on after this block
+  LinePosition next;  // where reading goes on after this block
 
   std::string_view text(const Line& line) const { return {bytes.get() + line.at, line.size}; }
 };
@@ -67,8 +67,8 @@ class LineSource {
   bool has_unfinished_line() const;
   /// The first bytes of the content (at most 4,096), to know it again.
   std::string beginning() const;
-  std::uint64_t bytes_read() const;    // of the file as it lies on the disk
-  std::uint64_t bytes_total() const;   // 0 when not known
+  std::uint64_t bytes_read() const;   // of the file as it lies on the disk
+  std::uint64_t bytes_total() const;  // 0 when not known
 
  private:
   struct State;

@@ -15,14 +15,48 @@ namespace {
 using MaybeRefusal = std::optional<Refusal>;
 
 enum Slot : std::size_t {
-  kId, kStart, kEnd, kMessages, kModel, kModelGroup, kParameters, kCallType, kStatus, kErrorCode, kPromptTokens, kCompletionTokens,
-  kReasoningTokens, kEndUser, kAddress, kAddressOfMetadata, kUserAgent, kUserId, kTeamId, kKeyHash, kSlots,
+  kId,
+  kStart,
+  kEnd,
+  kMessages,
+  kModel,
+  kModelGroup,
+  kParameters,
+  kCallType,
+  kStatus,
+  kErrorCode,
+  kPromptTokens,
+  kCompletionTokens,
+  kReasoningTokens,
+  kEndUser,
+  kAddress,
+  kAddressOfMetadata,
+  kUserAgent,
+  kUserId,
+  kTeamId,
+  kKeyHash,
+  kSlots,
 };
-constexpr std::array<std::string_view, kSlots> kPaths{
-    "id", "startTime", "endTime", "messages", "model", "model_group", "model_parameters", "call_type", "status",
-    "error_information.error_code", "prompt_tokens", "completion_tokens", "response.usage.completion_tokens_details.reasoning_tokens",
-    "end_user", "requester_ip_address", "metadata.requester_ip_address", "metadata.user_agent", "metadata.user_api_key_user_id",
-    "metadata.user_api_key_team_id", "metadata.user_api_key_hash"};
+constexpr std::array<std::string_view, kSlots> kPaths{"id",
+                                                      "startTime",
+                                                      "endTime",
+                                                      "messages",
+                                                      "model",
+                                                      "model_group",
+                                                      "model_parameters",
+                                                      "call_type",
+                                                      "status",
+                                                      "error_information.error_code",
+                                                      "prompt_tokens",
+                                                      "completion_tokens",
+                                                      "response.usage.completion_tokens_details.reasoning_tokens",
+                                                      "end_user",
+                                                      "requester_ip_address",
+                                                      "metadata.requester_ip_address",
+                                                      "metadata.user_agent",
+                                                      "metadata.user_api_key_user_id",
+                                                      "metadata.user_api_key_team_id",
+                                                      "metadata.user_api_key_hash"};
 constexpr std::array<std::string_view, 2> kAccountPaths[] = {
     {"metadata", "user_api_key_user_id"}, {"metadata", "user_api_key_team_id"}, {"metadata", "user_api_key_hash"}};
 
@@ -45,7 +79,8 @@ event::Dialect dialect_of_call(std::string_view call_type) {
 
 class LitellmParser final : public LineParser {
  public:
-  LitellmParser(const crypto::KeyedHash& keyed_hash, const Identities* identities) : builder_(keyed_hash, identities), body_(keyed_hash) {}
+  LitellmParser(const crypto::KeyedHash& keyed_hash, const Identities* identities)
+      : builder_(keyed_hash, identities), body_(keyed_hash) {}
 
   void parse(std::string_view line, ParsedLine& out) override {
     builder_.begin(line.size(), out);
@@ -54,8 +89,10 @@ class LitellmParser final : public LineParser {
       return;
     }
     MaybeRefusal refusal = walker_.walk(line, root_, values_);
-    if (refusal) scan(line);
-    else refusal = read();
+    if (refusal)
+      scan(line);
+    else
+      refusal = read();
     if (!refusal) refusal = builder_.finish();
     if (refusal) builder_.refuse(*refusal);
   }
@@ -83,7 +120,9 @@ class LitellmParser final : public LineParser {
     }
   }
 
-  std::optional<std::string_view> text(Slot slot) { return values_[slot].is_there() ? text_of(values_[slot], text_) : std::nullopt; }
+  std::optional<std::string_view> text(Slot slot) {
+    return values_[slot].is_there() ? text_of(values_[slot], text_) : std::nullopt;
+  }
   std::uint32_t count(Slot slot) {
     const auto number = values_[slot].is_there() ? number_of(values_[slot], text_) : std::nullopt;
     return number ? static_cast<std::uint32_t>(std::min(*number, 4294967295.0)) : 0;
@@ -105,8 +144,10 @@ class LitellmParser final : public LineParser {
     }
     if (values_[kStart].is_there()) {
       const auto time_us = time(kStart);
-      if (time_us) builder_.set_time_us(*time_us);
-      else if (!refusal) refusal = Refusal{RejectReason::bad_time, "startTime"};
+      if (time_us)
+        builder_.set_time_us(*time_us);
+      else if (!refusal)
+        refusal = Refusal{RejectReason::bad_time, "startTime"};
     }
     if (refusal) return refusal;
     if (values_[kId].is_there()) {
@@ -118,8 +159,10 @@ class LitellmParser final : public LineParser {
     if (const auto key = text(kKeyHash)) builder_.set_key(*key);
     if (const auto end_user = text(kEndUser)) builder_.set_end_user(*end_user);
     const auto address = text(kAddress);
-    if (address && !address->empty()) builder_.set_address(*address);
-    else if (const auto other = text(kAddressOfMetadata)) builder_.set_address(*other);
+    if (address && !address->empty())
+      builder_.set_address(*address);
+    else if (const auto other = text(kAddressOfMetadata))
+      builder_.set_address(*other);
     if (const auto user_agent = text(kUserAgent)) builder_.set_user_agent(*user_agent);
     builder_.set_input_tokens(count(kPromptTokens));
     builder_.set_output_tokens(count(kCompletionTokens));
@@ -133,7 +176,8 @@ class LitellmParser final : public LineParser {
     if (status && *status == "success") return builder_.set_status(200);
     const std::uint32_t code = count(kErrorCode);
     // A failure without a code is the server's until known otherwise.
-    if (status && *status == "failure") builder_.set_status(static_cast<std::uint16_t>(code > 0 && code < 1000 ? code : 500));
+    if (status && *status == "failure")
+      builder_.set_status(static_cast<std::uint16_t>(code > 0 && code < 1000 ? code : 500));
   }
 
   MaybeRefusal read_body() {

@@ -17,7 +17,8 @@ constexpr std::string_view kMagic = "SWLOG001";
 constexpr std::size_t kBatchQueries = 2'048;
 
 tl::unexpected<base::Error> damaged() {
-  return base::fail(base::Fault::environment, "the snapshot's log positions are damaged; remove the state folder and run again");
+  return base::fail(base::Fault::environment,
+                    "the snapshot's log positions are damaged; remove the state folder and run again");
 }
 
 }  // namespace
@@ -31,7 +32,8 @@ base::Status parse_format(std::string_view text, LogReaderOptions& options) {
     options.format = LogFormat::map;
     options.map_file = text.substr(4);
   } else {
-    return base::fail(base::Fault::caller, fmt::format("--format={} is not known; it is native, litellm or map:FILE", text));
+    return base::fail(base::Fault::caller,
+                      fmt::format("--format={} is not known; it is native, litellm or map:FILE", text));
   }
   return {};
 }
@@ -41,14 +43,15 @@ struct LogReader::State {
       : keyed_hash(hash), identities(ids), options(given), duplicates(given.lateness_us) {}
 
   struct Log {
-    Log(std::string name_, const LogReaderOptions& options) : name(std::move(name_)), order(options.lateness_us, options.reorder_records_max) {}
+    Log(std::string name_, const LogReaderOptions& options)
+        : name(std::move(name_)), order(options.lateness_us, options.reorder_records_max) {}
     std::string name;
     TimeOrder order;
-    LinePosition next;      // behind the last line given to `order`
+    LinePosition next;  // behind the last line given to `order`
     std::optional<base::Error> problem;
     std::string warning;
     bool has_unfinished_line = false;
-    std::string beginning_name;   // of a restored state, checked when enough is read
+    std::string beginning_name;  // of a restored state, checked when enough is read
   };
 
   const crypto::KeyedHash& keyed_hash;
@@ -217,8 +220,9 @@ struct LogReader::State {
     STILLWATCH_TRY(source, LineSource::open(path));
     const auto status = source.skip_to({size, 1});
     if (status && name_of_beginning(source.beginning()) == name) return {};
-    return base::fail(base::Fault::environment,
-                      fmt::format("{} is not the log that the state folder was written for; restore it, or remove the state folder and run again", path));
+    return base::fail(base::Fault::environment, fmt::format("{} is not the log that the state folder was written for; "
+                                                            "restore it, or remove the state folder and run again",
+                                                            path));
   }
 
   base::Status restore(std::string_view bytes) {
@@ -227,12 +231,15 @@ struct LogReader::State {
     const std::string_view covered = bytes.substr(0, bytes.size() - 8);
     ByteReader in(covered.substr(kMagic.size()));
     if (in.take<std::uint64_t>() != keyed_hash.secret_id()) {
-      return base::fail(base::Fault::caller, "the state folder was written with another secret; name that secret, or another state folder");
+      return base::fail(base::Fault::caller,
+                        "the state folder was written with another secret; name that secret, or another state folder");
     }
     if (sum.take<base::Token>() != keyed_hash(crypto::Domain::query_id, covered)) return damaged();
-    if (in.take<std::uint8_t>() != static_cast<std::uint8_t>(options.format) || in.take<std::int64_t>() != options.lateness_us ||
-        in.take<std::uint64_t>() != options.reorder_records_max) {
-      return base::fail(base::Fault::caller, "the state folder was written with another log format or lateness; use the same, or another state folder");
+    if (in.take<std::uint8_t>() != static_cast<std::uint8_t>(options.format) ||
+        in.take<std::int64_t>() != options.lateness_us || in.take<std::uint64_t>() != options.reorder_records_max) {
+      return base::fail(
+          base::Fault::caller,
+          "the state folder was written with another log format or lateness; use the same, or another state folder");
     }
     last_us = in.take<std::int64_t>();
     last_log = static_cast<std::size_t>(in.take<std::uint64_t>());
@@ -248,15 +255,17 @@ struct LogReader::State {
     counters.parser.unreadable_addresses = in.take<std::uint64_t>();
     counters.parser.turns_ignored = in.take<std::uint64_t>();
     if (in.take<std::uint64_t>() != logs.size()) {
-      return base::fail(base::Fault::caller, "the state folder was written for another number of logs; name the same logs, or another state folder");
+      return base::fail(
+          base::Fault::caller,
+          "the state folder was written for another number of logs; name the same logs, or another state folder");
     }
     for (std::size_t i = 0; i < logs.size(); ++i) {
       Log& log = *logs[i];
       const std::string_view name = in.take_text();
       if (in.ok() && name != log.name) {
-        return base::fail(base::Fault::caller,
-                          fmt::format("the state folder was written for {} where {} is now; name the same logs in the same order, or another state folder",
-                                      name, log.name));
+        return base::fail(base::Fault::caller, fmt::format("the state folder was written for {} where {} is now; name "
+                                                           "the same logs in the same order, or another state folder",
+                                                           name, log.name));
       }
       const std::string_view beginning = in.take_text();
       if (!in.ok() || !log.order.restore(in)) return damaged();
@@ -285,13 +294,19 @@ struct LogReader::State {
 LogReader::LogReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 LogReader::~LogReader() = default;
 
-base::Result<std::unique_ptr<LogReader>> LogReader::open(const std::vector<std::string>& paths, const LogReaderOptions& options,
-                                                         const crypto::KeyedHash& keyed_hash, Identities& identities, RejectSink rejects) {
-  if (paths.empty()) return base::fail(base::Fault::caller, "no log is named; name at least one file, or - for standard input");
+base::Result<std::unique_ptr<LogReader>> LogReader::open(const std::vector<std::string>& paths,
+                                                         const LogReaderOptions& options,
+                                                         const crypto::KeyedHash& keyed_hash, Identities& identities,
+                                                         RejectSink rejects) {
+  if (paths.empty())
+    return base::fail(base::Fault::caller, "no log is named; name at least one file, or - for standard input");
   if (paths.size() > kLogFilesMax) {
-    return base::fail(base::Fault::caller, fmt::format("{} logs are named; at most {} can be merged at once: join some of them first", paths.size(), kLogFilesMax));
+    return base::fail(base::Fault::caller,
+                      fmt::format("{} logs are named; at most {} can be merged at once: join some of them first",
+                                  paths.size(), kLogFilesMax));
   }
-  if (std::count(paths.begin(), paths.end(), "-") > 1) return base::fail(base::Fault::caller, "standard input is named twice");
+  if (std::count(paths.begin(), paths.end(), "-") > 1)
+    return base::fail(base::Fault::caller, "standard input is named twice");
   auto state = std::make_unique<State>(keyed_hash, identities, options);
   state->rejects = std::move(rejects);
   if (options.format == LogFormat::map) {

@@ -34,7 +34,7 @@ enum class LogFormat : std::uint8_t { native, litellm, map };
 
 struct LogReaderOptions {
   LogFormat format = LogFormat::native;
-  std::string map_file;                     // for LogFormat::map
+  std::string map_file;  // for LogFormat::map
   std::size_t line_bytes_max = base::limits::kLineBytesMax;
   std::int64_t lateness_us = base::limits::kLatenessMinutes * base::kMinuteUs;
   unsigned threads = 1;
@@ -50,7 +50,7 @@ struct Reject {
   std::string_view file;
   std::uint64_t line = 0;
   RejectReason reason = RejectReason::not_json;
-  std::string_view field;                   // what it is about; may be empty
+  std::string_view field;  // what it is about; may be empty
 };
 using RejectSink = std::function<void(const Reject&)>;
 
@@ -68,8 +68,10 @@ struct IntakeCounters {
 class LogReader {
  public:
   /// Environment error when a log cannot be read, caller error for options. `keyed_hash` and `identities` outlive it.
-  static base::Result<std::unique_ptr<LogReader>> open(const std::vector<std::string>& paths, const LogReaderOptions& options,
-                                                       const crypto::KeyedHash& keyed_hash, Identities& identities, RejectSink rejects);
+  static base::Result<std::unique_ptr<LogReader>> open(const std::vector<std::string>& paths,
+                                                       const LogReaderOptions& options,
+                                                       const crypto::KeyedHash& keyed_hash, Identities& identities,
+                                                       RejectSink rejects);
   ~LogReader();
 
   /// Appends the next queries; false at the end, when nothing was appended.

@@ -54,8 +54,10 @@ std::string gzip_of(const std::string& bytes) {
 
 constexpr std::int64_t kStartUs = 1'776'845'730'000'000;
 std::string record(int number, std::int64_t time_us, const std::string& prompt = "hello there") {
-  return fmt::format(R"({{"v":1,"id":"r{}","time":"{}","account":"a{}","dialect":"text","request":{{"model":"m","prompt":"{} {}"}}}})", number,
-                     base::format_time(time_us), number % 7, prompt, number) + "\n";
+  return fmt::format(
+             R"({{"v":1,"id":"r{}","time":"{}","account":"a{}","dialect":"text","request":{{"model":"m","prompt":"{} {}"}}}})",
+             number, base::format_time(time_us), number % 7, prompt, number) +
+         "\n";
 }
 
 /// Records a second apart, shuffled within `late_s`, with some lines that are refused.
@@ -65,10 +67,11 @@ std::vector<std::string> shuffled_lines(int count, int late_s, std::uint64_t see
   for (int i = 0; i < count; ++i) {
     const int number = first_number + i;
     std::string line = record(number, kStartUs + i * base::kSecondUs);
-    if (random() % 11 == 0) line = "{\"account\":\"a3\",\"time\":\"" + base::format_time(kStartUs + i * base::kSecondUs) + "\",broken\n";
+    if (random() % 11 == 0)
+      line = "{\"account\":\"a3\",\"time\":\"" + base::format_time(kStartUs + i * base::kSecondUs) + "\",broken\n";
     if (random() % 37 == 0) line = "garbage\n";
-    if (random() % 23 == 0) line = record(number - 1, kStartUs + i * base::kSecondUs);   // a duplicate id
-    if (random() % 41 == 0) line = record(number, kStartUs + (i - 3 * late_s) * base::kSecondUs);   // too late
+    if (random() % 23 == 0) line = record(number - 1, kStartUs + i * base::kSecondUs);             // a duplicate id
+    if (random() % 41 == 0) line = record(number, kStartUs + (i - 3 * late_s) * base::kSecondUs);  // too late
     lines.emplace_back(i + static_cast<int>(random() % static_cast<unsigned>(late_s)), line);
   }
   std::stable_sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -83,7 +86,7 @@ std::string joined(const std::vector<std::string>& lines) {
 }
 
 struct Outcome {
-  std::vector<std::string> queries;   // as bytes
+  std::vector<std::string> queries;  // as bytes
   std::vector<std::int64_t> times;
   std::vector<std::string> rejects;
   IntakeCounters counters;
@@ -98,7 +101,8 @@ struct Reading {
 
   explicit Reading(const std::vector<std::string>& paths, const LogReaderOptions& options = {}) {
     auto opened = LogReader::open(paths, options, keyed_hash, identities, [this](const Reject& reject) {
-      rejects.push_back(fmt::format("{}:{} {} {}", std::filesystem::path(reject.file).filename().string(), reject.line, name(reject.reason), reject.field));
+      rejects.push_back(fmt::format("{}:{} {} {}", std::filesystem::path(reject.file).filename().string(), reject.line,
+                                    name(reject.reason), reject.field));
     });
     if (!opened) throw std::runtime_error(opened.error().message);
     reader = std::move(*opened);
@@ -149,15 +153,17 @@ TEST(LogReader, DeliversInTimeOrderFromAnyCompression) {
   EXPECT_GT(plain.counters.duplicates(), 50U);
   EXPECT_EQ(plain.counters.lines, 4000U);
   EXPECT_EQ(plain.counters.rejected, plain.rejects.size());
-  for (const std::string& packed : {zstd_of(log), gzip_of(log), zstd_of(log.substr(0, 50'000)) + zstd_of(log.substr(50'000)),
-                                    gzip_of(log.substr(0, 50'000)) + gzip_of(log.substr(50'000))}) {
+  for (const std::string& packed :
+       {zstd_of(log), gzip_of(log), zstd_of(log.substr(0, 50'000)) + zstd_of(log.substr(50'000)),
+        gzip_of(log.substr(0, 50'000)) + gzip_of(log.substr(50'000))}) {
     EXPECT_EQ(read_all({folder.write("packed", packed)}, small_options()).queries, plain.queries);
   }
 }
 
 TEST(LogReader, ThreadsAndBlockSizesMakeNoDifference) {
   const Folder folder;
-  const std::vector<std::string> paths{folder.write("a", joined(shuffled_lines(3000, 30, 1))), folder.write("b", joined(shuffled_lines(2000, 30, 2, 5000)))};
+  const std::vector<std::string> paths{folder.write("a", joined(shuffled_lines(3000, 30, 1))),
+                                       folder.write("b", joined(shuffled_lines(2000, 30, 2, 5000)))};
   const Outcome expected = read_all(paths, small_options());
   for (const unsigned threads : {1U, 2U, 4U}) {
     for (const std::size_t block_bytes : {std::size_t{500}, std::size_t{20'000}, std::size_t{1} << 20}) {
@@ -182,8 +188,9 @@ TEST(LogReader, SeveralFilesReadAsOneSortedFile) {
   EXPECT_EQ(read_all({folder.write("1", joined(first)), folder.write("2", joined(second))}, small_options()).queries,
             read_all({folder.write("all", joined(all))}, small_options()).queries);
   std::vector<std::string> january(all.begin(), all.begin() + 250), february(all.begin() + 250, all.end());
-  EXPECT_EQ(read_all({folder.write("feb", joined(february)), folder.write("jan", joined(january))}, small_options()).queries,
-            read_all({folder.path + "/all"}, small_options()).queries);
+  EXPECT_EQ(
+      read_all({folder.write("feb", joined(february)), folder.write("jan", joined(january))}, small_options()).queries,
+      read_all({folder.path + "/all"}, small_options()).queries);
 }
 
 TEST(LogReader, StopAndResumeGivesTheSameSequence) {
@@ -252,8 +259,10 @@ TEST(LogReader, ALogCutAtATimeGivesTheSameUpToThatTime) {
     std::string part;
     for (const auto& [_, i] : order) part += i <= cut ? line_of(i) : "";
     const Outcome run = read_all({folder.write("part", part)}, small_options());
-    const auto count = static_cast<std::size_t>(std::upper_bound(full.times.begin(), full.times.end(), kStartUs + cut * base::kSecondUs) - full.times.begin());
-    EXPECT_EQ(run.queries, std::vector(full.queries.begin(), full.queries.begin() + static_cast<std::ptrdiff_t>(count))) << cut;
+    const auto count = static_cast<std::size_t>(
+        std::upper_bound(full.times.begin(), full.times.end(), kStartUs + cut * base::kSecondUs) - full.times.begin());
+    EXPECT_EQ(run.queries, std::vector(full.queries.begin(), full.queries.begin() + static_cast<std::ptrdiff_t>(count)))
+        << cut;
   }
 }
 
@@ -301,7 +310,8 @@ TEST(LogReader, OverLongLinesAreRefusedAndCountForTheirAccount) {
     options.line_bytes_max = 5000;
     options.block_bytes = block_bytes;
     const std::string long_line = record(1, kStartUs + 1, std::string(300'000, 'x'));
-    const Outcome run = read_all({folder.write("a", record(0, kStartUs) + long_line + record(2, kStartUs + 2) + long_line)}, options);
+    const Outcome run =
+        read_all({folder.write("a", record(0, kStartUs) + long_line + record(2, kStartUs + 2) + long_line)}, options);
     EXPECT_EQ(run.counters.accepted, 2U);
     EXPECT_EQ(run.rejects, (std::vector<std::string>{"a:2 line_too_long ", "a:4 line_too_long "}));
     ASSERT_EQ(run.queries.size(), 4U);
@@ -318,7 +328,8 @@ TEST(LogReader, TruncatedAndDamagedStreamsGiveTheLinesBefore) {
   const Folder folder;
   std::string log;
   std::mt19937_64 random(1);
-  for (int i = 0; i < 3000; ++i) log += record(i, kStartUs + i * base::kSecondUs, std::to_string(random()) + std::to_string(random()));
+  for (int i = 0; i < 3000; ++i)
+    log += record(i, kStartUs + i * base::kSecondUs, std::to_string(random()) + std::to_string(random()));
   for (const std::string& packed : {zstd_of(log), gzip_of(log)}) {
     const Outcome cut = read_all({folder.write("cut", packed.substr(0, packed.size() * 2 / 3))});
     EXPECT_GT(cut.counters.accepted, 500U);

@@ -14,10 +14,29 @@
 namespace stillwatch::intake {
 namespace {
 
-constexpr std::array<std::string_view, kMapFields> kFieldNames{
-    "id", "time", "ended", "account", "key", "end_user", "client.ip", "client.asn", "client.user_agent", "client.ja4", "client.headers",
-    "dialect", "request", "request.model", "request.messages", "request.prompt", "request.parameters", "response.status",
-    "response.usage.input_tokens", "response.usage.output_tokens", "response.usage.reasoning_tokens", "shed", "fingerprint"};
+constexpr std::array<std::string_view, kMapFields> kFieldNames{"id",
+                                                               "time",
+                                                               "ended",
+                                                               "account",
+                                                               "key",
+                                                               "end_user",
+                                                               "client.ip",
+                                                               "client.asn",
+                                                               "client.user_agent",
+                                                               "client.ja4",
+                                                               "client.headers",
+                                                               "dialect",
+                                                               "request",
+                                                               "request.model",
+                                                               "request.messages",
+                                                               "request.prompt",
+                                                               "request.parameters",
+                                                               "response.status",
+                                                               "response.usage.input_tokens",
+                                                               "response.usage.output_tokens",
+                                                               "response.usage.reasoning_tokens",
+                                                               "shed",
+                                                               "fingerprint"};
 constexpr std::array<std::string_view, 4> kTimeFormats{"rfc3339", "unix_s", "unix_ms", "unix_us"};
 
 // A map file is written by hand: longer is a mistake.
@@ -60,7 +79,8 @@ base::Result<MapFormat> MapFormat::parse(std::string_view text, const std::strin
   try {
     file = toml::parse(text, std::string_view(file_name));
   } catch (const toml::parse_error& error) {
-    return base::fail(base::Fault::caller, fmt::format("{}:{}: {}", file_name, error.source().begin.line, error.description()));
+    return base::fail(base::Fault::caller,
+                      fmt::format("{}:{}: {}", file_name, error.source().begin.line, error.description()));
   }
   MapFormat out;
   std::array<bool, kMapFields> given{};
@@ -76,30 +96,38 @@ base::Result<MapFormat> MapFormat::parse(std::string_view text, const std::strin
       for (const auto& [name_key, value] : *table) {
         const auto field = field_of(name_key.str());
         if (!field) {
-          return reader.fail_at(name_key, fmt::format("there is no field \"{}\" (dotted names need quotes); fields are {}", name_key.str(), list_of_fields()));
+          return reader.fail_at(name_key,
+                                fmt::format("there is no field \"{}\" (dotted names need quotes); fields are {}",
+                                            name_key.str(), list_of_fields()));
         }
-        if (given[static_cast<std::size_t>(*field)]) return reader.fail_at(name_key, fmt::format("\"{}\" is given twice", name_key.str()));
+        if (given[static_cast<std::size_t>(*field)])
+          return reader.fail_at(name_key, fmt::format("\"{}\" is given twice", name_key.str()));
         given[static_cast<std::size_t>(*field)] = true;
         const auto bytes = value.value<std::string>();
         if (section == "paths") {
           const auto steps = bytes ? parse_path(*bytes) : std::nullopt;
-          if (!steps) return reader.fail_at(value, fmt::format("\"{}\" must be a path such as \"a.b[0].c\"", name_key.str()));
+          if (!steps)
+            return reader.fail_at(value, fmt::format("\"{}\" must be a path such as \"a.b[0].c\"", name_key.str()));
           add_path(out.root_, *steps, static_cast<std::size_t>(*field));
-          if (*field == MapField::account && std::none_of(steps->begin(), steps->end(), [](const PathStep& step) { return step.is_index; })) {
+          if (*field == MapField::account &&
+              std::none_of(steps->begin(), steps->end(), [](const PathStep& step) { return step.is_index; })) {
             for (const PathStep& step : *steps) out.account_path_.push_back(step.key);
           }
           continue;
         }
         if (*field == MapField::dialect) {
           out.dialect_ = bytes ? dialect_of(*bytes) : std::nullopt;
-          if (!out.dialect_) return reader.fail_at(value, "dialect must be openai.chat, openai.responses, anthropic.messages or text");
+          if (!out.dialect_)
+            return reader.fail_at(value, "dialect must be openai.chat, openai.responses, anthropic.messages or text");
           continue;
         }
         const bool allowed = *field == MapField::account || *field == MapField::key || *field == MapField::end_user ||
                              *field == MapField::client_user_agent || *field == MapField::request_model;
         if (!allowed || !bytes || bytes->empty()) {
-          return reader.fail_at(value, fmt::format("\"{}\" cannot be a constant; account, key, end_user, dialect, client.user_agent and "
-                                                   "request.model can, as texts", name_key.str()));
+          return reader.fail_at(
+              value, fmt::format("\"{}\" cannot be a constant; account, key, end_user, dialect, client.user_agent and "
+                                 "request.model can, as texts",
+                                 name_key.str()));
         }
         out.constants_.emplace_back(*field, *bytes);
       }
@@ -111,18 +139,22 @@ base::Result<MapFormat> MapFormat::parse(std::string_view text, const std::strin
         if ((name_key.str() != "time" && name_key.str() != "ended") || found == kTimeFormats.end()) {
           return reader.fail_at(name_key, "times has time and ended, each rfc3339, unix_s, unix_ms or unix_us");
         }
-        (name_key.str() == "time" ? out.time_format_ : out.ended_format_) = static_cast<TimeFormat>(found - kTimeFormats.begin());
+        (name_key.str() == "time" ? out.time_format_ : out.ended_format_) =
+            static_cast<TimeFormat>(found - kTimeFormats.begin());
       }
     } else if (section == "dialects") {
       const toml::table* table = node.as_table();
       if (table == nullptr) return reader.fail_at(node, "dialects must be a table");
       for (const auto& [name_key, value] : *table) {
         const auto dialect = dialect_of(value.value_or(std::string_view{}));
-        if (!dialect) return reader.fail_at(value, "a dialect is openai.chat, openai.responses, anthropic.messages or text");
+        if (!dialect)
+          return reader.fail_at(value, "a dialect is openai.chat, openai.responses, anthropic.messages or text");
         out.dialect_names_.emplace_back(std::string(name_key.str()), *dialect);
       }
     } else {
-      return reader.fail_at(key, fmt::format("there is no section \"{}\"; a map file has v, [paths], [constants], [times] and [dialects]", section));
+      return reader.fail_at(
+          key, fmt::format("there is no section \"{}\"; a map file has v, [paths], [constants], [times] and [dialects]",
+                           section));
     }
   }
   const auto has = [&](MapField field) { return given[static_cast<std::size_t>(field)]; };
@@ -132,7 +164,8 @@ base::Result<MapFormat> MapFormat::parse(std::string_view text, const std::strin
   if (!has(MapField::time)) missing = "time";
   if (!has(MapField::account)) missing = "account";
   if (!has(MapField::dialect)) missing = "dialect";
-  if (!has(MapField::request) && !has(MapField::request_messages) && !has(MapField::request_prompt) && !has(MapField::fingerprint)) {
+  if (!has(MapField::request) && !has(MapField::request_messages) && !has(MapField::request_prompt) &&
+      !has(MapField::fingerprint)) {
     missing = "request (or request.messages, request.prompt, fingerprint)";
   }
   if (!missing.empty()) return base::fail(base::Fault::caller, fmt::format("{}:1: {} is missing", file_name, missing));

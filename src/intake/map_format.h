@@ -20,14 +20,32 @@ namespace stillwatch::intake {
 
 /// Fields of a query record that a map can fill.
 enum class MapField : std::uint8_t {
-  id, time, ended, account, key, end_user, client_ip, client_asn, client_user_agent, client_ja4, client_headers, dialect, request,
-  request_model, request_messages, request_prompt, request_parameters, status, input_tokens, output_tokens, reasoning_tokens, shed,
+  id,
+  time,
+  ended,
+  account,
+  key,
+  end_user,
+  client_ip,
+  client_asn,
+  client_user_agent,
+  client_ja4,
+  client_headers,
+  dialect,
+  request,
+  request_model,
+  request_messages,
+  request_prompt,
+  request_parameters,
+  status,
+  input_tokens,
+  output_tokens,
+  reasoning_tokens,
+  shed,
   fingerprint,
 };
 inline constexpr std::size_t kMapFields = 23;
 std::string_view name(MapField field);
-
-
 
 class MapFormat {
  public:

@@ -74,8 +74,10 @@ class MapParser final : public LineParser {
     }
     if (at(MapField::time).is_there()) {
       const auto time_us = time_of(at(MapField::time), format_.time_format(MapField::time), text_);
-      if (time_us) builder_.set_time_us(*time_us);
-      else if (!refusal) refusal = Refusal{RejectReason::bad_time, "time"};
+      if (time_us)
+        builder_.set_time_us(*time_us);
+      else if (!refusal)
+        refusal = Refusal{RejectReason::bad_time, "time"};
     }
     return refusal;
   }
@@ -104,30 +106,43 @@ class MapParser final : public LineParser {
   }
 
   MaybeRefusal read_rest() {
-    if (auto refusal = with_text(MapField::id, [&](std::string_view bytes) { return builder_.set_id(bytes); })) return refusal;
+    if (auto refusal = with_text(MapField::id, [&](std::string_view bytes) { return builder_.set_id(bytes); }))
+      return refusal;
     if (at(MapField::ended).is_there()) {
       const auto time_us = time_of(at(MapField::ended), format_.time_format(MapField::ended), text_);
       if (!time_us) return Refusal{RejectReason::bad_time, "ended"};
       builder_.set_ended_us(*time_us);
     }
     if (auto refusal = with_text(MapField::key, always([&](auto bytes) { builder_.set_key(bytes); }))) return refusal;
-    if (auto refusal = with_text(MapField::end_user, always([&](auto bytes) { builder_.set_end_user(bytes); }))) return refusal;
-    if (auto refusal = with_text(MapField::client_ip, always([&](auto bytes) { builder_.set_address(bytes); }))) return refusal;
-    if (auto refusal = with_text(MapField::client_user_agent, always([&](auto bytes) { builder_.set_user_agent(bytes); }))) return refusal;
-    if (auto refusal = with_text(MapField::client_ja4, always([&](auto bytes) { builder_.set_ja4(bytes); }))) return refusal;
+    if (auto refusal = with_text(MapField::end_user, always([&](auto bytes) { builder_.set_end_user(bytes); })))
+      return refusal;
+    if (auto refusal = with_text(MapField::client_ip, always([&](auto bytes) { builder_.set_address(bytes); })))
+      return refusal;
+    if (auto refusal =
+            with_text(MapField::client_user_agent, always([&](auto bytes) { builder_.set_user_agent(bytes); })))
+      return refusal;
+    if (auto refusal = with_text(MapField::client_ja4, always([&](auto bytes) { builder_.set_ja4(bytes); })))
+      return refusal;
     // The order of the headers as the log writes it: one text.
-    if (auto refusal = with_text(MapField::client_headers, always([&](auto bytes) { builder_.add_header(bytes); }))) return refusal;
+    if (auto refusal = with_text(MapField::client_headers, always([&](auto bytes) { builder_.add_header(bytes); })))
+      return refusal;
     if (auto refusal = with_count(MapField::client_asn, [&](auto count) { builder_.set_asn(count); })) return refusal;
     if (auto refusal = with_count(MapField::status, [&](auto count) {
           builder_.set_status(static_cast<std::uint16_t>(std::min<std::uint32_t>(count, 65535)));
         })) {
       return refusal;
     }
-    if (auto refusal = with_count(MapField::input_tokens, [&](auto count) { builder_.set_input_tokens(count); })) return refusal;
-    if (auto refusal = with_count(MapField::output_tokens, [&](auto count) { builder_.set_output_tokens(count); })) return refusal;
-    if (auto refusal = with_count(MapField::reasoning_tokens, [&](auto count) { builder_.set_reasoning_tokens(count); })) return refusal;
+    if (auto refusal = with_count(MapField::input_tokens, [&](auto count) { builder_.set_input_tokens(count); }))
+      return refusal;
+    if (auto refusal = with_count(MapField::output_tokens, [&](auto count) { builder_.set_output_tokens(count); }))
+      return refusal;
+    if (auto refusal =
+            with_count(MapField::reasoning_tokens, [&](auto count) { builder_.set_reasoning_tokens(count); }))
+      return refusal;
     if (at(MapField::shed).is_there()) builder_.set_shed(at(MapField::shed).json == "true");
-    if (auto refusal = with_text(MapField::fingerprint, [&](std::string_view bytes) { return builder_.set_fingerprint(bytes); })) return refusal;
+    if (auto refusal =
+            with_text(MapField::fingerprint, [&](std::string_view bytes) { return builder_.set_fingerprint(bytes); }))
+      return refusal;
     return read_body();
   }
 
@@ -195,7 +210,8 @@ class MapParser final : public LineParser {
       body_.add_user_text(*bytes);
       has_turns = true;
     }
-    if (auto refusal = with_text(MapField::request_model, always([&](auto bytes) { body_.set_model(bytes); }))) return refusal;
+    if (auto refusal = with_text(MapField::request_model, always([&](auto bytes) { body_.set_model(bytes); })))
+      return refusal;
     if (!has_turns) return {};
     Body body;
     body_.finish(body);
@@ -215,7 +231,8 @@ class MapParser final : public LineParser {
 
 }  // namespace
 
-std::unique_ptr<LineParser> make_map_parser(const MapFormat& format, const crypto::KeyedHash& keyed_hash, const Identities* identities) {
+std::unique_ptr<LineParser> make_map_parser(const MapFormat& format, const crypto::KeyedHash& keyed_hash,
+                                            const Identities* identities) {
   return std::make_unique<MapParser>(format, keyed_hash, identities);
 }
 

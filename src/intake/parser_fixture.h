@@ -25,7 +25,8 @@ inline std::string bytes_of(const event::Query& query) {
   const auto put = [&](const auto& value) { out.append(reinterpret_cast<const char*>(&value), sizeof value); };
   put(query.time_us), put(query.ended_us), put(query.id), put(query.account), put(query.key), put(query.end_user);
   put(query.client), put(query.client_version), put(query.egress), put(query.address), put(query.model), put(query.asn);
-  put(query.input_tokens), put(query.output_tokens), put(query.reasoning_tokens), put(query.line_bytes), put(query.status);
+  put(query.input_tokens), put(query.output_tokens), put(query.reasoning_tokens), put(query.line_bytes),
+      put(query.status);
   put(query.flags), put(query.dialect);
   for (const std::uint8_t byte : text::encode(query.fingerprint)) put(byte);
   return out;
@@ -37,7 +38,7 @@ struct Lines {
 
   ParsedLine parse(std::string_view line) {
     std::string padded(line);
-    padded.resize(padded.size() + kJsonPadding, '"');   // what follows a line in a block may be anything
+    padded.resize(padded.size() + kJsonPadding, '"');  // what follows a line in a block may be anything
     ParsedLine out;
     parser->parse(std::string_view(padded).substr(0, line.size()), out);
     return out;

@@ -16,11 +16,12 @@ namespace od = simdjson::ondemand;
 using MaybeRefusal = std::optional<Refusal>;
 
 constexpr Refusal kNotJson{RejectReason::not_json, ""};
-constexpr std::size_t kPathStepsMax = 16;   // of a path in a map file: records nest less
+constexpr std::size_t kPathStepsMax = 16;  // of a path in a map file: records nest less
 constexpr std::size_t kIndexMax = 10'000;
 
 std::string_view trimmed(std::string_view json) {
-  while (!json.empty() && (json.back() == ' ' || json.back() == '\t' || json.back() == '\n' || json.back() == '\r')) json.remove_suffix(1);
+  while (!json.empty() && (json.back() == ' ' || json.back() == '\t' || json.back() == '\n' || json.back() == '\r'))
+    json.remove_suffix(1);
   return json;
 }
 
@@ -94,7 +95,8 @@ std::optional<std::vector<PathStep>> parse_path(std::string_view text) {
 void add_path(PathNode& root, const std::vector<PathStep>& steps, std::size_t slot) {
   PathNode* node = &root;
   for (const PathStep& step : steps) {
-    const auto found = std::find_if(node->children.begin(), node->children.end(), [&](const PathNode& child) { return child.step == step; });
+    const auto found = std::find_if(node->children.begin(), node->children.end(),
+                                    [&](const PathNode& child) { return child.step == step; });
     if (found != node->children.end()) {
       node = &*found;
     } else {
@@ -146,8 +148,9 @@ struct PathWalker::State {
       const char* const raw = field.key().raw();
       const auto key = key_text.unescape(std::string_view(raw, static_cast<std::size_t>(end - raw)));
       if (!key) return kNotJson;
-      const auto child = std::find_if(node.children.begin(), node.children.end(),
-                                      [&](const PathNode& other) { return !other.step.is_index && other.step.key == *key; });
+      const auto child = std::find_if(node.children.begin(), node.children.end(), [&](const PathNode& other) {
+        return !other.step.is_index && other.step.key == *key;
+      });
       if (child == node.children.end()) continue;
       if (auto refusal = visit(field.value(), *child)) return refusal;
     }
@@ -159,8 +162,9 @@ struct PathWalker::State {
     for (auto result : array) {
       od::value element;
       if (std::move(result).get(element)) return kNotJson;
-      const auto child = std::find_if(node.children.begin(), node.children.end(),
-                                      [&](const PathNode& other) { return other.step.is_index && other.step.index == index; });
+      const auto child = std::find_if(node.children.begin(), node.children.end(), [&](const PathNode& other) {
+        return other.step.is_index && other.step.index == index;
+      });
       ++index;
       if (child == node.children.end()) continue;
       if (auto refusal = visit(element, *child)) return refusal;
@@ -183,7 +187,9 @@ std::optional<Refusal> PathWalker::walk(std::string_view line, const PathNode& r
     if (state.parser.allocate(room, simdjson::DEFAULT_MAX_DEPTH)) return kNotJson;
   }
   od::document document;
-  const auto error = state.parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding)).get(document);
+  const auto error =
+      state.parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding))
+          .get(document);
   if (error == simdjson::UTF8_ERROR) return Refusal{RejectReason::not_utf8, ""};
   od::object record;
   if (error || document.get_object().get(record)) return kNotJson;
@@ -223,7 +229,8 @@ std::optional<std::int64_t> time_of(RawValue value, TimeFormat format, JsonText&
       const char letter = (*bytes)[at];
       if (is_fraction && letter >= '0' && letter <= '9' && ++fraction > 6) continue;
       if (letter == '.') is_fraction = true;
-      if (at > 10 && (letter == 'Z' || letter == 'z' || letter == '+' || letter == '-')) has_zone = true, is_fraction = false;
+      if (at > 10 && (letter == 'Z' || letter == 'z' || letter == '+' || letter == '-'))
+        has_zone = true, is_fraction = false;
       mended[size++] = letter;
     }
     if (!has_zone) mended[size++] = 'Z';

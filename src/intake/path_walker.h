@@ -29,7 +29,7 @@ struct PathStep {
 /// Paths as one tree, so that a record is walked once.
 struct PathNode {
   PathStep step;
-  std::vector<std::size_t> slots;   // where the value at this place goes
+  std::vector<std::size_t> slots;  // where the value at this place goes
   std::vector<PathNode> children;
 };
 

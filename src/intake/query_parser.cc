@@ -27,7 +27,8 @@ bool is_null(od::value& value) {
 
 class QueryParser final : public LineParser {
  public:
-  QueryParser(const crypto::KeyedHash& keyed_hash, const Identities* identities) : builder_(keyed_hash, identities), body_(keyed_hash) {}
+  QueryParser(const crypto::KeyedHash& keyed_hash, const Identities* identities)
+      : builder_(keyed_hash, identities), body_(keyed_hash) {}
 
   void parse(std::string_view line, ParsedLine& out) override {
     builder_.begin(line.size(), out);
@@ -80,7 +81,9 @@ class QueryParser final : public LineParser {
       if (parser_.allocate(room, simdjson::DEFAULT_MAX_DEPTH)) return kNotJson;
     }
     od::document document;
-    const auto error = parser_.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding)).get(document);
+    const auto error =
+        parser_.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding))
+            .get(document);
     if (error == simdjson::UTF8_ERROR) return Refusal{RejectReason::not_utf8, ""};
     od::object record;
     if (error || document.get_object().get(record)) return kNotJson;
@@ -166,7 +169,8 @@ class QueryParser final : public LineParser {
     }
     if (key == "time") {
       if (auto refusal = text("time")) return refusal;
-      return bytes.data() == nullptr ? MaybeRefusal{Refusal{RejectReason::missing_field, "time"}} : builder_.set_time(bytes);
+      return bytes.data() == nullptr ? MaybeRefusal{Refusal{RejectReason::missing_field, "time"}}
+                                     : builder_.set_time(bytes);
     }
     if (key == "ended") {
       if (auto refusal = text("ended")) return refusal;
@@ -189,7 +193,8 @@ class QueryParser final : public LineParser {
     if (key == "dialect") {
       if (auto refusal = text("dialect")) return refusal;
       dialect_ = dialect_of(bytes);
-      return dialect_ || bytes.data() == nullptr ? MaybeRefusal{} : MaybeRefusal{Refusal{RejectReason::unknown_dialect, "dialect"}};
+      return dialect_ || bytes.data() == nullptr ? MaybeRefusal{}
+                                                 : MaybeRefusal{Refusal{RejectReason::unknown_dialect, "dialect"}};
     }
     if (key == "client") return read_client(value);
     if (key == "response") return read_response(value);
@@ -223,14 +228,15 @@ class QueryParser final : public LineParser {
       } else if (key == "headers") {
         od::array names;
         builder_.clear_headers();
-        if (value.get_array().get(names)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type("client.headers")};
+        if (value.get_array().get(names))
+          return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type("client.headers")};
         for (auto result : names) {
           od::value name;
           if (std::move(result).get(name)) return kNotJson;
           if (auto refusal = string_of(name, "client.headers", bytes)) return refusal;
           builder_.add_header(bytes);
         }
-      } else if (key != "country") {   // the country is never read: it must not become a feature
+      } else if (key != "country") {  // the country is never read: it must not become a feature
         ++builder_.counters().unknown_fields;
       }
       return {};
@@ -288,21 +294,22 @@ class QueryParser final : public LineParser {
   MaybeRefusal read_fingerprint(od::value fingerprint) {
     bool has_bytes = false, is_known = true;
     if (is_null(fingerprint)) return {};
-    const auto refusal = each_field_of(fingerprint, "fingerprint", [&](std::string_view key, od::value value) -> MaybeRefusal {
-      if (key == "v") {
-        std::int64_t version = 0;
-        if (value.get_int64().get(version)) return wrong_type("fingerprint.v");
-        is_known = version == 1;
-      } else if (key == "b") {
-        std::string_view bytes;
-        if (auto refused = string_of(value, "fingerprint.b", bytes)) return refused;
-        if (auto refused = builder_.set_fingerprint(bytes)) return refused;
-        has_bytes = true;
-      } else {
-        ++builder_.counters().unknown_fields;
-      }
-      return {};
-    });
+    const auto refusal =
+        each_field_of(fingerprint, "fingerprint", [&](std::string_view key, od::value value) -> MaybeRefusal {
+          if (key == "v") {
+            std::int64_t version = 0;
+            if (value.get_int64().get(version)) return wrong_type("fingerprint.v");
+            is_known = version == 1;
+          } else if (key == "b") {
+            std::string_view bytes;
+            if (auto refused = string_of(value, "fingerprint.b", bytes)) return refused;
+            if (auto refused = builder_.set_fingerprint(bytes)) return refused;
+            has_bytes = true;
+          } else {
+            ++builder_.counters().unknown_fields;
+          }
+          return {};
+        });
     if (refusal) return refusal;
     if (!is_known) return Refusal{RejectReason::bad_fingerprint, "fingerprint.v"};
     if (!has_bytes) return Refusal{RejectReason::missing_field, "fingerprint.b"};
@@ -369,7 +376,8 @@ std::uint64_t FieldCounter::count_fields_only(std::string_view line) {
   if (nests_deeper(line, base::limits::kJsonDepthMax)) return 0;
   od::document document;
   od::value record;
-  if (state_->parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding)).get(document) ||
+  if (state_->parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding))
+          .get(document) ||
       document.get_value().get(record)) {
     return 0;
   }

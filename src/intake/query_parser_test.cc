@@ -32,8 +32,13 @@ using test::bytes_of;
 using test::Lines;
 
 const std::vector<std::string> kFields{
-    R"("v":1)", R"("id":"req_1")", R"("time":"2026-04-22T08:15:30.123456Z")", R"("ended":"2026-04-22T08:15:38Z")",
-    R"("account":"acct_7")", R"("key":"key_1")", R"("end_user":"u-8")",
+    R"("v":1)",
+    R"("id":"req_1")",
+    R"("time":"2026-04-22T08:15:30.123456Z")",
+    R"("ended":"2026-04-22T08:15:38Z")",
+    R"("account":"acct_7")",
+    R"("key":"key_1")",
+    R"("end_user":"u-8")",
     R"("client":{"ip":"203.0.113.7","asn":64500,"country":"US","user_agent":"openai-python/1.99.1","ja4":"t13d","headers":["Host","accept"]})",
     R"("dialect":"openai.chat")",
     R"("request":{"model":"m-large","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Why is the sky blue?"}],"temperature":1.0,"max_tokens":100,"n":2})",
@@ -111,15 +116,23 @@ TEST(QueryParser, FieldOrderMakesNoDifference) {
       EXPECT_EQ(bytes_of(query), first) << object_of(body);
     } while (std::next_permutation(body.begin(), body.end()));
   };
-  fingerprint("openai.chat", {R"("messages":[{"content":"a","role":"user"},{"role":"assistant","tool_calls":[{"id":"c"}],"content":"b"}])",
-                              R"("tools":[{"type":"function"}])", R"("user":"u")", R"("safety_identifier":"s")", R"("max_tokens":5)"});
-  fingerprint("openai.responses", {R"("instructions":"x")", R"("input":[{"role":"system","content":"y"},{"role":"user","content":"q"}])",
-                                   R"("text":{"format":{"type":"json_schema","schema":{}}})", R"("reasoning":{"effort":"high"})"});
-  fingerprint("anthropic.messages", {R"("system":[{"text":"s","type":"text"}])", R"("messages":[{"content":[{"text":"t","type":"text"}],"role":"user"}])",
-                                     R"("metadata":{"user_id":"u"})", R"("thinking":{"budget_tokens":2000,"type":"enabled"})"});
-  const std::string forwards = R"({"messages":[{"role":"assistant","content":"b","tool_calls":[{"id":"c"}]},{"role":"user","content":[{"type":"text","text":"x"}]}]})";
-  const std::string backwards = R"({"messages":[{"tool_calls":[{"id":"c"}],"content":"b","role":"assistant"},{"content":[{"text":"x","type":"text"}],"role":"user"}]})";
-  EXPECT_EQ(bytes_of(lines.parse(record_of("openai.chat", forwards)).query), bytes_of(lines.parse(record_of("openai.chat", backwards)).query));
+  fingerprint(
+      "openai.chat",
+      {R"("messages":[{"content":"a","role":"user"},{"role":"assistant","tool_calls":[{"id":"c"}],"content":"b"}])",
+       R"("tools":[{"type":"function"}])", R"("user":"u")", R"("safety_identifier":"s")", R"("max_tokens":5)"});
+  fingerprint("openai.responses",
+              {R"("instructions":"x")", R"("input":[{"role":"system","content":"y"},{"role":"user","content":"q"}])",
+               R"("text":{"format":{"type":"json_schema","schema":{}}})", R"("reasoning":{"effort":"high"})"});
+  fingerprint("anthropic.messages",
+              {R"("system":[{"text":"s","type":"text"}])",
+               R"("messages":[{"content":[{"text":"t","type":"text"}],"role":"user"}])",
+               R"("metadata":{"user_id":"u"})", R"("thinking":{"budget_tokens":2000,"type":"enabled"})"});
+  const std::string forwards =
+      R"({"messages":[{"role":"assistant","content":"b","tool_calls":[{"id":"c"}]},{"role":"user","content":[{"type":"text","text":"x"}]}]})";
+  const std::string backwards =
+      R"({"messages":[{"tool_calls":[{"id":"c"}],"content":"b","role":"assistant"},{"content":[{"text":"x","type":"text"}],"role":"user"}]})";
+  EXPECT_EQ(bytes_of(lines.parse(record_of("openai.chat", forwards)).query),
+            bytes_of(lines.parse(record_of("openai.chat", backwards)).query));
 }
 
 TEST(QueryParser, LastOfARepeatedKeyCounts) {
@@ -131,7 +144,8 @@ TEST(QueryParser, LastOfARepeatedKeyCounts) {
     return bytes_of(parsed.query);
   };
   const std::string plain = body(R"({"messages":[{"role":"user","content":"real"}]})");
-  EXPECT_EQ(body(R"({"messages":[{"role":"user","content":"decoy"}],"messages":[{"role":"user","content":"real"}]})"), plain);
+  EXPECT_EQ(body(R"({"messages":[{"role":"user","content":"decoy"}],"messages":[{"role":"user","content":"real"}]})"),
+            plain);
   EXPECT_EQ(body(R"({"messages":[{"role":"user","content":"decoy","content":"real"}]})"), plain);
   EXPECT_EQ(body(R"({"messages":[{"role":"system","content":"real","role":"user"}]})"), plain);
   EXPECT_EQ(body(R"({"messages":[{"role":"user","content":[{"type":"text","text":"decoy","text":"real"}]}]})"), plain);
@@ -146,17 +160,30 @@ TEST(QueryParser, DialectsAgreeOnTheSameConversation) {
   const auto conversation = [&](const std::string& dialect, const std::string& request) {
     const ParsedLine parsed = lines.parse(record_of(dialect, request));
     EXPECT_TRUE(parsed.accepted) << dialect << " " << parsed.refusal.field;
-    return std::array{parsed.query.fingerprint.prompt, parsed.query.fingerprint.conversation, parsed.query.fingerprint.system};
+    return std::array{parsed.query.fingerprint.prompt, parsed.query.fingerprint.conversation,
+                      parsed.query.fingerprint.system};
   };
-  const auto chat = conversation("openai.chat", R"({"messages":[{"role":"system","content":"S"},{"role":"user","content":"one"},{"role":"assistant","content":"two"},{"role":"user","content":[{"type":"text","text":"th"},{"type":"text","text":"ree"}]}]})");
-  EXPECT_EQ(chat, conversation("openai.responses", R"({"instructions":"S","input":[{"role":"user","content":"one"},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"two"}]},{"role":"user","content":[{"type":"input_text","text":"three"}]}]})"));
-  EXPECT_EQ(chat, conversation("anthropic.messages", R"({"system":"S","messages":[{"role":"user","content":"one"},{"role":"assistant","content":"two"},{"role":"user","content":"three"}]})"));
-  EXPECT_EQ(conversation("text", R"({"model":"m","prompt":"one"})"), conversation("openai.responses", R"({"input":"one"})"));
+  const auto chat = conversation(
+      "openai.chat",
+      R"({"messages":[{"role":"system","content":"S"},{"role":"user","content":"one"},{"role":"assistant","content":"two"},{"role":"user","content":[{"type":"text","text":"th"},{"type":"text","text":"ree"}]}]})");
+  EXPECT_EQ(
+      chat,
+      conversation(
+          "openai.responses",
+          R"({"instructions":"S","input":[{"role":"user","content":"one"},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"two"}]},{"role":"user","content":[{"type":"input_text","text":"three"}]}]})"));
+  EXPECT_EQ(
+      chat,
+      conversation(
+          "anthropic.messages",
+          R"({"system":"S","messages":[{"role":"user","content":"one"},{"role":"assistant","content":"two"},{"role":"user","content":"three"}]})"));
+  EXPECT_EQ(conversation("text", R"({"model":"m","prompt":"one"})"),
+            conversation("openai.responses", R"({"input":"one"})"));
 }
 
 TEST(QueryParser, PartsThatAreNotTextCountByKindAndSize) {
   Lines lines;
-  const ParsedLine parsed = lines.parse(record_of("anthropic.messages",
+  const ParsedLine parsed = lines.parse(record_of(
+      "anthropic.messages",
       R"({"messages":[{"role":"user","content":[{"type":"image","source":{"data":"AAAA"}},{"type":"text","text":"what is it?"}]},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"look","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"a cat"}]}]})"));
   ASSERT_TRUE(parsed.accepted);
   EXPECT_EQ(parsed.query.fingerprint.parts_other, 3);
@@ -179,7 +206,8 @@ TEST(QueryParser, EndUserOfTheBodyGivesWayToTheRecords) {
 
 TEST(QueryParser, FlagsAndFingerprint) {
   Lines lines;
-  EXPECT_EQ(lines.parse(record_with("response", R"("response":{"status":429})")).query.flags & event::kFlagFailed, event::kFlagFailed);
+  EXPECT_EQ(lines.parse(record_with("response", R"("response":{"status":429})")).query.flags & event::kFlagFailed,
+            event::kFlagFailed);
   EXPECT_EQ(lines.parse(record_with("response", R"("response":{"status":404})")).query.flags & event::kFlagFailed, 0);
   EXPECT_EQ(lines.parse(record_with("shed", R"("shed":true)")).query.flags & event::kFlagShed, event::kFlagShed);
   const ParsedLine whole = lines.parse(object_of(kFields));
@@ -195,7 +223,8 @@ TEST(QueryParser, UsageOfTheResponseBodyStandsIn) {
     const event::Query query = lines.parse(record_with("response", "\"response\":" + response)).query;
     return std::array{query.input_tokens, query.output_tokens, query.reasoning_tokens};
   };
-  const std::string body = R"("body":{"usage":{"prompt_tokens":1,"completion_tokens":2,"completion_tokens_details":{"reasoning_tokens":3}}})";
+  const std::string body =
+      R"("body":{"usage":{"prompt_tokens":1,"completion_tokens":2,"completion_tokens_details":{"reasoning_tokens":3}}})";
   EXPECT_EQ(usage("{" + body + "}"), (std::array{1U, 2U, 3U}));
   EXPECT_EQ(usage("{" + body + R"(,"usage":{"input_tokens":7}})"), (std::array{7U, 0U, 0U}));
   EXPECT_EQ(usage(R"({"usage":{"input_tokens":7},)" + body + "}"), (std::array{7U, 0U, 0U}));
@@ -240,7 +269,8 @@ TEST(QueryParser, RefusesWithAReasonAndKeepsTheAccount) {
       {record_with("request", R"("request":"text")"), RejectReason::wrong_type, true},
       {record_with("request", R"("request":{"model":"m"})"), RejectReason::missing_field, true},
       {record_with("request", R"("request":{"messages":"hi"})"), RejectReason::wrong_type, true},
-      {record_with("request", R"("request":{"messages":[{"role":"user","content":5}]})"), RejectReason::wrong_type, true},
+      {record_with("request", R"("request":{"messages":[{"role":"user","content":5}]})"), RejectReason::wrong_type,
+       true},
       {record_with("request", R"("fingerprint":{"v":1,"b":"!!"})"), RejectReason::bad_fingerprint, true},
       {record_with("request", R"("fingerprint":{"v":9,"b":""})"), RejectReason::bad_fingerprint, true},
       {record_with("client", R"("client":[])"), RejectReason::wrong_type, true},
@@ -274,7 +304,8 @@ TEST(QueryParser, OneLoneSurrogateDoesNotHideTheContent) {
   Lines lines;
   const ParsedLine parsed = lines.parse(record_of("text", R"({"prompt":"x\ud83dy"})"));
   ASSERT_TRUE(parsed.accepted);
-  EXPECT_EQ(parsed.query.fingerprint.prompt, lines.parse(record_of("text", "{\"prompt\":\"x\xEF\xBF\xBDy\"}")).query.fingerprint.prompt);
+  EXPECT_EQ(parsed.query.fingerprint.prompt,
+            lines.parse(record_of("text", "{\"prompt\":\"x\xEF\xBF\xBDy\"}")).query.fingerprint.prompt);
 }
 
 TEST(QueryParser, KeepsTheNewestTurnsOfAVeryLongConversation) {
@@ -296,13 +327,14 @@ TEST(QueryParser, KeepsTheNewestTurnsOfAVeryLongConversation) {
 
 TEST(QueryParser, SteadyStateDoesNotAllocate) {
   Lines lines;
-  std::vector<std::string> records{object_of(kFields),
-                                   record_of("text", "{\"model\":\"m\",\"prompt\":\"" + std::string(3000, 'a') + "\\n\"}"),
-                                   record_with("account", ""), "broken {", record_with("id", R"("id":7)")};
+  std::vector<std::string> records{
+      object_of(kFields), record_of("text", "{\"model\":\"m\",\"prompt\":\"" + std::string(3000, 'a') + "\\n\"}"),
+      record_with("account", ""), "broken {", record_with("id", R"("id":7)")};
   for (std::string& record : records) record.resize(record.size() + kJsonPadding, ' ');
   ParsedLine parsed;
   const auto parse_all = [&] {
-    for (const std::string& record : records) lines.parser->parse(std::string_view(record).substr(0, record.size() - kJsonPadding), parsed);
+    for (const std::string& record : records)
+      lines.parser->parse(std::string_view(record).substr(0, record.size() - kJsonPadding), parsed);
     lines.parser->new_ids().clear();
   };
   parse_all();

@@ -70,7 +70,9 @@ void RecordBuilder::set_time_us(std::int64_t time_us) {
 }
 
 void RecordBuilder::set_key(std::string_view raw) { out_->query.key = raw.empty() ? 0 : keyed_hash_(Domain::key, raw); }
-void RecordBuilder::set_end_user(std::string_view raw) { end_user_ = raw.empty() ? 0 : keyed_hash_(Domain::end_user, raw); }
+void RecordBuilder::set_end_user(std::string_view raw) {
+  end_user_ = raw.empty() ? 0 : keyed_hash_(Domain::end_user, raw);
+}
 
 void RecordBuilder::set_address(std::string_view raw) {
   out_->query.address = out_->query.egress = 0;
@@ -85,7 +87,8 @@ void RecordBuilder::set_address(std::string_view raw) {
 }
 
 void RecordBuilder::add_header(std::string_view name) {
-  for (const char letter : name) headers_.push_back(letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter);
+  for (const char letter : name)
+    headers_.push_back(letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter);
   headers_.push_back(',');
 }
 
@@ -140,8 +143,9 @@ MaybeRefusal RecordBuilder::finish() {
   if (!has_body_ && !has_fingerprint_) return Refusal{RejectReason::missing_field, "request"};
   if (!has_body_) query.fingerprint = given_fingerprint_;
   query.end_user = end_user_ != 0 ? end_user_ : body_end_user_;
-  query.flags = static_cast<std::uint8_t>((shed_ ? event::kFlagShed : 0) | (sampled_many_ ? event::kFlagSampledMany : 0) |
-                                          (query.status == 429 || query.status >= 500 ? event::kFlagFailed : 0));
+  query.flags =
+      static_cast<std::uint8_t>((shed_ ? event::kFlagShed : 0) | (sampled_many_ ? event::kFlagSampledMany : 0) |
+                                (query.status == 429 || query.status >= 500 ? event::kFlagFailed : 0));
   finish_client();
   note_new(IdKind::account, query.account, account_);
   if (query.model != 0) note_new(IdKind::model, query.model, model_);

@@ -26,14 +26,14 @@ namespace stillwatch::intake {
 struct ParsedLine {
   bool accepted = false;
   bool has_time = false;
-  bool is_blank = false;      // nothing but white space: neither a record nor a refusal
+  bool is_blank = false;  // nothing but white space: neither a record nor a refusal
   Refusal refusal;
   event::Query query;
 };
 
 struct ParserCounters {
-  std::uint64_t unknown_fields = 0;         // of the record; a body's own extra fields are not counted
-  std::uint64_t unreadable_addresses = 0;   // client.ip that is not an address: treated as absent
+  std::uint64_t unknown_fields = 0;        // of the record; a body's own extra fields are not counted
+  std::uint64_t unreadable_addresses = 0;  // client.ip that is not an address: treated as absent
   std::uint64_t turns_ignored = 0;
 
   ParserCounters& operator+=(const ParserCounters& other) {

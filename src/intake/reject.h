@@ -12,15 +12,31 @@
 namespace stillwatch::intake {
 
 enum class RejectReason : std::uint8_t {
-  not_json, line_too_long, not_utf8, too_deep, wrong_type, missing_field, bad_version, bad_time, too_late, too_early,
-  duplicate_id, unknown_dialect, unknown_value, id_too_long, bad_fingerprint, truncated, too_many,
+  not_json,
+  line_too_long,
+  not_utf8,
+  too_deep,
+  wrong_type,
+  missing_field,
+  bad_version,
+  bad_time,
+  too_late,
+  too_early,
+  duplicate_id,
+  unknown_dialect,
+  unknown_value,
+  id_too_long,
+  bad_fingerprint,
+  truncated,
+  too_many,
 };
 inline constexpr std::size_t kRejectReasons = 17;
 
 constexpr std::string_view name(RejectReason reason) {
   constexpr std::array<std::string_view, kRejectReasons> kNames{
-      "not_json", "line_too_long", "not_utf8", "too_deep", "wrong_type", "missing_field", "bad_version", "bad_time", "too_late",
-      "too_early", "duplicate_id", "unknown_dialect", "unknown_value", "id_too_long", "bad_fingerprint", "truncated", "too_many"};
+      "not_json",      "line_too_long", "not_utf8",        "too_deep",  "wrong_type",   "missing_field",
+      "bad_version",   "bad_time",      "too_late",        "too_early", "duplicate_id", "unknown_dialect",
+      "unknown_value", "id_too_long",   "bad_fingerprint", "truncated", "too_many"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

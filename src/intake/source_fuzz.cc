@@ -30,7 +30,8 @@ std::vector<std::string> lines_of(const std::string& path, std::size_t block_byt
       STILLWATCH_ASSERT(line.position.line == last.line + 1 && line.position.offset >= last.offset);
       last = line.position;
       bytes += line.size;
-      out.push_back(std::to_string(static_cast<int>(line.kind)) + ":" + std::to_string(line.position.offset) + ":" + std::to_string(line.full_bytes) +
+      out.push_back(std::to_string(static_cast<int>(line.kind)) + ":" + std::to_string(line.position.offset) + ":" +
+                    std::to_string(line.full_bytes) +
                     (line.kind == LineBlock::Kind::whole ? ":" + std::string(block.text(line)) : ""));
     }
     // A bomb within the allowed ratio is only slow: do not spend the fuzzer's time on it.

@@ -52,7 +52,8 @@ void TimeOrder::place(Entry& entry) {
   } else if (own_us < earliest_us) {
     refuse(entry, reason, earliest_us);
   } else if (watermark_us_ != INT64_MIN && own_us > watermark_us_ && own_us - watermark_us_ > kJumpUsMax) {
-    const bool is_near = jump_count_ > 0 && own_us >= saturating_minus(jump_us_, lateness_us_) && own_us - jump_us_ <= base::kDayUs;
+    const bool is_near =
+        jump_count_ > 0 && own_us >= saturating_minus(jump_us_, lateness_us_) && own_us - jump_us_ <= base::kDayUs;
     jump_count_ = is_near ? jump_count_ + 1 : 1;
     jump_us_ = is_near ? std::max(jump_us_, own_us) : own_us;
     if (jump_count_ >= kJumpConfirmations) {
@@ -78,8 +79,9 @@ void TimeOrder::place(Entry& entry) {
 
 void TimeOrder::add(Entry&& entry) {
   if (entry.position.line < replay_until_line_) {
-    const auto found = std::lower_bound(exceptions_.begin(), exceptions_.end(), entry.position.line,
-                                        [](const Exception& exception, std::uint64_t line) { return exception.line < line; });
+    const auto found =
+        std::lower_bound(exceptions_.begin(), exceptions_.end(), entry.position.line,
+                         [](const Exception& exception, std::uint64_t line) { return exception.line < line; });
     if (found != exceptions_.end() && found->line == entry.position.line) {
       if (found->is_refused) refuse(entry, found->reason, found->time_us);
       entry.time_us = found->time_us;

@@ -24,8 +24,8 @@ namespace stillwatch::intake {
 struct Entry {
   ParsedLine parsed;
   LinePosition position;
-  std::int64_t time_us = INT64_MIN;      // its place in the order; of a refused line not always its own time
-  ParserCounters counters;               // what this line added
+  std::int64_t time_us = INT64_MIN;  // its place in the order; of a refused line not always its own time
+  ParserCounters counters;           // what this line added
 };
 
 /// A step of the clock further than this is believed only when kJumpConfirmations lines in a row make it:
@@ -59,7 +59,9 @@ class TimeOrder {
   LinePosition restored_from() const { return restored_from_; }
   /// Dropped by add(): was delivered before the save.
   template <class IsDelivered>
-  void set_delivered(IsDelivered is_delivered) { is_delivered_ = is_delivered; }
+  void set_delivered(IsDelivered is_delivered) {
+    is_delivered_ = is_delivered;
+  }
 
  private:
   struct Waiting {
@@ -75,7 +77,7 @@ class TimeOrder {
     std::uint64_t line;
     std::int64_t time_us;
     RejectReason reason;
-    bool is_refused;      // refused here, not by the parser
+    bool is_refused;  // refused here, not by the parser
   };
 
   void place(Entry& entry);
@@ -85,8 +87,8 @@ class TimeOrder {
 
   std::int64_t lateness_us_;
   std::size_t records_max_;
-  std::int64_t watermark_us_ = INT64_MIN;   // the latest accepted time
-  std::int64_t floor_us_ = INT64_MIN;       // the frontier was moved up to here
+  std::int64_t watermark_us_ = INT64_MIN;  // the latest accepted time
+  std::int64_t floor_us_ = INT64_MIN;      // the frontier was moved up to here
   std::int64_t jump_us_ = 0;
   std::uint32_t jump_count_ = 0;
   bool is_finished_ = false;
@@ -100,7 +102,7 @@ class TimeOrder {
   std::deque<Exception> exceptions_;
 
   LinePosition restored_from_;
-  std::uint64_t replay_until_line_ = 0;     // lines before it were placed before the save
+  std::uint64_t replay_until_line_ = 0;  // lines before it were placed before the save
   std::function<bool(std::int64_t time_us, std::uint64_t line)> is_delivered_;
 };
 

@@ -17,7 +17,8 @@ Class classify(const GroupEvidence& group) {
   return Class::unknown;
 }
 
-Decision decide(Class class_, const GroupEvidence& group, const MemberEvidence& member, bool declared, const Settings& settings) {
+Decision decide(Class class_, const GroupEvidence& group, const MemberEvidence& member, bool declared,
+                const Settings& settings) {
   switch (class_) {
     case Class::unknown: return {};
     case Class::reseller: return {Level::observe, class_, "campaign.reseller"};

@@ -1,9 +1,9 @@
-// From evidence to a level: the ladder, declared use, expiry, dry run. The only place that decides what is done to anybody.
+// From evidence to a level: the ladder, declared use, expiry, dry run. The only place that decides what is done to
+// anybody.
 //
 // Invariants: nothing above `observe` for a reseller, an automation, or a declared customer; `verify` and up, where
-// requests can be refused, only for a distiller's member that stands on two independent channels of its own; `suspend` is
-// never automatic; every level expires.
-// Threads: pure functions. Cost: nanoseconds.
+// requests can be refused, only for a distiller's member that stands on two independent channels of its own; `suspend`
+// is never automatic; every level expires. Threads: pure functions. Cost: nanoseconds.
 #pragma once
 
 #include <cstdint>
@@ -29,16 +29,16 @@ struct Settings {
 
 /// What detection found of one group, without its types: policy knows no detector.
 struct GroupEvidence {
-  double operator_log10_e = 0;      // question 1: one operator?
-  double harvest_log10_e = 0;       // question 2: harvest?
-  double threshold_log10_e = 0;     // that the promised error rate asks for
-  bool handed_off = false;          // linked by conversations that move between accounts
-  bool testable = false;            // enough requests after linking
+  double operator_log10_e = 0;   // question 1: one operator?
+  double harvest_log10_e = 0;    // question 2: harvest?
+  double threshold_log10_e = 0;  // that the promised error rate asks for
+  bool handed_off = false;       // linked by conversations that move between accounts
+  bool testable = false;         // enough requests after linking
 };
 
 struct MemberEvidence {
   event::ChannelSet channels;
-  bool stands = false;              // on its own: two independent channels
+  bool stands = false;  // on its own: two independent channels
 };
 
 struct Decision {
@@ -51,9 +51,11 @@ struct Decision {
 /// operator -> automation. Otherwise unknown, which is no finding.
 event::Class classify(const GroupEvidence& group);
 
-Decision decide(event::Class class_, const GroupEvidence& group, const MemberEvidence& member, bool declared, const Settings& settings);
+Decision decide(event::Class class_, const GroupEvidence& group, const MemberEvidence& member, bool declared,
+                const Settings& settings);
 
-/// Whether a declared use covers the account at this time. Any declared purpose does: what a contract allows is not an attack.
+/// Whether a declared use covers the account at this time. Any declared purpose does: what a contract allows is not an
+/// attack.
 bool is_declared(std::span<const event::DeclaredUse> uses, std::int64_t time_us);
 
 }  // namespace stillwatch::policy

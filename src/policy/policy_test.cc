@@ -39,10 +39,14 @@ TEST(Policy, OnlyStandingMembersOfDistillersAreActioned) {
   EXPECT_EQ(decide(Class::reseller, evidence(9, 9), two, false, settings).level, Level::observe);
   EXPECT_EQ(decide(Class::automation, evidence(9, 9), two, false, settings).level, Level::observe);
   EXPECT_EQ(decide(Class::distiller, evidence(9, 9), two, true, settings).level, Level::observe) << "declared use";
-  EXPECT_EQ(decide(Class::distiller, evidence(9, 9), member({Channel::template_, Channel::handoff}, false), false, settings).level,
-            Level::observe);
-  EXPECT_EQ(decide(Class::distiller, evidence(9, 9), member({Channel::template_, Channel::prompt}), false, settings).level,
-            Level::observe) << "two channels of one group are one";
+  EXPECT_EQ(
+      decide(Class::distiller, evidence(9, 9), member({Channel::template_, Channel::handoff}, false), false, settings)
+          .level,
+      Level::observe);
+  EXPECT_EQ(
+      decide(Class::distiller, evidence(9, 9), member({Channel::template_, Channel::prompt}), false, settings).level,
+      Level::observe)
+      << "two channels of one group are one";
 }
 
 TEST(Policy, LadderRisesWithEvidenceAndNeverSuspends) {
@@ -57,7 +61,8 @@ TEST(Policy, LadderRisesWithEvidenceAndNeverSuspends) {
   }
   EXPECT_EQ(before, Level::restrict);
   settings.automatic_level_max = Level::suspend;
-  EXPECT_EQ(decide(Class::distiller, evidence(40, 40), two, false, settings).level, Level::restrict) << "suspend needs a human";
+  EXPECT_EQ(decide(Class::distiller, evidence(40, 40), two, false, settings).level, Level::restrict)
+      << "suspend needs a human";
 }
 
 TEST(Policy, DeclaredUseHasBounds) {

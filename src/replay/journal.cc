@@ -9,8 +9,8 @@
 
 namespace stillwatch::replay {
 
-base::Result<Journal> Journal::open(const std::string& out_folder, const std::string& state_folder, const std::string& name,
-                                    std::uint64_t resume_bytes) {
+base::Result<Journal> Journal::open(const std::string& out_folder, const std::string& state_folder,
+                                    const std::string& name, std::uint64_t resume_bytes) {
   Journal journal;
   journal.final_path_ = out_folder + "/" + name;
   journal.keep_ = !state_folder.empty();
@@ -20,10 +20,12 @@ base::Result<Journal> Journal::open(const std::string& out_folder, const std::st
   if (resume_bytes > 0) {
     std::fseek(journal.file_, 0, SEEK_END);
     if (static_cast<std::uint64_t>(std::ftell(journal.file_)) < resume_bytes) {
-      return base::fail(base::Fault::environment,
-                        fmt::format("{} is shorter than the snapshot says; remove the state folder to start over", journal.path_));
+      return base::fail(
+          base::Fault::environment,
+          fmt::format("{} is shorter than the snapshot says; remove the state folder to start over", journal.path_));
     }
-    if (::ftruncate(::fileno(journal.file_), static_cast<off_t>(resume_bytes)) != 0) return base::fail(journal.failed("cut").error());
+    if (::ftruncate(::fileno(journal.file_), static_cast<off_t>(resume_bytes)) != 0)
+      return base::fail(journal.failed("cut").error());
     std::fseek(journal.file_, 0, SEEK_END);
     journal.bytes_ = resume_bytes;
   }
@@ -31,8 +33,11 @@ base::Result<Journal> Journal::open(const std::string& out_folder, const std::st
 }
 
 Journal::Journal(Journal&& other) noexcept
-    : final_path_(std::move(other.final_path_)), path_(std::move(other.path_)), file_(std::exchange(other.file_, nullptr)),
-      bytes_(other.bytes_), keep_(other.keep_) {}
+    : final_path_(std::move(other.final_path_)),
+      path_(std::move(other.path_)),
+      file_(std::exchange(other.file_, nullptr)),
+      bytes_(other.bytes_),
+      keep_(other.keep_) {}
 
 Journal::~Journal() {
   if (file_ == nullptr) return;
@@ -43,11 +48,13 @@ Journal::~Journal() {
 base::Status Journal::failed(const char* action) const {
   const int code = errno;
   return base::fail(base::Fault::environment,
-                    fmt::format("cannot {} {}: {}; check the disk and the permissions of the folder", action, path_, std::strerror(code)));
+                    fmt::format("cannot {} {}: {}; check the disk and the permissions of the folder", action, path_,
+                                std::strerror(code)));
 }
 
 base::Status Journal::append(std::string_view line) {
-  if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() || std::fputc('\n', file_) == EOF) return failed("write");
+  if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() || std::fputc('\n', file_) == EOF)
+    return failed("write");
   bytes_ += line.size() + 1;
   return {};
 }
@@ -68,7 +75,8 @@ base::Status Journal::commit() {
   STILLWATCH_TRY(copy, base::AtomicFile::create(final_path_));
   std::rewind(file_);
   char block[1 << 16];
-  while (const std::size_t count = std::fread(block, 1, sizeof block, file_)) STILLWATCH_CHECK(copy.write({block, count}));
+  while (const std::size_t count = std::fread(block, 1, sizeof block, file_))
+    STILLWATCH_CHECK(copy.write({block, count}));
   if (std::ferror(file_) != 0) return failed("read");
   return copy.commit();
 }

@@ -1,7 +1,7 @@
 // Lines written while a run goes on, that must survive a stop: verdicts and rejects.
 //
-// Invariant: without a state folder the lines are in OUT/NAME.partial and vanish with a failed run; with one they are in
-// STATE/NAME.journal, synced before the snapshot that counts them, and cut back to that count when the run resumes.
+// Invariant: without a state folder the lines are in OUT/NAME.partial and vanish with a failed run; with one they are
+// in STATE/NAME.journal, synced before the snapshot that counts them, and cut back to that count when the run resumes.
 // OUT/NAME appears complete or not at all. Threads: one user. Cost: a buffered write a line.
 #pragma once
 
@@ -18,13 +18,13 @@ namespace stillwatch::replay {
 class Journal {
  public:
   /// `state_folder` may be empty. `resume_bytes`: how much of an existing journal to keep.
-  static base::Result<Journal> open(const std::string& out_folder, const std::string& state_folder, const std::string& name,
-                                    std::uint64_t resume_bytes);
+  static base::Result<Journal> open(const std::string& out_folder, const std::string& state_folder,
+                                    const std::string& name, std::uint64_t resume_bytes);
   Journal(Journal&&) noexcept;
   Journal& operator=(Journal&&) = delete;
   ~Journal();
 
-  base::Status append(std::string_view line);   // the newline is added
+  base::Status append(std::string_view line);  // the newline is added
   base::Status sync();
   /// Moves the lines to OUT/NAME. After it the object is empty.
   base::Status commit();

@@ -29,7 +29,8 @@ std::string reject_line(const intake::Reject& reject) {
     if (letter == '"' || letter == '\\') file += '\\';
     file += static_cast<unsigned char>(letter) < 0x20 ? '?' : letter;
   }
-  return fmt::format(R"({{"file":"{}","line":{},"reason":"{}","field":"{}"}})", file, reject.line, intake::name(reject.reason), reject.field);
+  return fmt::format(R"({{"file":"{}","line":{},"reason":"{}","field":"{}"}})", file, reject.line,
+                     intake::name(reject.reason), reject.field);
 }
 
 /// rejects.ndjson: the first kRejectsListedMax lines; a failed write is kept until the run can return it.
@@ -79,7 +80,8 @@ class Run {
   base::Status stop_here();
   base::Status take_snapshot();
   base::Result<Outcome> finish();
-  base::Result<std::unique_ptr<intake::LogReader>> open_logs(const std::vector<std::string>& logs, intake::RejectSink rejects);
+  base::Result<std::unique_ptr<intake::LogReader>> open_logs(const std::vector<std::string>& logs,
+                                                             intake::RejectSink rejects);
   std::unique_ptr<engine::Engine> make_engine(engine::VerdictSink sink);
   base::Status write_verdicts(std::span<const event::Verdict> verdicts);
   base::Status write_campaigns(Outcome& outcome);
@@ -109,7 +111,8 @@ base::Status Run::prepare() {
   return {};
 }
 
-base::Result<std::unique_ptr<intake::LogReader>> Run::open_logs(const std::vector<std::string>& logs, intake::RejectSink rejects) {
+base::Result<std::unique_ptr<intake::LogReader>> Run::open_logs(const std::vector<std::string>& logs,
+                                                                intake::RejectSink rejects) {
   intake::LogReaderOptions reading;
   STILLWATCH_CHECK(intake::parse_format(options_.format, reading));
   reading.lateness_us = options_.lateness_us;
@@ -119,8 +122,9 @@ base::Result<std::unique_ptr<intake::LogReader>> Run::open_logs(const std::vecto
 }
 
 std::unique_ptr<engine::Engine> Run::make_engine(engine::VerdictSink sink) {
-  return std::make_unique<engine::Engine>(options_.engine, options_.threads, [this](event::Token token) { return identities_.open(token); },
-                                          std::move(sink));
+  return std::make_unique<engine::Engine>(
+      options_.engine, options_.threads, [this](event::Token token) { return identities_.open(token); },
+      std::move(sink));
 }
 
 base::Status Run::write_verdicts(std::span<const event::Verdict> verdicts) {
@@ -136,11 +140,13 @@ base::Status Run::calibrate() {
   engine_ = make_engine([this](std::span<const event::Verdict> verdicts) { return write_verdicts(verdicts); });
   engine::Settings learning = options_.engine;
   learning.detect.calibration_us = INT64_MAX / 4;
-  engine::Engine teacher(learning, options_.threads, [this](event::Token token) { return identities_.open(token); },
-                         [](std::span<const event::Verdict>) { return base::Status{}; });
+  engine::Engine teacher(
+      learning, options_.threads, [this](event::Token token) { return identities_.open(token); },
+      [](std::span<const event::Verdict>) { return base::Status{}; });
   STILLWATCH_TRY(reader, open_logs({options_.calibrate}, [](const intake::Reject&) {}));
   if (!options_.accounts.empty()) {
-    STILLWATCH_TRY(known, intake::load_accounts(options_.accounts, *keyed_hash_, identities_, [](const intake::Reject&) {}));
+    STILLWATCH_TRY(known,
+                   intake::load_accounts(options_.accounts, *keyed_hash_, identities_, [](const intake::Reject&) {}));
     teacher.set_accounts(std::move(known.updates));
   }
   std::vector<event::Query> batch;
@@ -153,7 +159,8 @@ base::Status Run::calibrate() {
   }
   for (const base::Error& problem : reader->problems()) return base::fail(problem);
   if (teacher.counters().queries == 0) {
-    return base::fail(Fault::caller, fmt::format("{} holds no readable record to calibrate on; check its format", options_.calibrate));
+    return base::fail(Fault::caller,
+                      fmt::format("{} holds no readable record to calibrate on; check its format", options_.calibrate));
   }
   teacher.finish_calibration();
   engine_->adopt_calibration(teacher);
@@ -174,18 +181,22 @@ base::Status Run::resume() {
     STILLWATCH_TRY(found, read_snapshot(options_.state, snapshot_header()));
     snapshot = std::move(found);
   }
-  STILLWATCH_TRY(verdicts, Journal::open(options_.out, options_.state, "verdicts.ndjson", snapshot ? snapshot->verdicts_bytes : 0));
+  STILLWATCH_TRY(verdicts, Journal::open(options_.out, options_.state, "verdicts.ndjson",
+                                         snapshot ? snapshot->verdicts_bytes : 0));
   verdicts_ = std::make_unique<Journal>(std::move(verdicts));
-  STILLWATCH_TRY(rejects, Journal::open(options_.out, options_.state, "rejects.ndjson", snapshot ? snapshot->rejects_bytes : 0));
+  STILLWATCH_TRY(rejects,
+                 Journal::open(options_.out, options_.state, "rejects.ndjson", snapshot ? snapshot->rejects_bytes : 0));
   rejects_ = std::make_unique<RejectFile>(std::move(rejects), snapshot ? snapshot->rejects_listed : 0);
-  if (engine_ == nullptr) engine_ = make_engine([this](std::span<const event::Verdict> lines) { return write_verdicts(lines); });
+  if (engine_ == nullptr)
+    engine_ = make_engine([this](std::span<const event::Verdict> lines) { return write_verdicts(lines); });
   const auto add_reject = [this](const intake::Reject& reject) { rejects_->add(reject); };
   STILLWATCH_TRY(reader, open_logs(options_.logs, add_reject));
   reader_ = std::move(reader);
   if (!options_.accounts.empty()) {
-    STILLWATCH_TRY(known, intake::load_accounts(options_.accounts, *keyed_hash_, identities_, [&](const intake::Reject& reject) {
-                     if (!snapshot) add_reject(reject);
-                   }));
+    STILLWATCH_TRY(
+        known, intake::load_accounts(options_.accounts, *keyed_hash_, identities_, [&](const intake::Reject& reject) {
+          if (!snapshot) add_reject(reject);
+        }));
     accounts_ = std::move(known);
     engine_->set_accounts(std::move(accounts_.updates));
   }
@@ -198,7 +209,8 @@ base::Status Run::resume() {
 }
 
 void Run::show_progress() {
-  if (options_.on_progress) options_.on_progress({engine_->counters().queries, reader_->bytes_read(), reader_->bytes_total()});
+  if (options_.on_progress)
+    options_.on_progress({engine_->counters().queries, reader_->bytes_read(), reader_->bytes_total()});
 }
 
 base::Status Run::replay() {
@@ -240,10 +252,12 @@ base::Status Run::take_snapshot() {
 
 base::Status Run::stop_here() {
   if (options_.state.empty() || reader_ == nullptr) {
-    return base::fail(Fault::environment, "interrupted; nothing was written (with --state=DIR a run can go on where it stopped)", true);
+    return base::fail(Fault::environment,
+                      "interrupted; nothing was written (with --state=DIR a run can go on where it stopped)", true);
   }
   STILLWATCH_CHECK(take_snapshot());
-  return base::fail(Fault::environment, fmt::format("interrupted; run the same command again to go on from {}", options_.state), true);
+  return base::fail(Fault::environment,
+                    fmt::format("interrupted; run the same command again to go on from {}", options_.state), true);
 }
 
 base::Status Run::write_campaigns(Outcome& outcome) {
@@ -287,12 +301,14 @@ base::Result<Outcome> Run::finish() {
   outcome.bytes = intake.bytes;
   for (std::size_t i = 0; i < intake::kRejectReasons; ++i) {
     if (intake.rejected_by_reason[i] > 0) {
-      outcome.rejected_by_reason[std::string(name(static_cast<intake::RejectReason>(i)))] = intake.rejected_by_reason[i];
+      outcome.rejected_by_reason[std::string(name(static_cast<intake::RejectReason>(i)))] =
+          intake.rejected_by_reason[i];
     }
   }
   outcome.accounts = detector.accounts().size();
   outcome.accounts_by_level["clear"] = outcome.accounts - engine_->case_book().standings().size();
-  for (const auto& item : engine_->case_book().standings()) ++outcome.accounts_by_level[std::string(event::name(item.second.level))];
+  for (const auto& item : engine_->case_book().standings())
+    ++outcome.accounts_by_level[std::string(event::name(item.second.level))];
   const detect::TokenCounters tokens = detector.tokens().counters();
   outcome.counters = {{"account_records_rejected", accounts_.rejected},
                       {"conversations_overwritten", tokens.conversations_overwritten},

@@ -19,7 +19,7 @@ namespace stillwatch::replay {
 
 struct Progress {
   std::uint64_t records = 0;
-  std::uint64_t bytes_read = 0, bytes_total = 0;   // of the log files; total 0 when not known
+  std::uint64_t bytes_read = 0, bytes_total = 0;  // of the log files; total 0 when not known
 };
 
 struct Options {
@@ -31,8 +31,8 @@ struct Options {
   std::uint64_t line_bytes_max = 0;
   double snapshot_seconds = 30;
   std::string policy_hash;
-  std::function<void(const Progress&)> on_progress;     // now and then
-  const std::atomic<bool>* stop_requested = nullptr;    // set by a signal handler
+  std::function<void(const Progress&)> on_progress;   // now and then
+  const std::atomic<bool>* stop_requested = nullptr;  // set by a signal handler
 };
 
 struct OpenedMember {
@@ -44,7 +44,7 @@ struct OpenedMember {
 /// What the run found, with ids opened, for the report; the verdict files are written already.
 struct Outcome {
   std::vector<event::Campaign> campaigns;
-  std::map<std::uint32_t, std::vector<OpenedMember>> members;     // by campaign, most queries first
+  std::map<std::uint32_t, std::vector<OpenedMember>> members;  // by campaign, most queries first
   std::map<std::uint32_t, std::vector<std::string>> models;
   std::map<std::string, std::uint64_t> accounts_by_level;
   engine::Engine::Counters engine;
@@ -56,7 +56,7 @@ struct Outcome {
   double promised_false_campaigns_per_month = 0, threshold_log10_e = 0;
   std::vector<std::uint32_t> queries_per_hour;
   std::vector<std::string> warnings;
-  std::vector<base::Error> problems;                               // logs that were damaged or cut: their readable lines counted
+  std::vector<base::Error> problems;  // logs that were damaged or cut: their readable lines counted
   bool resumed = false;
   /// Share of lines that were refused.
   double reject_share() const { return lines == 0 ? 0 : static_cast<double>(rejected) / static_cast<double>(lines); }

@@ -20,8 +20,10 @@ constexpr std::uint64_t kSnapshotBytesMax = std::uint64_t{64} << 30;
 std::string path_in(const std::string& folder) { return folder + "/snapshot"; }
 
 tl::unexpected<base::Error> belongs_elsewhere(const std::string& path, const char* what) {
-  return base::fail(base::Fault::caller,
-                    fmt::format("{} was made with {}; run with the same ones to go on, or remove the state folder to start over", path, what));
+  return base::fail(
+      base::Fault::caller,
+      fmt::format("{} was made with {}; run with the same ones to go on, or remove the state folder to start over",
+                  path, what));
 }
 
 }  // namespace
@@ -48,11 +50,13 @@ base::Result<std::optional<SnapshotFile>> read_snapshot(const std::string& state
   if (!std::filesystem::exists(path, code)) return std::optional<SnapshotFile>{};
   STILLWATCH_TRY(bytes, base::read_file(path, kSnapshotBytesMax));
   const std::string_view all(bytes);
-  const bool whole = all.size() > kMagic.size() + kDigestBytes && all.substr(0, kMagic.size()) == kMagic &&
-                     all.substr(kMagic.size(), kDigestBytes) == crypto::sha256_hex(all.substr(kMagic.size() + kDigestBytes));
+  const bool whole =
+      all.size() > kMagic.size() + kDigestBytes && all.substr(0, kMagic.size()) == kMagic &&
+      all.substr(kMagic.size(), kDigestBytes) == crypto::sha256_hex(all.substr(kMagic.size() + kDigestBytes));
   if (!whole) {
-    return base::fail(base::Fault::environment,
-                      fmt::format("{} is damaged or of another version; restore it, or remove the state folder to start over", path));
+    return base::fail(
+        base::Fault::environment,
+        fmt::format("{} is damaged or of another version; restore it, or remove the state folder to start over", path));
   }
   base::ByteReader in(all.substr(kMagic.size() + kDigestBytes));
   SnapshotFile snapshot;
@@ -63,7 +67,9 @@ base::Result<std::optional<SnapshotFile>> read_snapshot(const std::string& state
   snapshot.verdicts_bytes = in.get<std::uint64_t>();
   snapshot.rejects_bytes = in.get<std::uint64_t>();
   snapshot.rejects_listed = in.get<std::uint64_t>();
-  if (!in.ok() || !in.at_end()) return base::fail(base::Fault::environment, fmt::format("{} is damaged; remove the state folder to start over", path));
+  if (!in.ok() || !in.at_end())
+    return base::fail(base::Fault::environment,
+                      fmt::format("{} is damaged; remove the state folder to start over", path));
   if (snapshot.policy_hash != expected.policy_hash) return belongs_elsewhere(path, "other settings");
   if (snapshot.secret_id != expected.secret_id) return belongs_elsewhere(path, "another deployment secret");
   if (snapshot.inputs != expected.inputs) return belongs_elsewhere(path, "other logs");

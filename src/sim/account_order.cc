@@ -14,8 +14,10 @@ void AccountOrder::open(const std::vector<PoolAccount>& accounts) {
   leaves_.resize(count);
   std::iota(joins_.begin(), joins_.end(), 0U);
   std::iota(leaves_.begin(), leaves_.end(), 0U);
-  std::stable_sort(joins_.begin(), joins_.end(), [&](auto a, auto b) { return accounts[a].from_us < accounts[b].from_us; });
-  std::stable_sort(leaves_.begin(), leaves_.end(), [&](auto a, auto b) { return accounts[a].until_us < accounts[b].until_us; });
+  std::stable_sort(joins_.begin(), joins_.end(),
+                   [&](auto a, auto b) { return accounts[a].from_us < accounts[b].from_us; });
+  std::stable_sort(leaves_.begin(), leaves_.end(),
+                   [&](auto a, auto b) { return accounts[a].until_us < accounts[b].until_us; });
 }
 
 void AccountOrder::unlink(std::uint32_t account) {

@@ -18,7 +18,7 @@ inline constexpr std::uint32_t kNoAccount = ~0U;
 struct PoolAccount {
   Presence presence;
   std::int64_t from_us = 0, until_us = kNever;
-  std::uint32_t topic = 0;            // which part of the work it does when topics are disjoint
+  std::uint32_t topic = 0;  // which part of the work it does when topics are disjoint
 };
 
 /// The usable accounts of a pool in order of last use. Joining and leaving follow the accounts' lifetimes.
@@ -40,7 +40,7 @@ class AccountOrder {
 
   std::vector<std::uint32_t> next_, previous_;  // a list through the accounts, its head at index size
   std::vector<std::uint32_t> usable_, place_;
-  std::vector<std::uint32_t> joins_, leaves_;   // by time
+  std::vector<std::uint32_t> joins_, leaves_;  // by time
   std::size_t joined_ = 0, left_ = 0;
 };
 

@@ -12,15 +12,30 @@ constexpr std::string_view kModels[] = {"m-large", "m-medium", "m-small", "m-rea
 constexpr std::uint8_t kReasoningModel = 3, kReleasedModel = 4;
 constexpr double kAdoptionDays = 6;  // mean delay after a release, drawn per account
 
-constexpr std::string_view kChatParams[kUsualParams] = {
-    "", ",\"temperature\":1.0", ",\"temperature\":0.7,\"stream\":true", ",\"stream\":true", ",\"temperature\":0,\"max_tokens\":1024",
-    ",\"temperature\":0.2", ",\"temperature\":0.7,\"top_p\":0.95,\"max_tokens\":2048", ",\"max_tokens\":4096"};
-constexpr std::string_view kResponsesParams[kUsualParams] = {
-    "", ",\"temperature\":1.0", ",\"stream\":true", ",\"store\":false", ",\"max_output_tokens\":1024", ",\"reasoning\":{\"effort\":\"low\"}",
-    ",\"temperature\":0.3,\"max_output_tokens\":2048", ",\"text\":{\"verbosity\":\"low\"}"};
-constexpr std::string_view kAnthropicParams[kUsualParams] = {
-    ",\"max_tokens\":1024", ",\"max_tokens\":4096,\"temperature\":1.0", ",\"max_tokens\":8192,\"stream\":true", ",\"max_tokens\":2048", ",\"max_tokens\":512,\"temperature\":0",
-    ",\"max_tokens\":4096,\"temperature\":0.2", ",\"max_tokens\":16000,\"stream\":true", ",\"max_tokens\":3000"};
+constexpr std::string_view kChatParams[kUsualParams] = {"",
+                                                        ",\"temperature\":1.0",
+                                                        ",\"temperature\":0.7,\"stream\":true",
+                                                        ",\"stream\":true",
+                                                        ",\"temperature\":0,\"max_tokens\":1024",
+                                                        ",\"temperature\":0.2",
+                                                        ",\"temperature\":0.7,\"top_p\":0.95,\"max_tokens\":2048",
+                                                        ",\"max_tokens\":4096"};
+constexpr std::string_view kResponsesParams[kUsualParams] = {"",
+                                                             ",\"temperature\":1.0",
+                                                             ",\"stream\":true",
+                                                             ",\"store\":false",
+                                                             ",\"max_output_tokens\":1024",
+                                                             ",\"reasoning\":{\"effort\":\"low\"}",
+                                                             ",\"temperature\":0.3,\"max_output_tokens\":2048",
+                                                             ",\"text\":{\"verbosity\":\"low\"}"};
+constexpr std::string_view kAnthropicParams[kUsualParams] = {",\"max_tokens\":1024",
+                                                             ",\"max_tokens\":4096,\"temperature\":1.0",
+                                                             ",\"max_tokens\":8192,\"stream\":true",
+                                                             ",\"max_tokens\":2048",
+                                                             ",\"max_tokens\":512,\"temperature\":0",
+                                                             ",\"max_tokens\":4096,\"temperature\":0.2",
+                                                             ",\"max_tokens\":16000,\"stream\":true",
+                                                             ",\"max_tokens\":3000"};
 
 }  // namespace
 
@@ -78,7 +93,8 @@ void show(const Presence& presence, const Stage& stage, std::int64_t time_us, Dr
   const double release = stage.world.world.release_day;
   if (release > 0 && presence.egress.salt % 3 == 0) {
     const double adoption = release + kAdoptionDays * static_cast<double>(presence.egress.salt % 1000) / 500.0;
-    if (static_cast<double>(time_us - stage.start_us) / static_cast<double>(base::kDayUs) >= adoption) model = kReleasedModel;
+    if (static_cast<double>(time_us - stage.start_us) / static_cast<double>(base::kDayUs) >= adoption)
+      model = kReleasedModel;
   }
   draft.model = kModels[model];
 }
@@ -96,11 +112,14 @@ void answer(base::Random& random, const Stage& stage, double median_tokens, doub
   draft.status = 200;
   const double tokens = std::clamp(lognormal(random, median_tokens, sigma), 1.0, 32'000.0);
   draft.output_tokens = static_cast<std::uint32_t>(tokens);
-  if (draft.model == kModels[kReasoningModel]) draft.reasoning_tokens = static_cast<std::uint32_t>(std::min(lognormal(random, 500, 0.9), 30'000.0));
+  if (draft.model == kModels[kReasoningModel])
+    draft.reasoning_tokens = static_cast<std::uint32_t>(std::min(lognormal(random, 500, 0.9), 30'000.0));
   // 30 to 120 tokens a second after a first token that waits for the input.
   draft.ttft_us = static_cast<std::int64_t>(150'000 + 500'000 * random.exponential());
-  draft.duration_us = draft.ttft_us + static_cast<std::int64_t>((tokens + draft.reasoning_tokens) * (8'000 + 25'000 * random.uniform()));
-  if (draft.system.size() + draft.history.size() > 4'096) draft.cached_tokens = static_cast<std::uint32_t>((draft.system.size() + draft.history.size()) / 5);
+  draft.duration_us = draft.ttft_us + static_cast<std::int64_t>((tokens + draft.reasoning_tokens) *
+                                                                (8'000 + 25'000 * random.uniform()));
+  if (draft.system.size() + draft.history.size() > 4'096)
+    draft.cached_tokens = static_cast<std::uint32_t>((draft.system.size() + draft.history.size()) / 5);
   draft.stop = draft.dialect == Dialect::anthropic_messages ? "end_turn" : "stop";
 }
 

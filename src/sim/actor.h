@@ -58,13 +58,13 @@ class Actor {
 struct Presence {
   std::uint64_t account = 0;
   Egress egress;
-  Egress away;               // used for away_share of the hours
+  Egress away;  // used for away_share of the hours
   float away_share = 0;
   ClientChoice client;
   Dialect dialect = Dialect::openai_chat;
-  std::uint8_t keys = 1;     // API keys of the account
-  std::uint8_t params = 0;   // which of the usual parameter sets
-  std::uint8_t model = 0;    // index into model names
+  std::uint8_t keys = 1;    // API keys of the account
+  std::uint8_t params = 0;  // which of the usual parameter sets
+  std::uint8_t model = 0;   // index into model names
 };
 
 /// Fills account, network, client, dialect, key and model of a draft.

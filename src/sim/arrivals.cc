@@ -13,12 +13,17 @@ constexpr int kRhythms = 6;
 constexpr double kHoursSkippedMax = 24 * 500;  // beyond any world: the caller's end comes first
 
 // Relative activity by hour of the day; hand-drawn after the daily curves of public LLM traces.
-constexpr std::array<double, 24> kPeopleDay = {3, 2, 1, 1, 1, 1, 2, 4, 6, 8, 9, 9, 8, 8, 9, 9, 9, 9, 9, 10, 11, 11, 9, 6};
-constexpr std::array<double, 24> kOfficeDay = {0.3, 0.2, 0.1, 0.1, 0.1, 0.2, 0.5, 2, 7, 11, 12, 11, 8, 9, 11, 11, 10, 7, 3, 2, 1.5, 1.2, 0.8, 0.5};
-constexpr std::array<double, 24> kStudentDay = {3, 1.5, 0.5, 0.2, 0.2, 0.2, 0.5, 1, 3, 6, 8, 7, 4, 6, 8, 8, 6, 5, 6, 8, 10, 11, 10, 7};
+constexpr std::array<double, 24> kPeopleDay = {3, 2, 1, 1, 1, 1, 2, 4,  6,  8,  9, 9,
+                                               8, 8, 9, 9, 9, 9, 9, 10, 11, 11, 9, 6};
+constexpr std::array<double, 24> kOfficeDay = {0.3, 0.2, 0.1, 0.1, 0.1, 0.2, 0.5, 2, 7,   11,  12,  11,
+                                               8,   9,   11,  11,  10,  7,   3,   2, 1.5, 1.2, 0.8, 0.5};
+constexpr std::array<double, 24> kStudentDay = {3, 1.5, 0.5, 0.2, 0.2, 0.2, 0.5, 1, 3,  6,  8,  7,
+                                                4, 6,   8,   8,   6,   5,   6,   8, 10, 11, 10, 7};
 constexpr std::array<double, 24> kFlatDay = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-constexpr std::array<double, 24> kNightDay = {9, 11, 12, 10, 7, 4, 2, 0.5, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.5, 0.8, 1, 2, 4, 7};
-constexpr std::array<double, 24> kServiceDay = {4, 3, 3, 2, 2, 3, 4, 5, 8, 10, 10, 10, 9, 9, 10, 10, 10, 9, 8, 8, 8, 8, 7, 5};
+constexpr std::array<double, 24> kNightDay = {9,   11,  12,  10,  7,   4,   2,   0.5, 0.3, 0.3, 0.3, 0.3,
+                                              0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.5, 0.8, 1,   2,   4,   7};
+constexpr std::array<double, 24> kServiceDay = {4, 3, 3,  2,  2,  3, 4, 5, 8, 10, 10, 10,
+                                                9, 9, 10, 10, 10, 9, 8, 8, 8, 8,  7,  5};
 
 std::array<float, kWeekHours> make_week(const std::array<double, 24>& day, double saturday, double sunday) {
   std::array<float, kWeekHours> week{};
@@ -66,12 +71,14 @@ GapShape draw_gap_shape(base::Random& random) {
   static constexpr double kWeibull[] = {0.34, 0.4, 0.47, 0.54, 0.61, 0.75, 0.9};
   // Below a shape of 0.34 a single quiet account would send nothing for weeks, then thousands at once.
   const bool weibull = random.chance(0.27);
-  const double shape = weibull ? kWeibull[random.below(std::size(kWeibull))] : kGamma[1 + random.below(std::size(kGamma) - 1)];
+  const double shape =
+      weibull ? kWeibull[random.below(std::size(kWeibull))] : kGamma[1 + random.below(std::size(kGamma) - 1)];
   return make_gap_shape(weibull, shape);
 }
 
 double draw_gap(const GapShape& shape, base::Random& random) {
-  return shape.scale * (shape.weibull ? std::pow(random.exponential(), 1 / shape.shape) : draw_gamma(shape.shape, random));
+  return shape.scale *
+         (shape.weibull ? std::pow(random.exponential(), 1 / shape.shape) : draw_gamma(shape.shape, random));
 }
 
 double BusyClock::intensity(std::int64_t time_us) const {
@@ -98,6 +105,8 @@ std::int64_t BusyClock::advance(std::int64_t time_us, double busy_hours) const {
   return time_us;
 }
 
-double lognormal(base::Random& random, double median, double sigma) { return median * std::exp(sigma * random.normal()); }
+double lognormal(base::Random& random, double median, double sigma) {
+  return median * std::exp(sigma * random.normal());
+}
 
 }  // namespace stillwatch::sim

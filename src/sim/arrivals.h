@@ -20,7 +20,7 @@ enum class Rhythm : std::uint8_t { people, office, student, flat, night, service
 struct GapShape {
   bool weibull = true;
   float shape = 0.7F;
-  float scale = 1;   // makes the mean one
+  float scale = 1;  // makes the mean one
 };
 GapShape make_gap_shape(bool weibull, double shape);
 /// A client's shape, as often as ServeGen's clients have it.
@@ -31,8 +31,8 @@ double draw_gap(const GapShape& shape, base::Random& random);
 struct BusyClock {
   Rhythm rhythm = Rhythm::people;
   std::int8_t utc_offset_hours = 0;
-  float active_days = 1;        // share of days with any activity
-  std::uint64_t salt = 0;       // decides which days are off
+  float active_days = 1;   // share of days with any activity
+  std::uint64_t salt = 0;  // decides which days are off
   /// The time at which `busy_hours` more hours of mean activity have passed.
   std::int64_t advance(std::int64_t time_us, double busy_hours) const;
   /// Activity now, mean one over a week.

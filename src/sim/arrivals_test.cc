@@ -29,16 +29,18 @@ TEST(Arrivals, GapsHaveMeanOneAndBurstyOnesVaryMore) {
 }
 
 TEST(Arrivals, AWeekOfBusyTimeIsAWeek) {
-  for (const Rhythm rhythm : {Rhythm::people, Rhythm::office, Rhythm::student, Rhythm::flat, Rhythm::night, Rhythm::service}) {
+  for (const Rhythm rhythm :
+       {Rhythm::people, Rhythm::office, Rhythm::student, Rhythm::flat, Rhythm::night, Rhythm::service}) {
     const BusyClock clock{rhythm, -5, 1, 9};
     const std::int64_t after = clock.advance(kStart, 168);
-    EXPECT_NEAR(static_cast<double>(after - kStart), static_cast<double>(7 * base::kDayUs), static_cast<double>(base::kMinuteUs));
+    EXPECT_NEAR(static_cast<double>(after - kStart), static_cast<double>(7 * base::kDayUs),
+                static_cast<double>(base::kMinuteUs));
   }
 }
 
 TEST(Arrivals, OfficesSleepAtNightAndOnSundays) {
   const BusyClock clock{Rhythm::office, 0, 1, 9};
-  EXPECT_LT(clock.intensity(kStart + 10 * base::kHourUs), 0.5);                       // 2026-03-01 was a Sunday
+  EXPECT_LT(clock.intensity(kStart + 10 * base::kHourUs), 0.5);  // 2026-03-01 was a Sunday
   EXPECT_GT(clock.intensity(kStart + base::kDayUs + 10 * base::kHourUs), 2);
   EXPECT_LT(clock.intensity(kStart + base::kDayUs + 3 * base::kHourUs), 0.1);
 }
@@ -48,7 +50,9 @@ TEST(Arrivals, DaysOffKeepTheMeanRate) {
   double events = 0;
   for (std::uint64_t salt = 1; salt <= 300; ++salt) {
     const BusyClock clock{Rhythm::people, 0, 0.5, salt};
-    for (std::int64_t at = clock.advance(kStart, 4 * random.exponential()); at < kStart + 28 * base::kDayUs; at = clock.advance(at, 4 * random.exponential())) ++events;
+    for (std::int64_t at = clock.advance(kStart, 4 * random.exponential()); at < kStart + 28 * base::kDayUs;
+         at = clock.advance(at, 4 * random.exponential()))
+      ++events;
   }
   EXPECT_NEAR(events / 300, 28 * 6, 8);
 }

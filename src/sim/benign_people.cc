@@ -8,12 +8,14 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr std::size_t kAgentRules = 14;         // about 1 KB of system prompt
+constexpr std::size_t kAgentRules = 14;  // about 1 KB of system prompt
 constexpr std::size_t kAgentTools = 3;
 constexpr double kClassWeeks = 6;
 constexpr double kRequestsPerDayMin = 0.05;
 
-bool mixes_languages(Stratum which) { return which != Stratum::developer && which != Stratum::agent_framework && which != Stratum::red_team; }
+bool mixes_languages(Stratum which) {
+  return which != Stratum::developer && which != Stratum::agent_framework && which != Stratum::red_team;
+}
 
 }  // namespace
 
@@ -24,8 +26,8 @@ double draw_rate(const StratumSettings& settings, base::Random& random) {
 }
 
 PopulationBuilder::PopulationBuilder(const Stage& stage, std::uint64_t seed) : stage_(stage), seed_(seed) {
-  for (const Stratum which : {Stratum::chat_single, Stratum::chat_multi, Stratum::developer, Stratum::corporate_nat, Stratum::carrier_nat,
-                              Stratum::privacy_vpn, Stratum::viral_prompt}) {
+  for (const Stratum which : {Stratum::chat_single, Stratum::chat_multi, Stratum::developer, Stratum::corporate_nat,
+                              Stratum::carrier_nat, Stratum::privacy_vpn, Stratum::viral_prompt}) {
     chat_people_ += static_cast<std::uint32_t>(stage.world.stratum(which).accounts);
   }
 }
@@ -47,7 +49,8 @@ void PopulationBuilder::sign_up_from(const Egress& egress, AccountRecord& record
   record.country = network.country;
 }
 
-PopulationBuilder::Member PopulationBuilder::add_account(Stratum which, const StratumSettings& settings, base::Random& random) {
+PopulationBuilder::Member PopulationBuilder::add_account(Stratum which, const StratumSettings& settings,
+                                                         base::Random& random) {
   Member member;
   member.number = ++last_account_;
   member.record = population_.accounts.size();
@@ -98,7 +101,8 @@ Presence PopulationBuilder::server_presence(const Member& member, base::Random& 
   return presence;
 }
 
-std::vector<PopulationBuilder::Group> PopulationBuilder::make_groups(const StratumSettings& settings, base::Random& random) {
+std::vector<PopulationBuilder::Group> PopulationBuilder::make_groups(const StratumSettings& settings,
+                                                                     base::Random& random) {
   std::vector<Group> groups(static_cast<std::size_t>(settings.groups));
   const double world_days = stage_.world.world.days;
   for (Group& group : groups) {
@@ -127,24 +131,32 @@ PersonPlan PopulationBuilder::person_plan(Stratum which, const Member& member, b
   const StratumSettings& settings = stage_.world.stratum(which);
   PersonPlan plan;
   const double use = random.uniform();
-  plan.presence = home_presence(member, use < 0.6 ? ClientUse::chat_app : use < 0.9 ? ClientUse::browser : ClientUse::library, random);
+  plan.presence = home_presence(member,
+                                use < 0.6   ? ClientUse::chat_app
+                                : use < 0.9 ? ClientUse::browser
+                                            : ClientUse::library,
+                                random);
   if (plan.presence.dialect == Dialect::text) plan.presence.dialect = Dialect::openai_chat;
   const Country& country = countries()[member.country];
-  plan.clock = {Rhythm::people, static_cast<std::int8_t>(country.utc_offset_hours), static_cast<float>(settings.active_days), random.next()};
+  plan.clock = {Rhythm::people, static_cast<std::int8_t>(country.utc_offset_hours),
+                static_cast<float>(settings.active_days), random.next()};
   plan.gap = make_gap_shape(true, 0.6 + 0.3 * random.uniform());
   plan.turns = static_cast<float>(1 + (settings.turns - 1) * (0.4 + 1.2 * random.uniform()));
   plan.sessions_per_day = draw_rate(settings, random) / plan.turns;
-  if (mixes_languages(which) && random.chance(0.7)) plan.language = static_cast<std::uint8_t>(std::min(country.language, kCommonLanguages - 1));
+  if (mixes_languages(which) && random.chance(0.7))
+    plan.language = static_cast<std::uint8_t>(std::min(country.language, kCommonLanguages - 1));
   plan.default_system = random.chance(0.45) ? static_cast<std::uint8_t>(1 + random.below(kDefaultSystems - 1)) : 0;
   plan.from_us = member.from_us;
   plan.until_us = member.until_us;
   return plan;
 }
 
-void PopulationBuilder::fit_person(Stratum which, const Group& group, const StratumSettings& settings, PersonPlan& plan, AccountRecord& record,
-                                   base::Random& random) {
-  const bool draws_from_pool = which == Stratum::chat_single || which == Stratum::chat_multi || which == Stratum::developer ||
-                               which == Stratum::corporate_nat || which == Stratum::carrier_nat || which == Stratum::privacy_vpn || which == Stratum::viral_prompt;
+void PopulationBuilder::fit_person(Stratum which, const Group& group, const StratumSettings& settings, PersonPlan& plan,
+                                   AccountRecord& record, base::Random& random) {
+  const bool draws_from_pool = which == Stratum::chat_single || which == Stratum::chat_multi ||
+                               which == Stratum::developer || which == Stratum::corporate_nat ||
+                               which == Stratum::carrier_nat || which == Stratum::privacy_vpn ||
+                               which == Stratum::viral_prompt;
   if (draws_from_pool) {
     plan.prompt_first = chat_person_++;
     plan.prompt_stride = std::max(1U, chat_people_);
@@ -157,7 +169,8 @@ void PopulationBuilder::fit_person(Stratum which, const Group& group, const Stra
       plan.gap = draw_gap_shape(random);
       plan.default_system = random.chance(0.5) ? 1 : 0;
       const std::uint64_t own = random.below(static_cast<std::uint64_t>(settings.templates) + 1);
-      for (std::uint64_t i = 0; i < own; ++i) plan.own_templates.push_back(PromptTemplate::draw(random, 0, 10 + random.below(60)));
+      for (std::uint64_t i = 0; i < own; ++i)
+        plan.own_templates.push_back(PromptTemplate::draw(random, 0, 10 + random.below(60)));
       break;
     }
     case Stratum::agent_framework:
@@ -172,12 +185,14 @@ void PopulationBuilder::fit_person(Stratum which, const Group& group, const Stra
     case Stratum::classroom: {
       plan.kind = PersonKind::student;
       plan.material = group.material;
-      plan.clock = {Rhythm::student, static_cast<std::int8_t>(countries()[record.country].utc_offset_hours), static_cast<float>(settings.active_days), group.number};
+      plan.clock = {Rhythm::student, static_cast<std::int8_t>(countries()[record.country].utc_offset_hours),
+                    static_cast<float>(settings.active_days), group.number};
       base::Random shared(seed_, group.number);
       const std::size_t country = draw_country(shared);
       Egress campus = stage_.internet.server(NetworkKind::office, shared);
       campus.network = stage_.internet.some(NetworkKind::office, country, shared);
-      campus.subnet_first = static_cast<std::uint32_t>(shared.below(stage_.internet.networks()[campus.network].subnets));
+      campus.subnet_first =
+          static_cast<std::uint32_t>(shared.below(stage_.internet.networks()[campus.network].subnets));
       campus.hosts = 3;
       campus.rotate_us = base::kHourUs;
       campus.salt = random.next();
@@ -268,10 +283,12 @@ void PopulationBuilder::add_people(Stratum which, base::Random& random) {
     } else if (which == Stratum::red_team) {
       // Jailbreaks lie in public: groups share some of one pool.
       const auto& shared = stage_.texts.pool(Pool::shared);
-      for (int i = 0; i < 3; ++i) material.items.emplace_back(shared[random.below(std::min<std::size_t>(shared.size(), 120))]);
+      for (int i = 0; i < 3; ++i)
+        material.items.emplace_back(shared[random.below(std::min<std::size_t>(shared.size(), 120))]);
     } else if (which == Stratum::classroom) {
       group.from_us = stage_.start_us + days(random.uniform() * stage_.world.world.days * 0.7);
-      group.from_us = group.from_us / base::kDayUs * base::kDayUs + static_cast<std::int64_t>(8 + random.below(8)) * base::kHourUs;
+      group.from_us =
+          group.from_us / base::kDayUs * base::kDayUs + static_cast<std::int64_t>(8 + random.below(8)) * base::kHourUs;
       material.start_us = group.from_us;
       for (std::int64_t i = 0; i < settings.items; ++i) {
         std::string item;
@@ -284,7 +301,9 @@ void PopulationBuilder::add_people(Stratum which, base::Random& random) {
   }
   for (std::int64_t i = 0; i < settings.accounts; ++i) {
     const Member member = add_account(which, settings, random);
-    const Group& group = groups[which == Stratum::classroom ? static_cast<std::size_t>(i) % groups.size() : group_of(static_cast<std::size_t>(i), groups.size(), random)];
+    const Group& group =
+        groups[which == Stratum::classroom ? static_cast<std::size_t>(i) % groups.size()
+                                           : group_of(static_cast<std::size_t>(i), groups.size(), random)];
     PersonPlan plan = person_plan(which, member, random);
     sign_up_from(plan.presence.egress, record(member));
     fit_person(which, group, settings, plan, record(member), random);

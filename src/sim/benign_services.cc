@@ -11,12 +11,14 @@ ServicePlan PopulationBuilder::service_plan(Stratum which, const Member& member,
   const StratumSettings& settings = stage_.world.stratum(which);
   ServicePlan plan;
   plan.presence = server_presence(member, random);
-  plan.clock = {Rhythm::service, static_cast<std::int8_t>(countries()[member.country].utc_offset_hours), static_cast<float>(settings.active_days), random.next()};
+  plan.clock = {Rhythm::service, static_cast<std::int8_t>(countries()[member.country].utc_offset_hours),
+                static_cast<float>(settings.active_days), random.next()};
   plan.gap = draw_gap_shape(random);
   plan.requests_per_day = draw_rate(settings, random);
   plan.from_us = member.from_us;
   plan.until_us = member.until_us;
-  sign_up_from(random.chance(0.7) ? stage_.internet.home(member.country, random) : plan.presence.egress, record(member));
+  sign_up_from(random.chance(0.7) ? stage_.internet.home(member.country, random) : plan.presence.egress,
+               record(member));
   return plan;
 }
 
@@ -34,14 +36,17 @@ void PopulationBuilder::add_tenants(base::Random& random) {
   for (const Group& group : vendors) {
     if (random.chance(0.75)) group.material->system = draw_system_prompt(random, random.below(12));
     const std::uint64_t count = 1 + random.below(static_cast<std::uint64_t>(settings.templates));
-    for (std::uint64_t i = 0; i < count; ++i) group.material->templates.push_back(PromptTemplate::draw(random, 0, 20 + random.below(90)));
+    for (std::uint64_t i = 0; i < count; ++i)
+      group.material->templates.push_back(PromptTemplate::draw(random, 0, 20 + random.below(90)));
     Egress cloud = stage_.internet.server(NetworkKind::cloud, random);
     cloud.subnet_count = 1 + static_cast<std::uint32_t>(random.below(3));
-    cloud.subnet_first = std::min(cloud.subnet_first, stage_.internet.networks()[cloud.network].subnets - cloud.subnet_count);
+    cloud.subnet_first =
+        std::min(cloud.subnet_first, stage_.internet.networks()[cloud.network].subnets - cloud.subnet_count);
     cloud.hosts = 12;
     cloud.rotate_us = base::kHourUs;
-    ways.push_back({stage_.clients.fixed(ClientUse::library, group.number), draw_dialect(random, true), cloud, draw_model(random),
-                    static_cast<std::uint8_t>(random.below(kUsualParams)), static_cast<float>(lognormal(random, 120, 0.8))});
+    ways.push_back({stage_.clients.fixed(ClientUse::library, group.number), draw_dialect(random, true), cloud,
+                    draw_model(random), static_cast<std::uint8_t>(random.below(kUsualParams)),
+                    static_cast<float>(lognormal(random, 120, 0.8))});
     ways.back().client.pinned = random.chance(0.5);
   }
   for (std::int64_t i = 0; i < settings.accounts; ++i) {
@@ -78,7 +83,8 @@ void PopulationBuilder::add_org(base::Random& random) {
   const std::vector<Group> orgs = make_groups(settings, random);
   for (const Group& group : orgs) {
     const std::uint64_t count = 1 + random.below(static_cast<std::uint64_t>(settings.templates));
-    for (std::uint64_t i = 0; i < count; ++i) group.material->templates.push_back(PromptTemplate::draw(random, 0, 15 + random.below(60)));
+    for (std::uint64_t i = 0; i < count; ++i)
+      group.material->templates.push_back(PromptTemplate::draw(random, 0, 15 + random.below(60)));
   }
   for (std::int64_t i = 0; i < settings.accounts; ++i) {
     const Member member = add_account(Stratum::org_many_keys, settings, random);
@@ -88,7 +94,8 @@ void PopulationBuilder::add_org(base::Random& random) {
     plan.material = org.material;
     plan.own_share = 0.5F;
     plan.clock.rhythm = random.chance(0.5) ? Rhythm::office : Rhythm::service;
-    plan.presence.egress = stage_.internet.server(shared.chance(0.5) ? NetworkKind::office : NetworkKind::cloud, shared);
+    plan.presence.egress =
+        stage_.internet.server(shared.chance(0.5) ? NetworkKind::office : NetworkKind::cloud, shared);
     plan.presence.egress.hosts = 6;
     plan.presence.egress.rotate_us = base::kHourUs;
     plan.presence.egress.salt = random.next();
@@ -111,7 +118,8 @@ void PopulationBuilder::add_evaluation(base::Random& random) {
   for (std::size_t g = 0; g < benchmarks.size(); ++g) {
     Material& material = *benchmarks[g].material;
     // A benchmark's own questions: public, yet not the pool that campaigns sweep unless they are told to.
-    const std::uint64_t count = static_cast<std::uint64_t>(settings.items) / 2 + random.below(static_cast<std::uint64_t>(settings.items));
+    const std::uint64_t count =
+        static_cast<std::uint64_t>(settings.items) / 2 + random.below(static_cast<std::uint64_t>(settings.items));
     for (std::uint64_t i = 0; i < count; ++i) {
       std::string item;
       append_builtin(random.chance(0.8) ? TextKind::question : TextKind::task, 0, random, item);
@@ -119,7 +127,8 @@ void PopulationBuilder::add_evaluation(base::Random& random) {
     }
     if (g == 0) benchmark_ = material.items;
     material.templates.push_back(PromptTemplate::draw(random, 0, 20, true));
-    material.params = random.chance(0.7) ? ",\"temperature\":0,\"max_tokens\":1024" : ",\"temperature\":1.0,\"max_tokens\":8192";
+    material.params =
+        random.chance(0.7) ? ",\"temperature\":0,\"max_tokens\":1024" : ",\"temperature\":1.0,\"max_tokens\":8192";
   }
   for (std::int64_t i = 0; i < settings.accounts; ++i) {
     const Member member = add_account(Stratum::evaluation, settings, random);
@@ -146,9 +155,12 @@ void PopulationBuilder::add_batch(base::Random& random) {
     ServicePlan plan = service_plan(Stratum::batch, member, random);
     plan.kind = stage_.texts.from_corpora() && random.chance(0.4) ? ServiceKind::records : ServiceKind::batch;
     plan.record_count = std::max(1U, std::min(records, 60U));
-    plan.record_first = static_cast<std::uint32_t>(static_cast<std::uint64_t>(i) * plan.record_count % std::max(1U, records - plan.record_count));
+    plan.record_first = static_cast<std::uint32_t>(static_cast<std::uint64_t>(i) * plan.record_count %
+                                                   std::max(1U, records - plan.record_count));
     const std::uint64_t own = 1 + random.below(static_cast<std::uint64_t>(settings.templates));
-    for (std::uint64_t t = 0; t < own; ++t) plan.own_templates.push_back(PromptTemplate::draw(random, random.chance(0.8) ? 0 : 1 + random.below(kCommonLanguages - 1), 40 + random.below(120)));
+    for (std::uint64_t t = 0; t < own; ++t)
+      plan.own_templates.push_back(PromptTemplate::draw(
+          random, random.chance(0.8) ? 0 : 1 + random.below(kCommonLanguages - 1), 40 + random.below(120)));
     plan.job_requests = std::max(2.0, plan.requests_per_day * (0.5 + 3 * random.uniform()));
     plan.job_gap_s = lognormal(random, 3, 1.0);
     plan.gap = make_gap_shape(true, 1.2);
@@ -163,7 +175,8 @@ void PopulationBuilder::add_judges(base::Random& random) {
   const std::vector<Group> rubrics = make_groups(settings, random);
   for (const Group& group : rubrics) {
     group.material->templates.push_back(PromptTemplate::draw(random, 0, 120, true));
-    group.material->params = random.chance(0.7) ? ",\"temperature\":0,\"max_tokens\":16" : ",\"temperature\":0,\"max_tokens\":64";
+    group.material->params =
+        random.chance(0.7) ? ",\"temperature\":0,\"max_tokens\":16" : ",\"temperature\":0,\"max_tokens\":64";
   }
   for (std::int64_t i = 0; i < settings.accounts; ++i) {
     const Member member = add_account(Stratum::judge, settings, random);
@@ -214,12 +227,14 @@ void PopulationBuilder::add_relays(base::Random& random) {
     sign_up_from(account.presence.egress, known);
     if (shared.chance(0.5)) known.payment = relay.number;
     if (relay.declared) known.declared = Declared::resale;
-    if (random.chance(0.3)) known.created_us = std::min(known.created_us, stage_.start_us - days(20 + random.uniform() * 0.3));
+    if (random.chance(0.3))
+      known.created_us = std::min(known.created_us, stage_.start_us - days(20 + random.uniform() * 0.3));
     plans[g].accounts.push_back(account);
   }
   for (RelayPlan& plan : plans) {
     if (plan.accounts.empty()) continue;
-    plan.users = static_cast<std::uint64_t>(std::max(1.0, settings.users_per_account * static_cast<double>(plan.accounts.size())));
+    plan.users = static_cast<std::uint64_t>(
+        std::max(1.0, settings.users_per_account * static_cast<double>(plan.accounts.size())));
     plan.requests_per_day = settings.requests_per_day * static_cast<double>(plan.users);
     add_actor(Relay(seed_, std::move(plan)));
   }
@@ -229,7 +244,8 @@ void PopulationBuilder::add_declared(base::Random& random) {
   const StratumSettings& settings = stage_.world.stratum(Stratum::declared_synthetic);
   const std::vector<Group> customers = make_groups(settings, random);
   for (const Group& group : customers) {
-    for (std::int64_t i = 0; i < settings.templates; ++i) group.material->templates.push_back(PromptTemplate::draw(random, 0, 30));
+    for (std::int64_t i = 0; i < settings.templates; ++i)
+      group.material->templates.push_back(PromptTemplate::draw(random, 0, 30));
     group.material->params = ",\"temperature\":1.0,\"max_tokens\":4096";
   }
   for (std::int64_t i = 0; i < settings.accounts; ++i) {
@@ -247,7 +263,8 @@ void PopulationBuilder::add_declared(base::Random& random) {
     known.org = customer.org;
     known.verified = Verified::org;
     known.tier = Tier::scale;
-    if (customer.declared) known.declared = customer.number % 2 == 0 ? Declared::synthetic_data : Declared::distillation;
+    if (customer.declared)
+      known.declared = customer.number % 2 == 0 ? Declared::synthetic_data : Declared::distillation;
     add_actor(Service(seed_, std::move(plan)));
   }
 }

@@ -15,15 +15,15 @@
 namespace stillwatch::sim {
 
 enum class TextKind : std::uint8_t {
-  chat,        // what people ask
-  task,        // instructions of the kind that self-instruct recipes send
-  question,    // self-contained problems with an answer
-  passage,     // facts and stories: material for slots, replies
-  code,        // requests with code
-  abuse,       // attempts to talk a model out of its rules
-  instruction, // one clause of a template: what to do with a slot
-  role,        // who the model is to be
-  constraint,  // a rule on form or content
+  chat,         // what people ask
+  task,         // instructions of the kind that self-instruct recipes send
+  question,     // self-contained problems with an answer
+  passage,      // facts and stories: material for slots, replies
+  code,         // requests with code
+  abuse,        // attempts to talk a model out of its rules
+  instruction,  // one clause of a template: what to do with a slot
+  role,         // who the model is to be
+  constraint,   // a rule on form or content
 };
 
 /// Languages with built-in text. "en" comes first; the last ones have few speakers in any log.

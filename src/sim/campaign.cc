@@ -9,8 +9,8 @@ namespace {
 
 // A large campaign runs several relay nodes; this also lets several threads work on it.
 constexpr std::size_t kPoolAccountsMax = 2'500;
-constexpr std::size_t kCardAccounts = 8;        // accounts that one shared payment pays for
-constexpr std::size_t kBurstAccounts = 40;      // accounts of one sign-up burst
+constexpr std::size_t kCardAccounts = 8;    // accounts that one shared payment pays for
+constexpr std::size_t kBurstAccounts = 40;  // accounts of one sign-up burst
 constexpr double kBurstHours = 3;
 constexpr std::size_t kRepositories = 60;
 
@@ -32,7 +32,8 @@ std::shared_ptr<const Work> PopulationBuilder::plan_work(const CampaignSettings&
   work->models = settings.models;
   const bool uses_templates = settings.family == Family::template_farm || settings.family == Family::judge_loop;
   if (uses_templates && !settings.unique) {
-    const std::int64_t count = settings.family == Family::judge_loop ? std::min<std::int64_t>(settings.templates, 5) : settings.templates;
+    const std::int64_t count =
+        settings.family == Family::judge_loop ? std::min<std::int64_t>(settings.templates, 5) : settings.templates;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::string& language = settings.languages[random.below(settings.languages.size())];
       work->templates.push_back(PromptTemplate::draw(random, language_index(language), 30));
@@ -56,7 +57,9 @@ std::shared_ptr<const Work> PopulationBuilder::plan_work(const CampaignSettings&
     work->prefix = draw_system_prompt(random, 22) + "\\n\\nList of tasks:";
   }
   if (settings.family == Family::agent_rollouts) {
-    for (std::size_t i = 0; i < kRepositories; ++i) work->system_of_task.push_back(draw_system_prompt(random, 10) + "\\nRepository: " + std::to_string(random.below(100000)));
+    for (std::size_t i = 0; i < kRepositories; ++i)
+      work->system_of_task.push_back(draw_system_prompt(random, 10) +
+                                     "\\nRepository: " + std::to_string(random.below(100000)));
     work->tools = draw_tools(random, 6, false);
   }
   return work;
@@ -92,13 +95,17 @@ void PopulationBuilder::plan_accounts(std::size_t index, RelayPlan& plan, std::s
       const bool first = from_us == plan.from_us;
       known.created_us = from_us - days(0.05 + settings.account_age_days * random.exponential() * (first ? 1 : 0.1));
       if (first && random.chance(settings.signup_burst)) {
-        if (burst_left == 0) burst_us = plan.from_us - days(0.1 + settings.account_age_days * random.uniform()), burst_left = kBurstAccounts;
+        if (burst_left == 0)
+          burst_us = plan.from_us - days(0.1 + settings.account_age_days * random.uniform()),
+          burst_left = kBurstAccounts;
         --burst_left;
-        known.created_us = burst_us + static_cast<std::int64_t>(random.uniform() * kBurstHours * static_cast<double>(base::kHourUs));
+        known.created_us =
+            burst_us + static_cast<std::int64_t>(random.uniform() * kBurstHours * static_cast<double>(base::kHourUs));
       }
       known.created_us = std::min(known.created_us, from_us);
       PoolAccount account;
-      const bool spoofed = settings.client == ClientPlan::spoofed || (settings.client == ClientPlan::mixed && random.chance(0.5));
+      const bool spoofed =
+          settings.client == ClientPlan::spoofed || (settings.client == ClientPlan::mixed && random.chance(0.5));
       account.presence = home_presence(member, random.chance(0.6) ? ClientUse::library : ClientUse::chat_app, random);
       if (!spoofed) account.presence.client = stage_.clients.fixed(ClientUse::relay, operator_number);
       account.presence.keys = 1;
@@ -150,9 +157,11 @@ void PopulationBuilder::add_campaign(std::size_t index) {
     plan.users = 1 + static_cast<std::uint64_t>(static_cast<double>(total) * 4);
     plan.cover_pool = static_cast<std::uint32_t>(settings.cover_pool);
     plan.from_us = stage_.start_us + days(settings.start_day);
-    plan.until_us = settings.end_day == 0 ? stage_.end_us : std::min(stage_.end_us, stage_.start_us + days(settings.end_day));
+    plan.until_us =
+        settings.end_day == 0 ? stage_.end_us : std::min(stage_.end_us, stage_.start_us + days(settings.end_day));
     if (plan.from_us >= plan.until_us) return;
-    plan.clock = {settings.schedule == Schedule::human ? Rhythm::people : Rhythm::flat, static_cast<std::int8_t>(random.below(24)) , 1, operator_number};
+    plan.clock = {settings.schedule == Schedule::human ? Rhythm::people : Rhythm::flat,
+                  static_cast<std::int8_t>(random.below(24)), 1, operator_number};
     plan.gap = settings.schedule == Schedule::bursty ? make_gap_shape(false, 0.15) : make_gap_shape(true, 0.9);
     plan.selection = settings.selection;
     plan.sticky_us = static_cast<std::int64_t>(settings.sticky_minutes * static_cast<double>(base::kMinuteUs));

@@ -8,8 +8,8 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr std::int32_t kOldestDay = -400;   // versions known before the world starts
-constexpr std::int32_t kNewestDay = 420;    // a world has at most 400 days
+constexpr std::int32_t kOldestDay = -400;  // versions known before the world starts
+constexpr std::int32_t kNewestDay = 420;   // a world has at most 400 days
 
 // "%" in an agent stands for the version. Header lists are orders that such software plausibly sends.
 struct Known {
@@ -30,9 +30,12 @@ constexpr std::string_view kAnthropicStyle =
 constexpr std::string_view kBrowser =
     R"("host","content-length","sec-ch-ua","authorization","sec-ch-ua-mobile","user-agent","content-type","sec-ch-ua-platform","accept","origin","sec-fetch-site","sec-fetch-mode","referer","accept-encoding","accept-language")";
 constexpr std::string_view kPlain = R"("host","user-agent","accept","content-type","authorization","content-length")";
-constexpr std::string_view kJava = R"("authorization","content-type","content-length","host","connection","accept-encoding","user-agent")";
-constexpr std::string_view kGo = R"("host","user-agent","content-length","authorization","content-type","accept-encoding")";
-constexpr std::string_view kApp = R"("host","content-type","accept","authorization","accept-language","accept-encoding","user-agent","content-length","connection")";
+constexpr std::string_view kJava =
+    R"("authorization","content-type","content-length","host","connection","accept-encoding","user-agent")";
+constexpr std::string_view kGo =
+    R"("host","user-agent","content-length","authorization","content-type","accept-encoding")";
+constexpr std::string_view kApp =
+    R"("host","content-type","accept","authorization","accept-language","accept-encoding","user-agent","content-length","connection")";
 
 constexpr Known kKnown[] = {
     {ClientUse::library, 30, "openai-python/%", 1, 90, 9, "python", kStainless},
@@ -58,11 +61,22 @@ constexpr Known kKnown[] = {
     {ClientUse::chat_app, 8, "webchat-server/% node", 0, 6, 10, "node", kStainlessNode},
     {ClientUse::chat_app, 6, "Quill/% (Linux)", 1, 2, 30, "node", kStainlessNode},
     {ClientUse::chat_app, 4, "obsidian-copilot/%", 2, 6, 20, "chrome", kBrowser},
-    {ClientUse::browser, 18, "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%.0.0 Safari/537.36", 140, 0, 28, "chrome", kBrowser},
-    {ClientUse::browser, 9, "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%.0.0 Safari/537.36", 140, 0, 28, "chrome", kBrowser},
-    {ClientUse::browser, 8, "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%.0.0 Mobile Safari/537.36", 140, 0, 28, "chrome", kBrowser},
-    {ClientUse::browser, 6, "Mozilla/5.0 (X11; Linux x86_64; rv:%.0) Gecko/20100101 Firefox/%", 142, 0, 28, "firefox", kBrowser},
-    {ClientUse::browser, 7, "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/% Mobile/15E148 Safari/604.1", 18, 4, 45, "apple", kApp},
+    {ClientUse::browser, 18,
+     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%.0.0 Safari/537.36", 140,
+     0, 28, "chrome", kBrowser},
+    {ClientUse::browser, 9,
+     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%.0.0 "
+     "Safari/537.36",
+     140, 0, 28, "chrome", kBrowser},
+    {ClientUse::browser, 8,
+     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%.0.0 Mobile Safari/537.36", 140,
+     0, 28, "chrome", kBrowser},
+    {ClientUse::browser, 6, "Mozilla/5.0 (X11; Linux x86_64; rv:%.0) Gecko/20100101 Firefox/%", 142, 0, 28, "firefox",
+     kBrowser},
+    {ClientUse::browser, 7,
+     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/% "
+     "Mobile/15E148 Safari/604.1",
+     18, 4, 45, "apple", kApp},
     {ClientUse::agent, 12, "codeloop/% (cli)", 0, 40, 4, "node", kStainlessNode},
     {ClientUse::agent, 8, "aider/% litellm", 0, 82, 14, "python", kStainless},
     {ClientUse::agent, 7, "PairPilot/% vscode", 3, 20, 7, "node", kStainlessNode},
@@ -87,8 +101,8 @@ std::string ja4_of(std::string_view stack, std::int64_t generation) {
   hash = base::mix64(hash + static_cast<std::uint64_t>(generation));
   const std::uint64_t other = base::mix64(hash);
   const bool browser = stack == "chrome" || stack == "firefox" || stack == "apple";
-  return fmt::format("t13d{:02}{:02}{}_{:012x}_{:012x}", 15 + hash % 30, 9 + (hash >> 8) % 9, browser || stack == "node" ? "h2" : "h1",
-                     hash >> 16, other >> 16);
+  return fmt::format("t13d{:02}{:02}{}_{:012x}_{:012x}", 15 + hash % 30, 9 + (hash >> 8) % 9,
+                     browser || stack == "node" ? "h2" : "h1", hash >> 16, other >> 16);
 }
 
 std::int32_t floor_divide(std::int32_t a, std::int32_t b) { return a / b - (a % b < 0 ? 1 : 0); }
@@ -98,14 +112,19 @@ std::int32_t floor_divide(std::int32_t a, std::int32_t b) { return a / b - (a % 
 Clients::Clients(std::uint64_t seed) {
   base::Random random(seed, 0xC11);
   for (const Known& known : kKnown) {
-    Family family{known.use, known.weight, known.cadence_days, static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(known.cadence_days))), {}};
+    Family family{known.use,
+                  known.weight,
+                  known.cadence_days,
+                  static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(known.cadence_days))),
+                  {}};
     const std::int32_t first = floor_divide(kOldestDay, known.cadence_days);
     const std::int32_t last = floor_divide(kNewestDay, known.cadence_days);
     for (std::int32_t step = first; step <= last; ++step) {
       const int minor = known.minor + step;
       const std::string version = known.use == ClientUse::browser && known.major > 100
                                       ? fmt::format("{}", known.major + step)
-                                      : fmt::format("{}.{}.{}", known.major, std::max(0, minor), minor < 0 ? 40 + minor % 40 : static_cast<int>(random.below(4)));
+                                      : fmt::format("{}.{}.{}", known.major, std::max(0, minor),
+                                                    minor < 0 ? 40 + minor % 40 : static_cast<int>(random.below(4)));
       std::string agent;
       for (const char c : known.agent) {
         if (c == '%') {
@@ -116,7 +135,8 @@ Clients::Clients(std::uint64_t seed) {
       }
       // A TLS stack changes about twice a year.
       const std::int64_t generation = floor_divide(step * known.cadence_days, 180);
-      family.versions.push_back(fmt::format(R"("user_agent":"{}","ja4":"{}","headers":[{}])", agent, ja4_of(known.stack, generation), known.headers));
+      family.versions.push_back(fmt::format(R"("user_agent":"{}","ja4":"{}","headers":[{}])", agent,
+                                            ja4_of(known.stack, generation), known.headers));
     }
     families_.push_back(std::move(family));
   }
@@ -150,7 +170,8 @@ std::string_view Clients::fragment(const ClientChoice& choice, std::int64_t day)
   const std::int32_t at_day = choice.pinned ? choice.pinned_day : static_cast<std::int32_t>(day) - choice.lag_days;
   const std::int32_t first = floor_divide(kOldestDay, family.cadence_days);
   const std::int32_t step = floor_divide(at_day - family.phase_days, family.cadence_days) - first;
-  return family.versions[static_cast<std::size_t>(std::clamp<std::int32_t>(step, 0, static_cast<std::int32_t>(family.versions.size()) - 1))];
+  return family.versions[static_cast<std::size_t>(
+      std::clamp<std::int32_t>(step, 0, static_cast<std::int32_t>(family.versions.size()) - 1))];
 }
 
 }  // namespace stillwatch::sim

@@ -24,8 +24,8 @@ enum class ClientUse : std::uint8_t {
 /// Who uses which software and when they upgrade.
 struct ClientChoice {
   std::uint16_t family = 0;
-  bool pinned = false;       // stays at the version of pinned_day
-  std::int32_t lag_days = 0; // upgrades so many days after a release
+  bool pinned = false;        // stays at the version of pinned_day
+  std::int32_t lag_days = 0;  // upgrades so many days after a release
   std::int32_t pinned_day = 0;
 };
 
@@ -44,7 +44,7 @@ class Clients {
     double weight;
     std::int32_t cadence_days;
     std::int32_t phase_days;
-    std::vector<std::string> versions;   // fragments, oldest first
+    std::vector<std::string> versions;  // fragments, oldest first
   };
   std::vector<Family> families_;
 };

@@ -12,9 +12,10 @@ std::uint32_t next_free(std::uint32_t subnet) {
   struct Block {
     std::uint32_t first, last;
   };
-  static constexpr Block kReserved[] = {{0x0A0000, 0x0AFFFF}, {0x644000, 0x647FFF}, {0x7F0000, 0x7FFFFF}, {0xA9FE00, 0xA9FEFF},
-                                        {0xAC1000, 0xAC1FFF}, {0xC00000, 0xC00002}, {0xC05863, 0xC05863}, {0xC0A800, 0xC0A8FF},
-                                        {0xC61200, 0xC613FF}, {0xC63364, 0xC63364}, {0xCB0071, 0xCB0071}};
+  static constexpr Block kReserved[] = {{0x0A0000, 0x0AFFFF}, {0x644000, 0x647FFF}, {0x7F0000, 0x7FFFFF},
+                                        {0xA9FE00, 0xA9FEFF}, {0xAC1000, 0xAC1FFF}, {0xC00000, 0xC00002},
+                                        {0xC05863, 0xC05863}, {0xC0A800, 0xC0A8FF}, {0xC61200, 0xC613FF},
+                                        {0xC63364, 0xC63364}, {0xCB0071, 0xCB0071}};
   for (const Block& block : kReserved) {
     if (subnet >= block.first && subnet <= block.last) return block.last + 1;
   }
@@ -32,9 +33,10 @@ bool crosses_reserved(std::uint32_t first, std::uint32_t count) {
 
 const std::vector<Country>& countries() {
   static const std::vector<Country> kCountries = {
-      {"US", -6, 0, 26}, {"IN", 5, 0, 12}, {"GB", 0, 0, 6},  {"DE", 1, 2, 6},  {"BR", -3, 4, 6}, {"FR", 1, 3, 5},  {"JP", 9, 0, 4},  {"CA", -5, 0, 4},
-      {"ES", 1, 1, 4},   {"MX", -6, 1, 4}, {"SG", 8, 5, 3},  {"TW", 8, 5, 3},  {"AU", 10, 0, 3}, {"NL", 1, 0, 2},  {"PL", 1, 0, 2},  {"ID", 7, 0, 3},
-      {"KE", 3, 7, 1.5}, {"NG", 1, 0, 2},  {"PT", 0, 4, 1},  {"AR", -3, 1, 2}, {"KR", 9, 0, 3},  {"IS", 0, 9, 0.4}, {"SE", 1, 0, 1}, {"MY", 8, 5, 1.5}};
+      {"US", -6, 0, 26}, {"IN", 5, 0, 12}, {"GB", 0, 0, 6}, {"DE", 1, 2, 6},   {"BR", -3, 4, 6},  {"FR", 1, 3, 5},
+      {"JP", 9, 0, 4},   {"CA", -5, 0, 4}, {"ES", 1, 1, 4}, {"MX", -6, 1, 4},  {"SG", 8, 5, 3},   {"TW", 8, 5, 3},
+      {"AU", 10, 0, 3},  {"NL", 1, 0, 2},  {"PL", 1, 0, 2}, {"ID", 7, 0, 3},   {"KE", 3, 7, 1.5}, {"NG", 1, 0, 2},
+      {"PT", 0, 4, 1},   {"AR", -3, 1, 2}, {"KR", 9, 0, 3}, {"IS", 0, 9, 0.4}, {"SE", 1, 0, 1},   {"MY", 8, 5, 1.5}};
   return kCountries;
 }
 
@@ -86,8 +88,13 @@ Egress Internet::mobile(std::size_t country, base::Random& random) const {
 
 Egress Internet::server(NetworkKind kind, base::Random& random) const {
   const std::uint32_t network = some(kind, random.below(countries().size()), random);
-  return {network, static_cast<std::uint32_t>(random.below(networks_[network].subnets)), 1, 1,
-          static_cast<std::uint32_t>(2 + random.below(250)), 0, random.next()};
+  return {network,
+          static_cast<std::uint32_t>(random.below(networks_[network].subnets)),
+          1,
+          1,
+          static_cast<std::uint32_t>(2 + random.below(250)),
+          0,
+          random.next()};
 }
 
 Egress Internet::roaming(NetworkKind kind, base::Random& random, std::int64_t rotate_us) const {
@@ -98,8 +105,8 @@ Egress Internet::roaming(NetworkKind kind, base::Random& random, std::int64_t ro
 std::uint32_t Internet::address_at(const Egress& egress, std::int64_t time_us) const {
   const std::uint64_t period = egress.rotate_us == 0 ? 0 : static_cast<std::uint64_t>(time_us / egress.rotate_us);
   const std::uint64_t hash = base::mix64(egress.salt ^ base::mix64(period + 1));
-  const std::uint32_t subnet =
-      networks_[egress.network].first_subnet + egress.subnet_first + static_cast<std::uint32_t>((hash & 0xFFFFFFFFU) % egress.subnet_count);
+  const std::uint32_t subnet = networks_[egress.network].first_subnet + egress.subnet_first +
+                               static_cast<std::uint32_t>((hash & 0xFFFFFFFFU) % egress.subnet_count);
   return subnet << 8 | (egress.host_first + static_cast<std::uint32_t>(hash >> 32) % egress.hosts);
 }
 

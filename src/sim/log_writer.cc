@@ -66,16 +66,19 @@ void LogWriter::serve() {
 base::Status LogWriter::write_block(std::string_view block) {
   if (file_) {
     packed_.resize(ZSTD_compressBound(block.size()));
-    const std::size_t size = ZSTD_compress(packed_.data(), packed_.size(), block.data(), block.size(), kCompressionLevel);
-    if (ZSTD_isError(size)) return base::fail(base::Fault::ours, fmt::format("cannot compress {}: {}", name_, ZSTD_getErrorName(size)));
+    const std::size_t size =
+        ZSTD_compress(packed_.data(), packed_.size(), block.data(), block.size(), kCompressionLevel);
+    if (ZSTD_isError(size))
+      return base::fail(base::Fault::ours, fmt::format("cannot compress {}: {}", name_, ZSTD_getErrorName(size)));
     return file_->write({packed_.data(), size});
   }
   while (!block.empty()) {
     const ssize_t count = ::write(descriptor_, block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
-      return base::fail(base::Fault::environment,
-                        fmt::format("cannot write {}: {}; did the program that reads it stop?", name_, std::strerror(errno)));
+      return base::fail(
+          base::Fault::environment,
+          fmt::format("cannot write {}: {}; did the program that reads it stop?", name_, std::strerror(errno)));
     }
     block.remove_prefix(static_cast<std::size_t>(count));
   }

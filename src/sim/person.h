@@ -17,9 +17,9 @@ namespace stillwatch::sim {
 struct Material {
   std::string system, tools, params;
   std::vector<PromptTemplate> templates;
-  std::vector<std::string> items;   // whole prompts: an assignment, a benchmark, jailbreaks
-  std::int64_t start_us = 0;        // nobody uses it earlier
-  std::int64_t spread_us = 0;       // viral: time constant of its spread and decline
+  std::vector<std::string> items;  // whole prompts: an assignment, a benchmark, jailbreaks
+  std::int64_t start_us = 0;       // nobody uses it earlier
+  std::int64_t spread_us = 0;      // viral: time constant of its spread and decline
 };
 
 enum class PersonKind : std::uint8_t { chat, developer, agent, student, viral, red_team };
@@ -30,7 +30,7 @@ struct PersonPlan {
   BusyClock clock;
   GapShape gap;
   double sessions_per_day = 1;
-  float turns = 1;                  // mean
+  float turns = 1;  // mean
   std::uint8_t language = 0;
   std::uint8_t default_system = 0;  // which of the front ends' default system prompts; 0 none
   std::int64_t from_us = 0, until_us = kNever;

@@ -9,10 +9,11 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr std::size_t kWordsMax = 400'000;         // 6 MB with its text: stays in the cache, and more adds no variety
-constexpr std::size_t kDocumentWordsMax = 60;      // a few long documents must not fill the chain
-constexpr std::size_t kOverrunWords = 8;           // how far past the wanted length to look for a sentence end
-constexpr std::size_t kRunWords[16] = {1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 9};  // runs keep grammar, not sentences
+constexpr std::size_t kWordsMax = 400'000;     // 6 MB with its text: stays in the cache, and more adds no variety
+constexpr std::size_t kDocumentWordsMax = 60;  // a few long documents must not fill the chain
+constexpr std::size_t kOverrunWords = 8;       // how far past the wanted length to look for a sentence end
+constexpr std::size_t kRunWords[16] = {1, 1, 2, 2, 2, 3, 3, 3,
+                                       4, 4, 4, 5, 5, 6, 7, 9};  // runs keep grammar, not sentences
 
 bool wide(unsigned char lead) { return lead >= 0xE3 && lead <= 0xEC; }  // scripts written without spaces
 
@@ -72,7 +73,8 @@ void PhraseChain::add(std::string_view document) {
       spaced = at >= document.size() || document[at] == ' ';
     }
     at = std::min(at, document.size());
-    words_.push_back({static_cast<std::uint32_t>(text_.size()), 0, ends_sentence(document.substr(begin, at - begin)) ? kSentenceEnd : 0});
+    words_.push_back({static_cast<std::uint32_t>(text_.size()), 0,
+                      ends_sentence(document.substr(begin, at - begin)) ? kSentenceEnd : 0});
     text_.append(document, begin, at - begin);
     if (spaced) text_ += ' ';
   }
@@ -89,7 +91,8 @@ void PhraseChain::freeze() {
   std::iota(order.begin(), order.end(), 0U);
   base::Random random(0x5EEDULL);
   for (std::size_t i = count; i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
-  std::unordered_map<std::string_view, std::pair<std::uint32_t, std::uint32_t>> ring;  // first and last position of a word
+  std::unordered_map<std::string_view, std::pair<std::uint32_t, std::uint32_t>>
+      ring;  // first and last position of a word
   ring.reserve(count / 8);
   const auto link = [&](std::uint32_t from, std::uint32_t to) { words_[from].next = to & 0x3FFFFFFFU; };
   for (const std::uint32_t position : order) {
@@ -132,7 +135,8 @@ void PhraseChain::append(base::Random& random, std::size_t words_wanted, std::st
 void PhraseChain::append_word(base::Random& random, std::string& out) const {
   for (int i = 0; i < 8; ++i) {
     std::string_view found = word(random.below(words()));
-    while (!found.empty() && (found.back() == ' ' || found.back() == '.' || found.back() == ',' || found.back() == '?')) found.remove_suffix(1);
+    while (!found.empty() && (found.back() == ' ' || found.back() == '.' || found.back() == ',' || found.back() == '?'))
+      found.remove_suffix(1);
     if (found.size() < 4 || found.find('\\') != std::string_view::npos) continue;
     out.append(found);
     return;

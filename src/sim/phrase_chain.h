@@ -31,15 +31,17 @@ class PhraseChain {
  private:
   static constexpr std::uint32_t kSentenceEnd = 1, kDocumentEnd = 2;
   struct Word {
-    std::uint32_t start;        // offset in text_
-    std::uint32_t next : 30;    // another word with the same text, a ring in random order
-    std::uint32_t ends : 2;     // kSentenceEnd, kDocumentEnd
+    std::uint32_t start;      // offset in text_
+    std::uint32_t next : 30;  // another word with the same text, a ring in random order
+    std::uint32_t ends : 2;   // kSentenceEnd, kDocumentEnd
   };
-  std::string_view word(std::size_t at) const { return {text_.data() + words_[at].start, words_[at + 1].start - words_[at].start}; }
+  std::string_view word(std::size_t at) const {
+    return {text_.data() + words_[at].start, words_[at + 1].start - words_[at].start};
+  }
 
   std::string text_;
-  std::vector<Word> words_;                 // one more at the end
-  std::vector<std::uint32_t> documents_;    // index of each document's first word
+  std::vector<Word> words_;               // one more at the end
+  std::vector<std::uint32_t> documents_;  // index of each document's first word
 };
 
 /// Appends JSON-escaped text (without quotes).

@@ -11,7 +11,8 @@ namespace {
 TEST(PhraseChain, NewTextFromKnownWords) {
   PhraseChain chain;
   std::set<std::string> known;
-  const std::string documents[] = {"the old dog runs home. the cat sleeps.", "my cat runs to the red house.", "a red dog sleeps in the old house."};
+  const std::string documents[] = {"the old dog runs home. the cat sleeps.", "my cat runs to the red house.",
+                                   "a red dog sleeps in the old house."};
   for (const std::string& document : documents) {
     chain.add(document);
     std::istringstream words(document);

@@ -18,8 +18,10 @@ namespace {
 
 constexpr std::string_view kTiers[] = {"free", "standard", "scale"};
 constexpr std::string_view kVerified[] = {"none", "email", "phone", "card", "id", "org"};
-constexpr std::string_view kPurposes[] = {"", "evaluation", "research", "synthetic_data", "distillation", "resale", "batch"};
-constexpr std::string_view kFreeMail[] = {"", "freemail.example", "postbox.example", "inbox.example", "letters.example", "quickmail.example"};
+constexpr std::string_view kPurposes[] = {"",       "evaluation", "research", "synthetic_data", "distillation",
+                                          "resale", "batch"};
+constexpr std::string_view kFreeMail[] = {
+    "", "freemail.example", "postbox.example", "inbox.example", "letters.example", "quickmail.example"};
 
 void append_token(std::string_view prefix, std::uint64_t value, std::string& out) {
   out += prefix;
@@ -68,8 +70,8 @@ void append_account_line(const AccountRecord& record, const Stage& stage, const 
   if (record.declared != Declared::nothing) {
     out += ",\"declared\":[{\"purpose\":\"";
     out += kPurposes[static_cast<std::size_t>(record.declared)];
-    out += "\",\"from\":\"" + base::format_time(std::max(record.created_us, stage.start_us - 60 * base::kDayUs)) + "\",\"until\":\"" +
-           base::format_time(stage.end_us + 300 * base::kDayUs) + "\",\"scope\":\"models:*\"}]";
+    out += "\",\"from\":\"" + base::format_time(std::max(record.created_us, stage.start_us - 60 * base::kDayUs)) +
+           "\",\"until\":\"" + base::format_time(stage.end_us + 300 * base::kDayUs) + "\",\"scope\":\"models:*\"}]";
   }
   out += "}\n";
 }

@@ -26,7 +26,7 @@ struct AccountRecord {
   std::uint64_t mail_domain = 0;                     // small numbers are free mail providers
   std::uint32_t address = 0, asn = 0;
   std::uint16_t country = 0;
-  std::uint16_t campaign = 0;                        // 1 + index into World::campaigns; 0: benign
+  std::uint16_t campaign = 0;  // 1 + index into World::campaigns; 0: benign
   Stratum stratum = Stratum::chat_single;
   Tier tier = Tier::standard;
   Verified verified = Verified::email;
@@ -36,7 +36,7 @@ struct AccountRecord {
 struct Population {
   std::vector<std::unique_ptr<Actor>> actors;
   std::vector<AccountRecord> accounts;
-  std::deque<Material> materials;   // actors point into it
+  std::deque<Material> materials;  // actors point into it
 };
 
 Population populate(const Stage& stage, std::uint64_t seed);

@@ -25,7 +25,7 @@ class PopulationBuilder {
 
  private:
   struct Member {
-    std::size_t record = 0;     // index into population_.accounts
+    std::size_t record = 0;  // index into population_.accounts
     std::uint64_t number = 0;
     std::size_t country = 0;
     std::int64_t from_us = 0, until_us = kNever;
@@ -51,7 +51,8 @@ class PopulationBuilder {
   /// Index of the group of account i: sizes follow a power law, as vendors' and companies' do.
   std::size_t group_of(std::size_t i, std::size_t groups, base::Random& random) const;
   PersonPlan person_plan(Stratum which, const Member& member, base::Random& random);
-  void fit_person(Stratum which, const Group& group, const StratumSettings& settings, PersonPlan& plan, AccountRecord& record, base::Random& random);
+  void fit_person(Stratum which, const Group& group, const StratumSettings& settings, PersonPlan& plan,
+                  AccountRecord& record, base::Random& random);
   ServicePlan service_plan(Stratum which, const Member& member, base::Random& random);
 
   // Both.
@@ -73,7 +74,7 @@ class PopulationBuilder {
 
   const Stage& stage_;
   std::uint64_t seed_;
-  std::uint64_t last_number_ = 1000;    // groups, owners, payments; small numbers are free mail providers
+  std::uint64_t last_number_ = 1000;  // groups, owners, payments; small numbers are free mail providers
   std::uint64_t last_account_ = 0;
   std::vector<std::string> benchmark_;  // questions of the first benchmark, for campaigns that sweep a public set
   std::uint32_t chat_people_ = 0, chat_person_ = 0;

@@ -11,10 +11,19 @@ namespace {
 struct Marks {
   std::string_view before, after;
 };
-constexpr Marks kMarks[] = {{"\\n\\n", "\\n\\n"}, {" ", " "}, {"\\n\\\"", "\\\"\\n"}, {"\\n<text>\\n", "\\n</text>\\n"}, {"\\n###\\n", "\\n###\\n"},
-                            {"\\nInput: ", "\\n"}, {": ", ". "}, {"\\n```\\n", "\\n```\\n"}, {"\\n---\\n", "\\n---\\n"}, {"\\nQ: ", "\\nA:"}};
+constexpr Marks kMarks[] = {{"\\n\\n", "\\n\\n"},
+                            {" ", " "},
+                            {"\\n\\\"", "\\\"\\n"},
+                            {"\\n<text>\\n", "\\n</text>\\n"},
+                            {"\\n###\\n", "\\n###\\n"},
+                            {"\\nInput: ", "\\n"},
+                            {": ", ". "},
+                            {"\\n```\\n", "\\n```\\n"},
+                            {"\\n---\\n", "\\n---\\n"},
+                            {"\\nQ: ", "\\nA:"}};
 
-void append_paraphrased(base::Random& random, const TextSources& texts, std::string_view literal, double share, std::string& out) {
+void append_paraphrased(base::Random& random, const TextSources& texts, std::string_view literal, double share,
+                        std::string& out) {
   std::size_t at = 0;
   while (at < literal.size()) {
     std::size_t end = literal.find(' ', at);
@@ -46,7 +55,8 @@ void PromptTemplate::add_literal(std::string text) {
 
 void PromptTemplate::add_slot(SlotKind kind) { segments_.push_back({{}, kind, true}); }
 
-PromptTemplate PromptTemplate::draw(base::Random& random, std::size_t language, std::size_t content_words, bool constant) {
+PromptTemplate PromptTemplate::draw(base::Random& random, std::size_t language, std::size_t content_words,
+                                    bool constant) {
   PromptTemplate made;
   made.language_ = static_cast<std::uint8_t>(language);
   made.content_words_ = static_cast<std::uint16_t>(std::clamp<std::size_t>(content_words, 3, 2000));
@@ -71,7 +81,9 @@ PromptTemplate PromptTemplate::draw(base::Random& random, std::size_t language, 
     for (std::uint64_t i = 0; i < rules; ++i) add(random.chance(0.75) ? TextKind::constraint : TextKind::instruction);
   }
   const double where = random.uniform();
-  const std::size_t content_at = where < 0.2 ? 0 : where < 0.5 && sentences.size() > 1 ? 1 + random.below(sentences.size() - 1) : sentences.size();
+  const std::size_t content_at = where < 0.2                           ? 0
+                                 : where < 0.5 && sentences.size() > 1 ? 1 + random.below(sentences.size() - 1)
+                                                                       : sentences.size();
   const Marks marks = kMarks[random.below(std::size(kMarks))];
   std::uint64_t small_slots = constant ? 0 : random.below(3);
   for (std::size_t i = 0; i <= sentences.size(); ++i) {
@@ -84,7 +96,8 @@ PromptTemplate PromptTemplate::draw(base::Random& random, std::size_t language, 
     made.add_literal(sentences[i]);
     if (small_slots > 0 && random.chance(0.6)) {
       --small_slots;
-      static constexpr SlotKind kSmall[] = {SlotKind::topic, SlotKind::name, SlotKind::number, SlotKind::list, SlotKind::quoted};
+      static constexpr SlotKind kSmall[] = {SlotKind::topic, SlotKind::name, SlotKind::number, SlotKind::list,
+                                            SlotKind::quoted};
       made.add_literal(random.chance(0.5) ? " - " : " (");
       made.add_slot(kSmall[random.below(std::size(kSmall))]);
       made.add_literal(random.chance(0.5) ? ") " : "; ");
@@ -95,7 +108,8 @@ PromptTemplate PromptTemplate::draw(base::Random& random, std::size_t language, 
   return made;
 }
 
-void PromptTemplate::fill(base::Random& random, const TextSources& texts, std::string_view item, double paraphrase, std::string& out) const {
+void PromptTemplate::fill(base::Random& random, const TextSources& texts, std::string_view item, double paraphrase,
+                          std::string& out) const {
   for (const Segment& segment : segments_) {
     if (!segment.is_slot) {
       if (paraphrase > 0) {
@@ -111,7 +125,8 @@ void PromptTemplate::fill(base::Random& random, const TextSources& texts, std::s
           out += item;
         } else {
           const double words = content_words_ * (0.4 + 1.2 * random.uniform());
-          (language_ == 0 ? texts.passage() : texts.chat(language_)).append(random, static_cast<std::size_t>(std::max(3.0, words)), out);
+          (language_ == 0 ? texts.passage() : texts.chat(language_))
+              .append(random, static_cast<std::size_t>(std::max(3.0, words)), out);
         }
         break;
       case SlotKind::topic: append_topic(random, out); break;
@@ -147,7 +162,8 @@ std::string draw_system_prompt(base::Random& random, std::size_t rules) {
 }
 
 std::string draw_tools(base::Random& random, std::size_t count, bool anthropic_style) {
-  static constexpr std::string_view kVerbs[] = {"read", "write", "list", "search", "run", "fetch", "create", "delete", "update", "ask"};
+  static constexpr std::string_view kVerbs[] = {"read",  "write",  "list",   "search", "run",
+                                                "fetch", "create", "delete", "update", "ask"};
   std::string text = "[";
   for (std::size_t i = 0; i < count; ++i) {
     std::string name(kVerbs[random.below(std::size(kVerbs))]), description;
@@ -155,10 +171,13 @@ std::string draw_tools(base::Random& random, std::size_t count, bool anthropic_s
     append_name(random, name);
     append_builtin(TextKind::instruction, 0, random, description);
     const std::string schema = fmt::format(
-        R"({{"type":"object","properties":{{"path":{{"type":"string"}},"limit":{{"type":"integer","maximum":{}}}}},"required":["path"]}})", 10 + random.below(5000));
+        R"({{"type":"object","properties":{{"path":{{"type":"string"}},"limit":{{"type":"integer","maximum":{}}}}},"required":["path"]}})",
+        10 + random.below(5000));
     if (i > 0) text += ',';
-    text += anthropic_style ? fmt::format(R"({{"name":"{}","description":"{}","input_schema":{}}})", name, description, schema)
-                            : fmt::format(R"({{"type":"function","function":{{"name":"{}","description":"{}","parameters":{}}}}})", name, description, schema);
+    text += anthropic_style
+                ? fmt::format(R"({{"name":"{}","description":"{}","input_schema":{}}})", name, description, schema)
+                : fmt::format(R"({{"type":"function","function":{{"name":"{}","description":"{}","parameters":{}}}}})",
+                              name, description, schema);
   }
   return text + "]";
 }

@@ -20,11 +20,13 @@ class PromptTemplate {
  public:
   /// A new template. `language` is an index into builtin_languages(). `content_words` is the usual length of
   /// what goes into its content slot when the caller gives no item. `constant`: no slot but that for the item.
-  static PromptTemplate draw(base::Random& random, std::size_t language, std::size_t content_words, bool constant = false);
+  static PromptTemplate draw(base::Random& random, std::size_t language, std::size_t content_words,
+                             bool constant = false);
 
   /// Appends the template with its slots filled: the content slot with `item`, or with new text when item is
   /// empty. Each word of the constant part changes with probability `paraphrase`.
-  void fill(base::Random& random, const TextSources& texts, std::string_view item, double paraphrase, std::string& out) const;
+  void fill(base::Random& random, const TextSources& texts, std::string_view item, double paraphrase,
+            std::string& out) const;
 
  private:
   struct Segment {

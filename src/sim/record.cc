@@ -105,15 +105,20 @@ char* put_request(char* out, const Draft& draft, const Names& names) {
 char* put_body(char* out, const Draft& draft) {
   switch (draft.dialect) {
     case Dialect::openai_chat:
-      out = put(out, ",\"body\":{\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"");
+      out = put(out,
+                ",\"body\":{\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"message\":{\"role\":"
+                "\"assistant\",\"content\":\"");
       out = put(out, draft.reply);
       return put(out, "\"}}]}");
     case Dialect::openai_responses:
-      out = put(out, ",\"body\":{\"object\":\"response\",\"output\":[{\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"");
+      out = put(out,
+                ",\"body\":{\"object\":\"response\",\"output\":[{\"type\":\"message\",\"role\":\"assistant\","
+                "\"content\":[{\"type\":\"output_text\",\"text\":\"");
       out = put(out, draft.reply);
       return put(out, "\"}]}]}");
     case Dialect::anthropic_messages:
-      out = put(out, ",\"body\":{\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"");
+      out = put(out,
+                ",\"body\":{\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"");
       out = put(out, draft.reply);
       return put(out, "\"}]}");
     case Dialect::text:
@@ -139,8 +144,8 @@ void append_hex(std::uint64_t value, std::size_t digits, std::string& out) {
 }
 
 void write_query(const Draft& draft, const Names& names, std::uint64_t record, ByteBuffer& buffer) {
-  const std::size_t texts = draft.client.size() + draft.system.size() + draft.tools.size() + draft.params.size() + draft.history.size() +
-                            draft.prompt.size() + draft.model.size() + draft.reply.size();
+  const std::size_t texts = draft.client.size() + draft.system.size() + draft.tools.size() + draft.params.size() +
+                            draft.history.size() + draft.prompt.size() + draft.model.size() + draft.reply.size();
   char* out = buffer.reserve(kFixedBytes + texts);
   const bool failed = draft.status != 200;
   out = put(out, "{\"v\":1,\"id\":\"req_");
@@ -183,7 +188,8 @@ void write_query(const Draft& draft, const Names& names, std::uint64_t record, B
   out = put(out, ",\"duration_ms\":");
   out = put_number(out, static_cast<std::uint64_t>(draft.duration_us / 1000));
   if (!failed) {
-    const std::uint64_t input_bytes = draft.system.size() + draft.tools.size() + draft.history.size() + draft.prompt.size();
+    const std::uint64_t input_bytes =
+        draft.system.size() + draft.tools.size() + draft.history.size() + draft.prompt.size();
     out = put(out, ",\"stop\":\"");
     out = put(out, draft.stop);
     out = put(out, "\",\"usage\":{\"input_tokens\":");

@@ -1,7 +1,8 @@
 // One request as the log will show it, and the writer of its line (docs/reference/formats.md).
 //
 // Invariant: every text in a Draft is JSON-escaped already; the writer copies. Lines hold no hint of who is
-// hostile: ids of records and accounts are bijections of counters. Threads: one writer each. Cost: one copy of the text.
+// hostile: ids of records and accounts are bijections of counters. Threads: one writer each. Cost: one copy of the
+// text.
 #pragma once
 
 #include <cstdint>
@@ -44,22 +45,22 @@ struct Draft {
   std::int64_t time_us = 0;
   std::int64_t duration_us = 1'000'000;
   std::int64_t ttft_us = 300'000;
-  std::uint64_t account = 0;             // number of the account; see account_text
-  std::uint64_t key = 0;                 // 0: none shown
-  std::uint64_t end_user = 0;            // 0: none
+  std::uint64_t account = 0;   // number of the account; see account_text
+  std::uint64_t key = 0;       // 0: none shown
+  std::uint64_t end_user = 0;  // 0: none
   bool end_user_in_body = false;
   std::uint32_t address = 0;
   std::uint32_t asn = 0;
   std::string_view country;
-  std::string_view client;               // Clients::fragment
+  std::string_view client;  // Clients::fragment
   Dialect dialect = Dialect::openai_chat;
   std::string_view model;
   std::string_view system;
-  std::string_view tools;                // the whole JSON array, empty for none
-  std::string_view params;               // `,"temperature":1` and so on, may be empty
-  std::string_view history;              // rendered messages, each followed by a comma
+  std::string_view tools;    // the whole JSON array, empty for none
+  std::string_view params;   // `,"temperature":1` and so on, may be empty
+  std::string_view history;  // rendered messages, each followed by a comma
   std::string_view prompt;
-  std::string_view reply;                // for response.body; empty: none
+  std::string_view reply;  // for response.body; empty: none
   std::uint16_t status = 200;
   std::string_view stop = "stop";
   std::uint32_t output_tokens = 0, reasoning_tokens = 0, cached_tokens = 0;
@@ -72,9 +73,13 @@ inline constexpr std::size_t kAccountTextBytes = 21;  // "acct_" and 16 hex digi
 class Names {
  public:
   explicit constexpr Names(std::uint64_t seed) : salt_(base::mix64(seed + 0xA11CE) | 1) {}
-  constexpr std::uint64_t account(std::uint64_t number) const { return base::mix64(number * 2 + 1 + salt_ * 0x9E3779B97F4A7C15ULL); }
+  constexpr std::uint64_t account(std::uint64_t number) const {
+    return base::mix64(number * 2 + 1 + salt_ * 0x9E3779B97F4A7C15ULL);
+  }
   constexpr std::uint64_t record(std::uint64_t counter) const { return base::mix64(counter ^ base::mix64(salt_)); }
-  constexpr std::uint64_t derived(std::uint64_t number, std::uint64_t kind) const { return base::mix64(base::mix64(number ^ salt_) + kind); }
+  constexpr std::uint64_t derived(std::uint64_t number, std::uint64_t kind) const {
+    return base::mix64(base::mix64(number ^ salt_) + kind);
+  }
 
  private:
   std::uint64_t salt_;

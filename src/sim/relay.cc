@@ -10,9 +10,9 @@ namespace stillwatch::sim {
 namespace {
 
 constexpr std::size_t kHistoryBytesMax = 8'000;
-constexpr std::uint32_t kTriesMax = 6;          // relays give up after some tries
-constexpr double kReturnChance = 0.08;          // a user comes back after the sticky hour
-constexpr int kTopics = 16;                     // parts of the work when topics are disjoint
+constexpr std::uint32_t kTriesMax = 6;  // relays give up after some tries
+constexpr double kReturnChance = 0.08;  // a user comes back after the sticky hour
+constexpr int kTopics = 16;             // parts of the work when topics are disjoint
 constexpr std::uint32_t kSamples[] = {4, 8, 16};
 constexpr std::uint32_t kRolloutsMin = 4, kRolloutsMax = 8, kStepsMin = 6, kStepsMax = 14;
 constexpr std::uint32_t kEvolutionsMax = 4;
@@ -105,7 +105,9 @@ void Relay::arrive(std::int64_t time_us, const Stage& stage) {
     std::uint32_t copies = 1;
     double spread_s = 0;
     if (plan_.work->family == Family::repeated_sampling) copies = kSamples[random_.below(3)], spread_s = 1'200;
-    if (plan_.work->family == Family::agent_rollouts) copies = kRolloutsMin + static_cast<std::uint32_t>(random_.below(kRolloutsMax - kRolloutsMin + 1)), spread_s = 1'800;
+    if (plan_.work->family == Family::agent_rollouts)
+      copies = kRolloutsMin + static_cast<std::uint32_t>(random_.below(kRolloutsMax - kRolloutsMin + 1)),
+      spread_s = 1'800;
     for (std::uint32_t i = 1; i < copies; ++i) {
       const std::uint32_t copy_at = new_talk();
       talks_[copy_at] = talks_[at];
@@ -138,7 +140,8 @@ void Relay::start_conversation(Talk& talk, const Stage& stage) {
   base::Random habits(base::mix64(plan_.user_salt), talk.user + (talk.cover_key << 20));
   const double tongue = habits.uniform();
   talk.language = tongue < 0.7 ? 0 : static_cast<std::uint8_t>(1 + habits.below(kCommonLanguages - 1));
-  talk.system = default_system_prompt(habits.chance(0.5) ? static_cast<std::uint8_t>(habits.below(kDefaultSystems)) : 0);
+  talk.system =
+      default_system_prompt(habits.chance(0.5) ? static_cast<std::uint8_t>(habits.below(kDefaultSystems)) : 0);
   talk.model = model_name(draw_model(habits));
   conversation_prompt(talk, *random, stage);
 }
@@ -209,7 +212,8 @@ void Relay::start_attack(Talk& talk, std::int64_t time_us, const Stage& stage) {
       break;
     case Family::reasoning_sweep:
       talk.prompt += next_item();
-      talk.params = anthropic ? ",\"max_tokens\":64000,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":32000}" : ",\"max_tokens\":64000,\"reasoning_effort\":\"high\"";
+      talk.params = anthropic ? ",\"max_tokens\":64000,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":32000}"
+                              : ",\"max_tokens\":64000,\"reasoning_effort\":\"high\"";
       talk.output_tokens = 2'500;
       break;
     case Family::judge_loop: {
@@ -274,7 +278,9 @@ void Relay::send(std::uint32_t at, std::int64_t time_us, const Stage& stage, Scr
   draft.prompt = talk.prompt;
   draft.hostile = talk.kind == Kind::attack;
   // Anthropic's dialect demands a bound; the relay passes on what users send, mostly nothing else.
-  draft.params = !talk.params.empty() ? std::string_view(talk.params) : usual_params(plan_.dialect, static_cast<std::uint8_t>(talk.user % kUsualParams));
+  draft.params = !talk.params.empty()
+                     ? std::string_view(talk.params)
+                     : usual_params(plan_.dialect, static_cast<std::uint8_t>(talk.user % kUsualParams));
   if (plan_.forged_users) {
     draft.end_user = base::mix64(account.presence.account ^ 0xF0);
     draft.end_user_in_body = true;
@@ -284,8 +290,10 @@ void Relay::send(std::uint32_t at, std::int64_t time_us, const Stage& stage, Scr
   scratch.reply.clear();
   const bool needs_reply = talk.turns_left > 1 || stage.world.world.response_body;
   if (needs_reply) {
-    const double words = std::clamp(lognormal(random_, talk.kind == Kind::attack && !talk.chain ? 24 : 36, 0.7), 4.0, 160.0);
-    (talk.chain ? stage.texts.task() : stage.texts.passage()).append(random_, static_cast<std::size_t>(words), scratch.reply);
+    const double words =
+        std::clamp(lognormal(random_, talk.kind == Kind::attack && !talk.chain ? 24 : 36, 0.7), 4.0, 160.0);
+    (talk.chain ? stage.texts.task() : stage.texts.passage())
+        .append(random_, static_cast<std::size_t>(words), scratch.reply);
   }
   answer(random_, stage, talk.output_tokens, 0.7, draft);
   if (stage.world.world.response_body) draft.reply = scratch.reply;
@@ -294,7 +302,8 @@ void Relay::send(std::uint32_t at, std::int64_t time_us, const Stage& stage, Scr
   const std::int64_t done_us = time_us + draft.duration_us;
   if (draft.status != 200) {
     if (++talk.retries >= kTriesMax) return end_talk(at);
-    const double wait_us = std::min(200'000.0 * (1U << (talk.retries - 1)), 2'000'000.0) * (0.8 + 0.4 * random_.uniform());
+    const double wait_us =
+        std::min(200'000.0 * (1U << (talk.retries - 1)), 2'000'000.0) * (0.8 + 0.4 * random_.uniform());
     events_.push({done_us + static_cast<std::int64_t>(wait_us), at});
     return;
   }

@@ -22,10 +22,10 @@ namespace stillwatch::sim {
 struct Work {
   Family family = Family::template_farm;
   std::vector<PromptTemplate> templates;
-  std::vector<std::string_view> items;       // the work queue, divided among accounts
+  std::vector<std::string_view> items;  // the work queue, divided among accounts
   std::vector<std::uint32_t> languages;
-  std::vector<std::string> system_of_task;   // roll-outs: one per repository
-  std::string prefix;                        // self-instruct: the long constant part
+  std::vector<std::string> system_of_task;  // roll-outs: one per repository
+  std::string prefix;                       // self-instruct: the long constant part
   std::string tools;
   std::vector<std::string> models;
   double paraphrase = 0;
@@ -35,22 +35,22 @@ struct Work {
 };
 
 struct RelayPlan {
-  std::uint64_t number = 0;                  // stream of its generator
+  std::uint64_t number = 0;  // stream of its generator
   std::vector<PoolAccount> accounts;
-  double requests_per_day = 100;             // of the whole pool
+  double requests_per_day = 100;  // of the whole pool
   double attack_share = 0;
-  double resale_share = 0;                   // rest of all requests: honest users; what then remains is cover
-  double turns = 3;                          // of conversations
+  double resale_share = 0;  // rest of all requests: honest users; what then remains is cover
+  double turns = 3;         // of conversations
   std::uint64_t users = 100;
   std::uint64_t user_salt = 0;
-  std::uint32_t cover_pool = 1000;           // different conversations that cover traffic repeats
+  std::uint32_t cover_pool = 1000;  // different conversations that cover traffic repeats
   std::int64_t from_us = 0, until_us = kNever;
   BusyClock clock;
   GapShape gap;
   Selection selection = Selection::least_recently_used;
   std::int64_t sticky_us = 3'600'000'000;
-  bool forged_users = false;                 // a made-up end user for each account
-  bool shown_users = false;                  // the true end users
+  bool forged_users = false;  // a made-up end user for each account
+  bool shown_users = false;   // the true end users
   Dialect dialect = Dialect::openai_chat;
   std::shared_ptr<const Work> work;
   std::uint32_t item_first = 0, item_stride = 1;  // this pool's share of the work queue
@@ -80,14 +80,16 @@ class Relay final : public Actor {
     float output_tokens = 200;
     Kind kind = Kind::resale;
     std::uint8_t language = 0;
-    bool chain = false;         // evolution: rewrite and answer by turns
+    bool chain = false;  // evolution: rewrite and answer by turns
     bool sticky = true;
-    bool anywhere = true;       // account not chosen yet
+    bool anywhere = true;  // account not chosen yet
   };
   struct Event {
     std::int64_t time_us;
     std::uint32_t talk;
-    bool operator>(const Event& other) const { return time_us != other.time_us ? time_us > other.time_us : talk > other.talk; }
+    bool operator>(const Event& other) const {
+      return time_us != other.time_us ? time_us > other.time_us : talk > other.talk;
+    }
   };
 
   void arrive(std::int64_t time_us, const Stage& stage);

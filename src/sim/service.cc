@@ -8,14 +8,15 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr double kWarmUpGaps = 3;   // mean gaps
+constexpr double kWarmUpGaps = 3;  // mean gaps
 
 }  // namespace
 
 Service::Service(std::uint64_t seed, ServicePlan plan) : plan_(std::move(plan)), random_(seed, plan_.presence.account) {
   // As for a Person: bursts must not all begin when the world does.
   const double per_start = std::max(1.0, plan_.job_requests);
-  next_us_ = plan_.from_us - static_cast<std::int64_t>(random_.uniform() * kWarmUpGaps * per_start / plan_.requests_per_day * static_cast<double>(base::kDayUs));
+  next_us_ = plan_.from_us - static_cast<std::int64_t>(random_.uniform() * kWarmUpGaps * per_start /
+                                                       plan_.requests_per_day * static_cast<double>(base::kDayUs));
   while (next_us_ < plan_.from_us) {
     job_left_ = 0;
     schedule(next_us_);
@@ -33,7 +34,8 @@ void Service::schedule(std::int64_t done_us) {
       // An evaluation runs the whole set each time; other jobs vary in size.
       job_left_ = plan_.kind == ServiceKind::evaluation
                       ? static_cast<std::uint32_t>(plan_.job_requests)
-                      : static_cast<std::uint32_t>(std::clamp(lognormal(random_, plan_.job_requests * 0.8, 0.6), 1.0, 50'000.0));
+                      : static_cast<std::uint32_t>(
+                            std::clamp(lognormal(random_, plan_.job_requests * 0.8, 0.6), 1.0, 50'000.0));
       if (plan_.kind == ServiceKind::evaluation) at_item_ = 0;
     }
   }
@@ -55,7 +57,8 @@ void Service::compose(const Stage& stage, Scratch& scratch) {
   std::string& prompt = scratch.prompt;
   prompt.clear();
   const Material* material = plan_.material;
-  const auto& templates = plan_.own_templates.empty() && material != nullptr ? material->templates : plan_.own_templates;
+  const auto& templates =
+      plan_.own_templates.empty() && material != nullptr ? material->templates : plan_.own_templates;
   if (plan_.own_share > 0 && random_.chance(plan_.own_share)) {
     stage.texts.chat(0).append(random_, draw_prompt_words(random_), prompt);
     return;
@@ -87,7 +90,9 @@ void Service::compose(const Stage& stage, Scratch& scratch) {
       return;
     }
     case ServiceKind::tenant:
-    case ServiceKind::batch: templates[random_.below(templates.size())].fill(random_, stage.texts, {}, 0, prompt); return;
+    case ServiceKind::batch:
+      templates[random_.below(templates.size())].fill(random_, stage.texts, {}, 0, prompt);
+      return;
   }
 }
 

@@ -16,14 +16,14 @@ struct ServicePlan {
   BusyClock clock;
   GapShape gap;
   double requests_per_day = 10;
-  double job_requests = 0;        // mean requests a job; 0: no jobs, requests trickle
-  double job_gap_s = 2;           // between requests of a job
+  double job_requests = 0;  // mean requests a job; 0: no jobs, requests trickle
+  double job_gap_s = 2;     // between requests of a job
   std::int64_t from_us = 0, until_us = kNever;
   const Material* material = nullptr;
   std::vector<PromptTemplate> own_templates;
   std::uint32_t record_first = 0, record_count = 0;  // own part of the record or task pool
   float output_tokens = 150;
-  float own_share = 0;            // share of requests that do not use the template
+  float own_share = 0;  // share of requests that do not use the template
 };
 
 class Service final : public Actor {

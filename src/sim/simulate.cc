@@ -80,7 +80,8 @@ class Worker final : public Emitter {
       return;
     }
     lines_.push_back({draft.time_us, actor_, n, offset, static_cast<std::uint32_t>(text_.size() - offset),
-                      draft.hostile ? static_cast<std::uint32_t>(truth_offset) : kNoTruth, static_cast<std::uint32_t>(truth_.size() - truth_offset), number_});
+                      draft.hostile ? static_cast<std::uint32_t>(truth_offset) : kNoTruth,
+                      static_cast<std::uint32_t>(truth_.size() - truth_offset), number_});
   }
 
   const std::vector<Line>& lines() const { return lines_; }
@@ -89,12 +90,14 @@ class Worker final : public Emitter {
   Scratch scratch;
 
  private:
-  void place(std::int64_t time_us, std::uint32_t actor, std::uint32_t n, std::string_view line, std::string_view truth) {
+  void place(std::int64_t time_us, std::uint32_t actor, std::uint32_t n, std::string_view line,
+             std::string_view truth) {
     const std::size_t offset = text_.size(), truth_offset = truth_.size();
     text_.append(line);
     truth_.append(truth);
     lines_.push_back({time_us, actor, n, offset, static_cast<std::uint32_t>(line.size()),
-                      truth.empty() ? kNoTruth : static_cast<std::uint32_t>(truth_offset), static_cast<std::uint32_t>(truth.size()), number_});
+                      truth.empty() ? kNoTruth : static_cast<std::uint32_t>(truth_offset),
+                      static_cast<std::uint32_t>(truth.size()), number_});
   }
 
   std::uint32_t number_ = 0, actor_ = 0;
@@ -126,7 +129,9 @@ class Cast {
     }
     if (begin < actors_.size()) tasks_.push_back({begin, actors_.size()});
     // Heavy tasks first, so that no worker is left with one at the end of a slice.
-    std::stable_sort(tasks_.begin(), tasks_.end(), [&](const Task& a, const Task& b) { return actors_[a.begin]->heavy() && !actors_[b.begin]->heavy(); });
+    std::stable_sort(tasks_.begin(), tasks_.end(), [&](const Task& a, const Task& b) {
+      return actors_[a.begin]->heavy() && !actors_[b.begin]->heavy();
+    });
   }
   std::size_t size() const { return actors_.size(); }
   std::size_t tasks() const { return tasks_.size(); }
@@ -147,11 +152,13 @@ class Cast {
   std::vector<Task> tasks_;
 };
 
-base::Status write_accounts(const Population& population, const Stage& stage, const Names& names, const std::string& folder) {
+base::Status write_accounts(const Population& population, const Stage& stage, const Names& names,
+                            const std::string& folder) {
   std::vector<const AccountRecord*> order;
   for (const AccountRecord& record : population.accounts) order.push_back(&record);
   std::sort(order.begin(), order.end(), [&](const AccountRecord* a, const AccountRecord* b) {
-    return a->created_us != b->created_us ? a->created_us < b->created_us : names.account(a->number) < names.account(b->number);
+    return a->created_us != b->created_us ? a->created_us < b->created_us
+                                          : names.account(a->number) < names.account(b->number);
   });
   STILLWATCH_TRY(accounts, base::AtomicFile::create(folder + "/accounts.ndjson"));
   STILLWATCH_TRY(truth, base::AtomicFile::create(folder + "/truth.ndjson"));
@@ -217,7 +224,8 @@ base::Result<SimulateSummary> simulate(const SimulateOptions& options) {
   for (std::int64_t slice_us = stage.start_us; slice_us < stage.end_us; slice_us += kSliceUs) {
     const std::int64_t slice_end_us = std::min(slice_us + kSliceUs, stage.end_us);
     for (Worker& worker : workers) worker.open_slice(slice_end_us);
-    crew.run(cast.tasks(), [&](std::size_t task, std::size_t worker) { cast.run(task, slice_end_us, stage, workers[worker]); });
+    crew.run(cast.tasks(),
+             [&](std::size_t task, std::size_t worker) { cast.run(task, slice_end_us, stage, workers[worker]); });
     lines.clear();
     for (const Worker& worker : workers) lines.insert(lines.end(), worker.lines().begin(), worker.lines().end());
     std::sort(lines.begin(), lines.end());
@@ -229,7 +237,9 @@ base::Result<SimulateSummary> simulate(const SimulateOptions& options) {
     }
     summary.records += lines.size();
     if (options.progress) {
-      options.progress({static_cast<double>(slice_end_us - stage.start_us) / static_cast<double>(stage.end_us - stage.start_us), summary.records});
+      options.progress(
+          {static_cast<double>(slice_end_us - stage.start_us) / static_cast<double>(stage.end_us - stage.start_us),
+           summary.records});
     }
   }
   STILLWATCH_CHECK(log->finish());

@@ -15,16 +15,16 @@
 namespace stillwatch::sim {
 
 struct SimulateProgress {
-  double share = 0;           // of the world's time
+  double share = 0;  // of the world's time
   std::uint64_t records = 0;
 };
 
 struct SimulateOptions {
   World world;
   std::uint64_t seed = 1;
-  std::string out;                          // folder
-  std::optional<std::string> prompts;       // folder of corpora; nothing: built-in text
-  std::optional<int> stream_to;             // descriptor for plain NDJSON instead of queries.ndjson.zst
+  std::string out;                     // folder
+  std::optional<std::string> prompts;  // folder of corpora; nothing: built-in text
+  std::optional<int> stream_to;        // descriptor for plain NDJSON instead of queries.ndjson.zst
   std::size_t threads = 1;
   std::function<void(const SimulateProgress&)> progress;
 };

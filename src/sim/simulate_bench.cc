@@ -29,7 +29,8 @@ BENCHMARK(compose_prompt);
 
 void write_line(benchmark::State& state) {
   sim::Draft draft;
-  const std::string client = R"("user_agent":"openai-python/1.99.1","ja4":"t13d1516h2_8daaf6152771_b0da82dd1658","headers":["host","accept","user-agent"])";
+  const std::string client =
+      R"("user_agent":"openai-python/1.99.1","ja4":"t13d1516h2_8daaf6152771_b0da82dd1658","headers":["host","accept","user-agent"])";
   const std::string prompt(500, 'x');
   draft.time_us = 1'772'323'200'123'456;
   draft.account = 7;
@@ -55,7 +56,10 @@ void simulate_world(benchmark::State& state) {
   sim::SimulateOptions options;
   options.out = ::mkdtemp(name);
   options.stream_to = ::open("/dev/null", O_WRONLY);
-  const auto world = sim::parse_world("[world]\ndays = 4\n[benign.chat_multi]\naccounts = 3000\n[benign.saas_tenant]\naccounts = 3000\n[benign.developer]\naccounts = 3000\n", "bench");
+  const auto world = sim::parse_world(
+      "[world]\ndays = 4\n[benign.chat_multi]\naccounts = 3000\n[benign.saas_tenant]\naccounts = "
+      "3000\n[benign.developer]\naccounts = 3000\n",
+      "bench");
   if (!world) return state.SkipWithError("the world does not parse");
   options.world = *world;
   std::int64_t records = 0, bytes = 0;

@@ -72,7 +72,7 @@ struct Record {
   std::string id, account, dialect, user_agent, ip, prompt, model;
   std::int64_t time_us = 0, ended_us = 0;
   std::uint64_t status = 0, output_tokens = 0;
-  std::vector<std::string> messages;   // role and text
+  std::vector<std::string> messages;  // role and text
   bool has_tools = false;
 };
 
@@ -95,7 +95,8 @@ Record parse(simdjson::dom::parser& parser, const std::string& line) {
   record.ip = text_of(root["client"]["ip"]);
   record.status = std::uint64_t(root["response"]["status"]);
   simdjson::dom::element usage;
-  if (root["response"]["usage"]["output_tokens"].get(usage) == simdjson::SUCCESS) record.output_tokens = std::uint64_t(usage);
+  if (root["response"]["usage"]["output_tokens"].get(usage) == simdjson::SUCCESS)
+    record.output_tokens = std::uint64_t(usage);
   const simdjson::dom::element request = root["request"];
   record.model = text_of(request["model"]);
   simdjson::dom::element found;
@@ -121,7 +122,8 @@ struct Outcome {
   SimulateSummary summary;
 };
 
-SimulateSummary simulate_into(const World& world, const std::string& out, std::size_t threads = 2, std::uint64_t seed = 7) {
+SimulateSummary simulate_into(const World& world, const std::string& out, std::size_t threads = 2,
+                              std::uint64_t seed = 7) {
   SimulateOptions options;
   options.world = world;
   options.seed = seed;
@@ -137,13 +139,15 @@ Outcome run(const World& world) {
   Outcome result;
   result.summary = simulate_into(world, folder.path());
   simdjson::dom::parser parser;
-  for (const std::string& line : lines_of(unpack(read(folder / "queries.ndjson.zst")))) result.records.push_back(parse(parser, line));
+  for (const std::string& line : lines_of(unpack(read(folder / "queries.ndjson.zst"))))
+    result.records.push_back(parse(parser, line));
   for (const std::string& line : lines_of(read(folder / "truth.ndjson"))) {
     const simdjson::dom::element root = parser.parse(line);
     (bool(root["hostile"]) ? result.campaign : result.stratum)[text_of(root["account"])] =
         text_of(bool(root["hostile"]) ? root["campaign"] : root["stratum"]);
   }
-  for (const std::string& line : lines_of(read(folder / "queries_truth.ndjson"))) result.hostile_ids.insert(text_of(parser.parse(line)["id"]));
+  for (const std::string& line : lines_of(read(folder / "queries_truth.ndjson")))
+    result.hostile_ids.insert(text_of(parser.parse(line)["id"]));
   return result;
 }
 
@@ -156,9 +160,11 @@ World world_from(const std::string& toml) {
 // Every stratum and family at once, a few accounts each.
 World crowded_world() {
   std::string toml = "[world]\ndays = 2\ncalibration_days = 0.5\n";
-  for (const std::string_view name : kStratumNames) toml += "[benign." + std::string(name) + "]\naccounts = 12\ngroups = 2\n";
+  for (const std::string_view name : kStratumNames)
+    toml += "[benign." + std::string(name) + "]\naccounts = 12\ngroups = 2\n";
   for (const std::string_view name : kFamilyNames) {
-    toml += "[campaign." + std::string(name) + "]\nfamily = \"" + std::string(name) + "\"\naccounts = 10\nstart_day = 0.2\nattack_share = 0.7\n";
+    toml += "[campaign." + std::string(name) + "]\nfamily = \"" + std::string(name) +
+            "\"\naccounts = 10\nstart_day = 0.2\nattack_share = 0.7\n";
   }
   return world_from(toml);
 }
@@ -257,12 +263,14 @@ start_day = 2
   EXPECT_NEAR(total / (40 * 10), 20, 1.2);
   EXPECT_NEAR(static_cast<double>(result.hostile_ids.size()) / total, 0.3, 0.02);
   EXPECT_EQ(per_account.size(), 40U);
-  for (const auto& [account, count] : per_account) EXPECT_NEAR(count, 200, 60) << account;  // least recently used: even counts
+  for (const auto& [account, count] : per_account)
+    EXPECT_NEAR(count, 200, 60) << account;  // least recently used: even counts
   EXPECT_GE(result.records.front().time_us, WorldSettings().start_us + 2 * base::kDayUs);
 }
 
 TEST(Simulate, ReplacementsTakeOver) {
-  World world = world_from("[world]\ndays = 10\n[campaign.a]\naccounts = 30\nstart_day = 1\nreplacement_per_day = 0.2\n");
+  World world =
+      world_from("[world]\ndays = 10\n[campaign.a]\naccounts = 30\nstart_day = 1\nreplacement_per_day = 0.2\n");
   const Outcome result = run(world);
   EXPECT_GT(result.campaign.size(), 60U);
   EXPECT_LT(result.campaign.size(), 120U);
@@ -319,7 +327,8 @@ requests_per_day = 40
   for (const auto& [account, prompts] : by_account) {
     const std::set<std::string> different(prompts.begin(), prompts.end());
     // The runs are one sequence, repeated: position i is that of i modulo its length.
-    const std::size_t first_again = static_cast<std::size_t>(std::find(prompts.begin() + 1, prompts.end(), prompts[0]) - prompts.begin());
+    const std::size_t first_again =
+        static_cast<std::size_t>(std::find(prompts.begin() + 1, prompts.end(), prompts[0]) - prompts.begin());
     if (first_again == prompts.size()) continue;
     ++repeated;
     EXPECT_EQ(first_again, different.size());
@@ -366,7 +375,9 @@ attack_share = 0.2
 }
 
 TEST(Simulate, EvolutionCarriesTheAnswerOn) {
-  World world = world_from("[world]\ndays = 4\nresponse_body = true\nfailure_rate = 0\n[campaign.a]\nfamily = \"evolution\"\naccounts = 20\nstart_day = 1\n");
+  World world = world_from(
+      "[world]\ndays = 4\nresponse_body = true\nfailure_rate = 0\n[campaign.a]\nfamily = \"evolution\"\naccounts = "
+      "20\nstart_day = 1\n");
   const Folder folder;
   simulate_into(world, folder.path());
   simdjson::dom::parser parser;
@@ -378,8 +389,10 @@ TEST(Simulate, EvolutionCarriesTheAnswerOn) {
     ++total;
     carried += replies.count(prompt);
     const simdjson::dom::element again = parser.parse(line);
-    if (again["response"]["body"]["choices"].at(0)["message"]["content"].get(content) == simdjson::SUCCESS) replies.insert(text_of(content));
-    if (again["response"]["body"]["content"].at(0)["text"].get(content) == simdjson::SUCCESS) replies.insert(text_of(content));
+    if (again["response"]["body"]["choices"].at(0)["message"]["content"].get(content) == simdjson::SUCCESS)
+      replies.insert(text_of(content));
+    if (again["response"]["body"]["content"].at(0)["text"].get(content) == simdjson::SUCCESS)
+      replies.insert(text_of(content));
   }
   EXPECT_GT(carried, total / 4);
 }
@@ -389,7 +402,9 @@ TEST(Simulate, CorporaFillThePrompts) {
   if (data == nullptr) GTEST_SKIP() << "set STILLWATCH_DATA to the folder that holds data/prompts";
   const Folder folder;
   SimulateOptions options;
-  options.world = world_from("[world]\ndays = 2\n[benign.chat_single]\naccounts = 200\n[campaign.a]\naccounts = 10\nstart_day = 0.5\nfamily = \"reasoning_sweep\"\n");
+  options.world = world_from(
+      "[world]\ndays = 2\n[benign.chat_single]\naccounts = 200\n[campaign.a]\naccounts = 10\nstart_day = 0.5\nfamily = "
+      "\"reasoning_sweep\"\n");
   options.out = folder.path();
   options.prompts = std::string(data) + "/data/prompts";
   const auto summary = simulate(options);

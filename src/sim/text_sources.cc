@@ -13,10 +13,10 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr std::uint64_t kCorpusFileBytesMax = 256U << 20;    // compressed; the largest shared one has 1.3 MB
-constexpr std::uint64_t kCorpusTextBytesMax = 1ULL << 30;    // decompressed
-constexpr std::size_t kPromptBytesMax = 6'000;               // longer ones are cut: a few giants must not fill a world
-constexpr std::size_t kBuiltinDocuments = 24'000;            // per pool: enough that chains of it do not repeat
+constexpr std::uint64_t kCorpusFileBytesMax = 256U << 20;  // compressed; the largest shared one has 1.3 MB
+constexpr std::uint64_t kCorpusTextBytesMax = 1ULL << 30;  // decompressed
+constexpr std::size_t kPromptBytesMax = 6'000;             // longer ones are cut: a few giants must not fill a world
+constexpr std::size_t kBuiltinDocuments = 24'000;          // per pool: enough that chains of it do not repeat
 constexpr std::size_t kBuiltinLanguageDocuments = 4'000;
 constexpr std::size_t kChineseIndex = 5;
 
@@ -25,11 +25,18 @@ struct Corpus {
   Pool pool;
   std::size_t language;
 };
-constexpr Corpus kCorpora[] = {
-    {"sharegpt", Pool::chat, 0},       {"sharegpt_zh", Pool::chat, kChineseIndex}, {"bfcl_live", Pool::chat, 0},
-    {"alpaca_en", Pool::task, 0},      {"alpaca_zh", Pool::task, kChineseIndex},   {"code_alpaca", Pool::task, 0},
-    {"evol_code", Pool::task, 0},      {"gpteacher", Pool::task, 0},               {"cot_distill", Pool::question, 0},
-    {"awesome_prompts", Pool::shared, 0}, {"batch_templates", Pool::record, 0},    {"hh_redteam", Pool::abuse, 0}};
+constexpr Corpus kCorpora[] = {{"sharegpt", Pool::chat, 0},
+                               {"sharegpt_zh", Pool::chat, kChineseIndex},
+                               {"bfcl_live", Pool::chat, 0},
+                               {"alpaca_en", Pool::task, 0},
+                               {"alpaca_zh", Pool::task, kChineseIndex},
+                               {"code_alpaca", Pool::task, 0},
+                               {"evol_code", Pool::task, 0},
+                               {"gpteacher", Pool::task, 0},
+                               {"cot_distill", Pool::question, 0},
+                               {"awesome_prompts", Pool::shared, 0},
+                               {"batch_templates", Pool::record, 0},
+                               {"hh_redteam", Pool::abuse, 0}};
 
 base::Result<std::string> decompress(const std::string& path) {
   STILLWATCH_TRY(packed, base::read_file(path, kCorpusFileBytesMax));
@@ -42,11 +49,13 @@ base::Result<std::string> decompress(const std::string& path) {
     ZSTD_outBuffer out{block.data(), block.size(), 0};
     state = ZSTD_decompressStream(context.get(), &out, &in);
     if (ZSTD_isError(state)) {
-      return base::fail(base::Fault::input, fmt::format("cannot decompress {}: {}; is it a whole .zst file?", path, ZSTD_getErrorName(state)));
+      return base::fail(base::Fault::input, fmt::format("cannot decompress {}: {}; is it a whole .zst file?", path,
+                                                        ZSTD_getErrorName(state)));
     }
     text.append(block.data(), out.pos);
     if (text.size() > kCorpusTextBytesMax) {
-      return base::fail(base::Fault::input, fmt::format("{} holds more than {} bytes; give a smaller folder of prompts", path, kCorpusTextBytesMax));
+      return base::fail(base::Fault::input, fmt::format("{} holds more than {} bytes; give a smaller folder of prompts",
+                                                        path, kCorpusTextBytesMax));
     }
   }
   // The last block may fill the output exactly: drain what is left inside.
@@ -84,7 +93,10 @@ base::Status TextSources::read_corpus(const std::string& path, const std::string
     if (line.empty()) continue;
     std::string_view prompt;
     if (parser.parse(line.data(), line.size())["prompt"].get_string().get(prompt) != simdjson::SUCCESS) {
-      return base::fail(base::Fault::input, fmt::format("{}:{}: not a record with a text \"prompt\"; prompts are one {{\"source\",\"prompt\"}} a line", path, line_number));
+      return base::fail(
+          base::Fault::input,
+          fmt::format("{}:{}: not a record with a text \"prompt\"; prompts are one {{\"source\",\"prompt\"}} a line",
+                      path, line_number));
     }
     if (prompt.empty()) continue;
     std::string escaped;
@@ -104,8 +116,13 @@ base::Result<TextSources> TextSources::load(const std::string& folder) {
     const std::string name = at->path().filename().string();
     if (name.ends_with(".jsonl.zst")) files.push_back(at->path());
   }
-  if (code) return base::fail(base::Fault::caller, fmt::format("cannot read the folder of prompts {}: {}", folder, code.message()));
-  if (files.empty()) return base::fail(base::Fault::caller, fmt::format("{} has no *.jsonl.zst; give a folder of prompts or set world.prompts=builtin", folder));
+  if (code)
+    return base::fail(base::Fault::caller,
+                      fmt::format("cannot read the folder of prompts {}: {}", folder, code.message()));
+  if (files.empty())
+    return base::fail(
+        base::Fault::caller,
+        fmt::format("{} has no *.jsonl.zst; give a folder of prompts or set world.prompts=builtin", folder));
   std::sort(files.begin(), files.end());
   for (const auto& path : files) {
     std::string stem = path.filename().string();

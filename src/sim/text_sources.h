@@ -18,11 +18,11 @@
 namespace stillwatch::sim {
 
 enum class Pool : std::uint8_t {
-  chat,       // first prompts of real people
-  task,       // single instructions
-  question,   // self-contained problems
-  shared,     // prompts that people pass on to each other
-  record,     // long inputs of batch jobs
+  chat,      // first prompts of real people
+  task,      // single instructions
+  question,  // self-contained problems
+  shared,    // prompts that people pass on to each other
+  record,    // long inputs of batch jobs
   abuse,
 };
 inline constexpr std::size_t kPools = 6;

@@ -88,7 +88,8 @@ std::string place(const std::string& file, const toml::source_region& region) {
 bool plain_word(std::string_view text) {
   if (text.empty() || text.size() > 64) return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
   });
 }
 
@@ -103,7 +104,8 @@ class SectionReader {
     if (node == nullptr) return;
     const auto found = node->value_exact<std::int64_t>();
     if (!found) return wrong(key, *node, "must be a whole number");
-    if (static_cast<double>(*found) < range.min || static_cast<double>(*found) > range.max) return out_of_range(key, *node, range);
+    if (static_cast<double>(*found) < range.min || static_cast<double>(*found) > range.max)
+      return out_of_range(key, *node, range);
     value = *found;
   }
   void number(const char* key, double& value, Range range) {
@@ -167,8 +169,9 @@ class SectionReader {
       if (failure_) break;
       const std::string_view name = key.str();
       if (std::find(taken_.begin(), taken_.end(), name) == taken_.end()) {
-        failure_ = base::Error{base::Fault::caller, fmt::format("{}: unknown key '{}' in [{}]; docs/reference/worlds.md lists the keys",
-                                                                place(file_, node.source()), name, section_)};
+        failure_ = base::Error{base::Fault::caller,
+                               fmt::format("{}: unknown key '{}' in [{}]; docs/reference/worlds.md lists the keys",
+                                           place(file_, node.source()), name, section_)};
       }
     }
     if (failure_) return base::fail(*failure_);
@@ -182,7 +185,8 @@ class SectionReader {
   }
   void wrong(const char* key, const toml::node& node, std::string_view what) {
     if (failure_) return;
-    failure_ = base::Error{base::Fault::caller, fmt::format("{}: '{}' in [{}] {}", place(file_, node.source()), key, section_, what)};
+    failure_ = base::Error{base::Fault::caller,
+                           fmt::format("{}: '{}' in [{}] {}", place(file_, node.source()), key, section_, what)};
   }
   void out_of_range(const char* key, const toml::node& node, Range range) {
     wrong(key, node, fmt::format("must be between {} and {}", range.min, range.max));
@@ -196,9 +200,12 @@ class SectionReader {
 };
 
 template <class Settings>
-base::Status read_section(Settings& settings, const toml::node& node, const std::string& section, const std::string& file) {
+base::Status read_section(Settings& settings, const toml::node& node, const std::string& section,
+                          const std::string& file) {
   const toml::table* table = node.as_table();
-  if (table == nullptr) return base::fail(base::Fault::caller, fmt::format("{}: [{}] must be a section", place(file, node.source()), section));
+  if (table == nullptr)
+    return base::fail(base::Fault::caller,
+                      fmt::format("{}: [{}] must be a section", place(file, node.source()), section));
   SectionReader reader(*table, section, file);
   visit_keys(settings, reader);
   return reader.finish();
@@ -206,12 +213,15 @@ base::Status read_section(Settings& settings, const toml::node& node, const std:
 
 base::Status read_strata(World& world, const toml::node& node, const std::string& file) {
   const toml::table* table = node.as_table();
-  if (table == nullptr) return base::fail(base::Fault::caller, fmt::format("{}: [benign] must hold one section per stratum", place(file, node.source())));
+  if (table == nullptr)
+    return base::fail(base::Fault::caller,
+                      fmt::format("{}: [benign] must hold one section per stratum", place(file, node.source())));
   for (const auto& [key, section] : *table) {
     const auto at = std::find(kStratumNames.begin(), kStratumNames.end(), key.str());
     if (at == kStratumNames.end()) {
-      return base::fail(base::Fault::caller, fmt::format("{}: unknown stratum 'benign.{}'; the strata are {}", place(file, section.source()),
-                                                         key.str(), fmt::join(kStratumNames, ", ")));
+      return base::fail(base::Fault::caller,
+                        fmt::format("{}: unknown stratum 'benign.{}'; the strata are {}", place(file, section.source()),
+                                    key.str(), fmt::join(kStratumNames, ", ")));
     }
     auto& settings = world.strata[static_cast<std::size_t>(at - kStratumNames.begin())];
     STILLWATCH_CHECK(read_section(settings, section, fmt::format("benign.{}", key.str()), file));
@@ -221,27 +231,34 @@ base::Status read_strata(World& world, const toml::node& node, const std::string
 
 base::Status read_campaigns(World& world, const toml::node& node, const std::string& file) {
   const toml::table* table = node.as_table();
-  if (table == nullptr) return base::fail(base::Fault::caller, fmt::format("{}: [campaign] must hold one section per campaign", place(file, node.source())));
+  if (table == nullptr)
+    return base::fail(base::Fault::caller,
+                      fmt::format("{}: [campaign] must hold one section per campaign", place(file, node.source())));
   for (const auto& [key, section] : *table) {
     const std::string name(key.str());
     if (name == "*") {
-      for (CampaignSettings& campaign : world.campaigns) STILLWATCH_CHECK(read_section(campaign, section, "campaign.*", file));
+      for (CampaignSettings& campaign : world.campaigns)
+        STILLWATCH_CHECK(read_section(campaign, section, "campaign.*", file));
       continue;
     }
     if (!plain_word(name)) {
-      return base::fail(base::Fault::caller, fmt::format("{}: the campaign name '{}' may have letters, digits, '-', '_' and '.' only",
-                                                         place(file, section.source()), name));
+      return base::fail(base::Fault::caller,
+                        fmt::format("{}: the campaign name '{}' may have letters, digits, '-', '_' and '.' only",
+                                    place(file, section.source()), name));
     }
-    auto at = std::find_if(world.campaigns.begin(), world.campaigns.end(), [&](const CampaignSettings& c) { return c.name == name; });
+    auto at = std::find_if(world.campaigns.begin(), world.campaigns.end(),
+                           [&](const CampaignSettings& c) { return c.name == name; });
     if (at == world.campaigns.end()) {
       if (world.campaigns.size() >= kCampaignsMax) {
-        return base::fail(base::Fault::caller, fmt::format("{}: more than {} campaigns", place(file, section.source()), kCampaignsMax));
+        return base::fail(base::Fault::caller,
+                          fmt::format("{}: more than {} campaigns", place(file, section.source()), kCampaignsMax));
       }
       CampaignSettings fresh;
       fresh.name = name;
-      at = world.campaigns.insert(std::upper_bound(world.campaigns.begin(), world.campaigns.end(), name,
-                                                   [](const std::string& a, const CampaignSettings& b) { return a < b.name; }),
-                                  std::move(fresh));
+      at = world.campaigns.insert(
+          std::upper_bound(world.campaigns.begin(), world.campaigns.end(), name,
+                           [](const std::string& a, const CampaignSettings& b) { return a < b.name; }),
+          std::move(fresh));
     }
     STILLWATCH_CHECK(read_section(*at, section, "campaign." + name, file));
   }
@@ -269,8 +286,9 @@ base::Status apply(World& world, const toml::table& table, const std::string& fi
     } else if (name == "campaign") {
       STILLWATCH_CHECK(read_campaigns(world, node, file));
     } else {
-      return base::fail(base::Fault::caller, fmt::format("{}: unknown section '{}'; the sections are world, benign.STRATUM, campaign.NAME",
-                                                         place(file, node.source()), name));
+      return base::fail(base::Fault::caller,
+                        fmt::format("{}: unknown section '{}'; the sections are world, benign.STRATUM, campaign.NAME",
+                                    place(file, node.source()), name));
     }
   }
   return {};
@@ -278,14 +296,17 @@ base::Status apply(World& world, const toml::table& table, const std::string& fi
 
 base::Status apply_file(World& world, const std::string& path, int depth) {
   if (depth > kExtendsDepthMax) {
-    return base::fail(base::Fault::caller, fmt::format("{}: 'extends' goes more than {} files deep; is it a loop?", path, kExtendsDepthMax));
+    return base::fail(base::Fault::caller,
+                      fmt::format("{}: 'extends' goes more than {} files deep; is it a loop?", path, kExtendsDepthMax));
   }
   auto text = base::read_file(path, kWorldFileBytesMax);
   if (!text) return base::fail(base::Fault::caller, text.error().message);
   STILLWATCH_TRY(table, parse_toml(*text, path));
   if (const toml::node* extends = table.get("extends")) {
     const auto base_name = extends->value_exact<std::string>();
-    if (!base_name) return base::fail(base::Fault::caller, fmt::format("{}: 'extends' must be a file name in quotes", place(path, extends->source())));
+    if (!base_name)
+      return base::fail(base::Fault::caller,
+                        fmt::format("{}: 'extends' must be a file name in quotes", place(path, extends->source())));
     STILLWATCH_CHECK(apply_file(world, (std::filesystem::path(path).parent_path() / *base_name).string(), depth + 1));
   }
   return apply(world, table, path);
@@ -305,10 +326,12 @@ base::Status apply_override(World& world, const std::string& text) {
 }
 
 base::Status check_whole(const World& world, const std::string& file) {
-  if (world.end_us() <= world.world.start_us) return base::fail(base::Fault::caller, file + ": the world ends before it starts");
+  if (world.end_us() <= world.world.start_us)
+    return base::fail(base::Fault::caller, file + ": the world ends before it starts");
   for (const CampaignSettings& campaign : world.campaigns) {
     if (campaign.end_day != 0 && campaign.end_day <= campaign.start_day) {
-      return base::fail(base::Fault::caller, fmt::format("{}: campaign.{}: end_day must be after start_day", file, campaign.name));
+      return base::fail(base::Fault::caller,
+                        fmt::format("{}: campaign.{}: end_day must be after start_day", file, campaign.name));
     }
   }
   return {};

@@ -16,18 +16,43 @@ namespace stillwatch::sim {
 
 /// The benign strata, in the order of docs/reference/worlds.md.
 enum class Stratum : std::uint8_t {
-  chat_single, chat_multi, developer, agent_framework, saas_tenant, org_many_keys, evaluation, batch, judge, classroom,
-  corporate_nat, carrier_nat, privacy_vpn, honest_relay, viral_prompt, red_team, declared_synthetic, minority_language,
+  chat_single,
+  chat_multi,
+  developer,
+  agent_framework,
+  saas_tenant,
+  org_many_keys,
+  evaluation,
+  batch,
+  judge,
+  classroom,
+  corporate_nat,
+  carrier_nat,
+  privacy_vpn,
+  honest_relay,
+  viral_prompt,
+  red_team,
+  declared_synthetic,
+  minority_language,
 };
 inline constexpr std::size_t kStrata = 18;
 inline constexpr std::array<std::string_view, kStrata> kStratumNames = {
-    "chat_single", "chat_multi", "developer", "agent_framework", "saas_tenant", "org_many_keys", "evaluation", "batch", "judge",
-    "classroom", "corporate_nat", "carrier_nat", "privacy_vpn", "honest_relay", "viral_prompt", "red_team", "declared_synthetic",
-    "minority_language"};
+    "chat_single", "chat_multi",   "developer",    "agent_framework", "saas_tenant",        "org_many_keys",
+    "evaluation",  "batch",        "judge",        "classroom",       "corporate_nat",      "carrier_nat",
+    "privacy_vpn", "honest_relay", "viral_prompt", "red_team",        "declared_synthetic", "minority_language"};
 
-enum class Family : std::uint8_t { template_farm, self_instruct, evolution, reasoning_sweep, judge_loop, repeated_sampling, agent_rollouts };
+enum class Family : std::uint8_t {
+  template_farm,
+  self_instruct,
+  evolution,
+  reasoning_sweep,
+  judge_loop,
+  repeated_sampling,
+  agent_rollouts
+};
 inline constexpr std::array<std::string_view, 7> kFamilyNames = {
-    "template_farm", "self_instruct", "evolution", "reasoning_sweep", "judge_loop", "repeated_sampling", "agent_rollouts"};
+    "template_farm", "self_instruct",     "evolution",     "reasoning_sweep",
+    "judge_loop",    "repeated_sampling", "agent_rollouts"};
 enum class Proxies : std::uint8_t { own, residential, datacenter, shared };
 inline constexpr std::array<std::string_view, 4> kProxyNames = {"own", "residential", "datacenter", "shared"};
 enum class ClientPlan : std::uint8_t { one, spoofed, mixed };

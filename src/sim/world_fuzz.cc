@@ -11,7 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   }
   STILLWATCH_ASSERT(world->end_us() > world->world.start_us);
   for (const sim::CampaignSettings& campaign : world->campaigns) {
-    STILLWATCH_ASSERT(campaign.attack_share >= 0 && campaign.attack_share <= 1 && !campaign.models.empty() && campaign.templates > 0);
+    STILLWATCH_ASSERT(campaign.attack_share >= 0 && campaign.attack_share <= 1 && !campaign.models.empty() &&
+                      campaign.templates > 0);
   }
   return 0;
 }

@@ -21,7 +21,8 @@ TEST(World, UnknownKeysNameFileAndLine) {
 }
 
 TEST(World, ValuesHaveARange) {
-  EXPECT_EQ(message_of("[campaign.x]\nattack_share = 1.5\n"), "w.toml:2: 'attack_share' in [campaign.x] must be between 0 and 1");
+  EXPECT_EQ(message_of("[campaign.x]\nattack_share = 1.5\n"),
+            "w.toml:2: 'attack_share' in [campaign.x] must be between 0 and 1");
   EXPECT_NE(message_of("[campaign.x]\naccounts = -1\n"), "");
   EXPECT_NE(message_of("[campaign.x]\naccounts = \"many\"\n"), "");
   EXPECT_NE(message_of("[campaign.x]\nfamily = \"none\"\n"), "");
@@ -36,7 +37,8 @@ TEST(World, ValuesHaveARange) {
 }
 
 TEST(World, ExtendsOverridesAndScale) {
-  const auto world = load_world("worlds/reference_130.toml", {"campaign.*.attack_share=0.25", "world.name=other", "campaign.reference-1.proxies=residential",
+  const auto world = load_world("worlds/reference_130.toml", {"campaign.*.attack_share=0.25", "world.name=other",
+                                                              "campaign.reference-1.proxies=residential",
                                                               "benign.chat_single.accounts=100", "world.scale=2"});
   ASSERT_TRUE(world) << world.error().message;
   ASSERT_EQ(world->campaigns.size(), 1U);
@@ -84,9 +86,11 @@ TEST(World, EveryKeyIsDocumentedWithItsRange) {
   std::ifstream in("docs/reference/worlds.md");
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   for (const KeyInfo& key : world_keys()) {
-    EXPECT_NE(text.find("| `" + key.key + "` | " + key.range + " |"), std::string::npos) << key.section << ": | `" << key.key << "` | " << key.range << " |";
+    EXPECT_NE(text.find("| `" + key.key + "` | " + key.range + " |"), std::string::npos)
+        << key.section << ": | `" << key.key << "` | " << key.range << " |";
   }
-  for (const std::string_view stratum : kStratumNames) EXPECT_NE(text.find("`" + std::string(stratum) + "`"), std::string::npos) << stratum;
+  for (const std::string_view stratum : kStratumNames)
+    EXPECT_NE(text.find("`" + std::string(stratum) + "`"), std::string::npos) << stratum;
 }
 
 }  // namespace

@@ -93,7 +93,8 @@ class BottomK {
   static constexpr base::Token kNothingCut = ~base::Token{0};
 
   std::size_t place_of(base::Token token) const {
-    return static_cast<std::size_t>(std::lower_bound(tokens_.begin(), tokens_.begin() + size_, token) - tokens_.begin());
+    return static_cast<std::size_t>(std::lower_bound(tokens_.begin(), tokens_.begin() + size_, token) -
+                                    tokens_.begin());
   }
   void lower_threshold(base::Token threshold) {
     threshold_ = std::min(threshold_, threshold);
@@ -119,7 +120,8 @@ double jaccard_estimate(const BottomK<K>& a, const BottomK<K>& b) {
   std::size_t i = 0, j = 0, common = 0, all = 0;
   const auto left = a.tokens(), right = b.tokens();
   while (true) {
-    const bool more_left = i < left.size() && left[i] < threshold, more_right = j < right.size() && right[j] < threshold;
+    const bool more_left = i < left.size() && left[i] < threshold,
+               more_right = j < right.size() && right[j] < threshold;
     if (!more_left && !more_right) break;
     ++all;
     if (more_left && more_right && left[i] == right[j]) {

@@ -54,7 +54,9 @@ class Cardinality {
     return kCount * kCount / (2 * std::log(2.0)) / z;
   }
 
-  bool empty() const { return std::all_of(registers_.begin(), registers_.end(), [](auto v) { return v == 0; }); }
+  bool empty() const {
+    return std::all_of(registers_.begin(), registers_.end(), [](auto v) { return v == 0; });
+  }
   /// For snapshots: the 64 registers as they are. Values above the maximum are read as the maximum.
   const std::array<std::uint8_t, kRegisters>& registers() const { return registers_; }
   static Cardinality from_registers(const std::array<std::uint8_t, kRegisters>& registers) {

@@ -55,7 +55,8 @@ TEST(OnePermutationMinhash, ErrorAgainstExactJaccardStaysInTheBound) {
         squares += error * error;
         sum += error;
       }
-      const double bound = 1.25 * std::sqrt((exact * (1 - exact) + 1.0 / 128) / static_cast<double>(std::min<std::size_t>(64, all)));
+      const double bound =
+          1.25 * std::sqrt((exact * (1 - exact) + 1.0 / 128) / static_cast<double>(std::min<std::size_t>(64, all)));
       EXPECT_LE(std::sqrt(squares / kRuns), bound) << "union " << all << " J " << exact;
       // Clamping at 0 biases the empty overlap upwards; elsewhere the mean must be close.
       EXPECT_LE(std::abs(sum / kRuns), 0.02) << "union " << all << " J " << exact;

@@ -24,11 +24,11 @@ using base::Token;
 using crypto::Domain;
 
 constexpr std::size_t kWholeBytesMax = MaskedText::kBytesMax;  // longer turns are read as head, tail and samples
-constexpr std::size_t kBoundaryBytesMax = 64;   // how far a region's end moves to meet a blank
-constexpr std::size_t kSampleBytes = 48;        // a sampled window: room for three words
-constexpr std::uint64_t kAnchorMask = 0x1FFULL << 55;  // one byte in 512 is an anchor
-constexpr std::size_t kSimhashWords = 64;       // words of the head and of the tail that the SimHashes see
-constexpr std::size_t kBufferBytesKept = 1U << 20;     // a buffer that one huge turn grew beyond this is given back
+constexpr std::size_t kBoundaryBytesMax = 64;                  // how far a region's end moves to meet a blank
+constexpr std::size_t kSampleBytes = 48;                       // a sampled window: room for three words
+constexpr std::uint64_t kAnchorMask = 0x1FFULL << 55;          // one byte in 512 is an anchor
+constexpr std::size_t kSimhashWords = 64;           // words of the head and of the tail that the SimHashes see
+constexpr std::size_t kBufferBytesKept = 1U << 20;  // a buffer that one huge turn grew beyond this is given back
 
 template <class T>
 T saturated(std::uint64_t value) {
@@ -64,9 +64,9 @@ double canonical(double value) { return std::isnan(value) ? -1 : value == 0 ? 0 
 struct Fingerprinter::State {
   /// The conversation up to some turn.
   struct Standing {
-    Token chain = 0;                  // over all turns but system ones
-    std::uint64_t bytes = 0;          // of text
-    std::uint64_t spoken_bytes = 0;   // of user and assistant text
+    Token chain = 0;                 // over all turns but system ones
+    std::uint64_t bytes = 0;         // of text
+    std::uint64_t spoken_bytes = 0;  // of user and assistant text
     bool replied = false;
     std::array<Token, event::Fingerprint::kPrefixesMax> prefixes{};
     std::uint64_t prefix_bytes = 0;
@@ -75,7 +75,8 @@ struct Fingerprinter::State {
 
   explicit State(const crypto::KeyedHash& hash)
       : keyed_hash(hash),
-        sketch_key{hash(Domain::shingle, "word low"), hash(Domain::shingle, "word high"), hash(Domain::shingle, "word last")},
+        sketch_key{hash(Domain::shingle, "word low"), hash(Domain::shingle, "word high"),
+                   hash(Domain::shingle, "word last")},
         masked(sketch_key),
         sample(sketch_key) {
     const std::uint64_t anchor_key = hash(Domain::shingle, "anchor");
@@ -92,7 +93,9 @@ struct Fingerprinter::State {
   void sample_at(std::string_view window);
   void cover(const Item& item);
   // Word hashes are uniform under the secret, so their rotated sum is a uniform token that knows their order.
-  void shingle(std::uint64_t a, std::uint64_t b, std::uint64_t c) { minhash.add(a + std::rotl(b, 21) + std::rotl(c, 42)); }
+  void shingle(std::uint64_t a, std::uint64_t b, std::uint64_t c) {
+    minhash.add(a + std::rotl(b, 21) + std::rotl(c, 42));
+  }
 
   crypto::KeyedHash keyed_hash;
   WordHashKey sketch_key;
@@ -103,8 +106,8 @@ struct Fingerprinter::State {
   Role role = Role::user;
   std::string turn, last_user, system, scratch;
   Token last_user_hash = 0;
-  std::uint64_t turn_other = 0;      // digest of the open turn's other parts
-  Standing now, before_reply;        // before_reply: when the current run of assistant turns began
+  std::uint64_t turn_other = 0;  // digest of the open turn's other parts
+  Standing now, before_reply;    // before_reply: when the current run of assistant turns began
   std::uint64_t user_turns = 0, parts_other = 0;
   Token tools = 0, schema = 0, params = 0;
 
@@ -167,15 +170,20 @@ void Fingerprinter::add_other_part(std::string_view kind, std::size_t bytes) {
   s.turn_other = s.keyed_hash(Domain::turn, words);
 }
 
-void Fingerprinter::set_tools(std::string_view raw_json) { state_->tools = state_->hash_without_spaces(Domain::tools, raw_json); }
-void Fingerprinter::set_schema(std::string_view raw_json) { state_->schema = state_->hash_without_spaces(Domain::schema, raw_json); }
+void Fingerprinter::set_tools(std::string_view raw_json) {
+  state_->tools = state_->hash_without_spaces(Domain::tools, raw_json);
+}
+void Fingerprinter::set_schema(std::string_view raw_json) {
+  state_->schema = state_->hash_without_spaces(Domain::schema, raw_json);
+}
 
 void Fingerprinter::set_parameters(const Parameters& parameters) {
-  const std::array<std::uint64_t, 6> words{
-      std::bit_cast<std::uint64_t>(canonical(parameters.temperature)), std::bit_cast<std::uint64_t>(canonical(parameters.top_p)),
-      static_cast<std::uint64_t>(parameters.output_tokens_max), static_cast<std::uint64_t>(parameters.thinking_budget),
-      static_cast<std::uint64_t>(static_cast<std::int64_t>(parameters.n)),
-      (parameters.stream ? 1U : 0U) | (parameters.logprobs ? 2U : 0U)};
+  const std::array<std::uint64_t, 6> words{std::bit_cast<std::uint64_t>(canonical(parameters.temperature)),
+                                           std::bit_cast<std::uint64_t>(canonical(parameters.top_p)),
+                                           static_cast<std::uint64_t>(parameters.output_tokens_max),
+                                           static_cast<std::uint64_t>(parameters.thinking_budget),
+                                           static_cast<std::uint64_t>(static_cast<std::int64_t>(parameters.n)),
+                                           (parameters.stream ? 1U : 0U) | (parameters.logprobs ? 2U : 0U)};
   const std::uint64_t absent = std::bit_cast<std::uint64_t>(-1.0), none = ~std::uint64_t{0};
   const std::array<std::uint64_t, 6> nothing{absent, absent, none, none, none, 0};
   state_->params = words == nothing ? 0 : state_->keyed_hash(Domain::params, words);
@@ -201,7 +209,8 @@ void Fingerprinter::State::close_turn() {
   open = false;
   if (role == Role::system) return;
   const Token text_hash = hash_text(turn);
-  const Token turn_hash = turn_other == 0 ? text_hash : keyed_hash(Domain::turn, std::array<std::uint64_t, 2>{text_hash, turn_other});
+  const Token turn_hash =
+      turn_other == 0 ? text_hash : keyed_hash(Domain::turn, std::array<std::uint64_t, 2>{text_hash, turn_other});
   const std::array<std::uint64_t, 3> link{now.chain, static_cast<std::uint64_t>(role), turn_hash};
   now.chain = keyed_hash(Domain::conversation, link);
   now.bytes += turn.size();
@@ -297,7 +306,8 @@ void Fingerprinter::State::read_words(event::Fingerprint& out) {
         }
         sign_before_low = item.length == 3 ? 1 : 0;
       }
-      for (std::size_t score = 0; cues > 1 && score < kScores; ++score) features.cues[score] += cues >> (1 + score) & 1U;
+      for (std::size_t score = 0; cues > 1 && score < kScores; ++score)
+        features.cues[score] += cues >> (1 + score) & 1U;
       if (words++ < kSimhashWords) head.add(item.hash);
       if (++run >= 3) shingle(before_that, before, item.hash);
       before_that = before;
@@ -320,7 +330,8 @@ void Fingerprinter::State::read_words(event::Fingerprint& out) {
   out.simhash_tail = words > kSimhashWords ? tail.value() : out.simhash_head;
   out.minhash = minhash.finish();
   out.scores = scores_of(features);
-  const std::uint64_t bucket = covered ? base::mix64(coverage_least + sketch_key.high) : base::mix64(out.simhash_head ^ sketch_key.high);
+  const std::uint64_t bucket =
+      covered ? base::mix64(coverage_least + sketch_key.high) : base::mix64(out.simhash_head ^ sketch_key.high);
   out.coverage_bucket = static_cast<std::uint16_t>(bucket >> 53);
 }
 

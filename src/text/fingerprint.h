@@ -42,7 +42,8 @@ class Fingerprinter {
   /// Starts the next turn, in order. System turns may come anywhere and are kept apart from the conversation.
   void begin_turn(Role role);
   /// UTF-8 text of the current turn, unescaped; a user turn opens by itself when none is open. Of a turn (of all
-  /// system turns together) at most limits::kTurnBytesMax bytes are read. Invalid UTF-8 is hashed as bytes and never read past its end.
+  /// system turns together) at most limits::kTurnBytesMax bytes are read. Invalid UTF-8 is hashed as bytes and never
+  /// read past its end.
   void add_text(std::string_view text);
   /// An image, file or audio part of the current turn: kind and size only.
   void add_other_part(std::string_view kind, std::size_t bytes);

@@ -25,8 +25,9 @@ void each_field(F& f, Visit visit) {
   visit(f.template_words), visit(f.coverage_bucket);
 }
 
-constexpr std::size_t kBytes = 1 + 8 * (2 + event::Fingerprint::kPrefixesMax + event::Fingerprint::kTemplatesMax + 4 + 2) +
-                               event::Fingerprint::kMinhashBins + event::Fingerprint::kScores + 3 * 4 + 2 * 2 + 1 + 2 + 1;
+constexpr std::size_t kBytes =
+    1 + 8 * (2 + event::Fingerprint::kPrefixesMax + event::Fingerprint::kTemplatesMax + 4 + 2) +
+    event::Fingerprint::kMinhashBins + event::Fingerprint::kScores + 3 * 4 + 2 * 2 + 1 + 2 + 1;
 constexpr std::uint16_t kCoverageBuckets = 2'048;
 
 }  // namespace
@@ -37,7 +38,8 @@ std::vector<std::uint8_t> encode(const event::Fingerprint& fingerprint) {
   bytes.push_back(kFingerprintVersion);
   each_field(fingerprint, [&](auto field) {
     const auto value = static_cast<std::make_unsigned_t<decltype(field)>>(field);
-    for (std::size_t i = 0; i < sizeof value; ++i) bytes.push_back(static_cast<std::uint8_t>(std::uint64_t{value} >> (8 * i)));
+    for (std::size_t i = 0; i < sizeof value; ++i)
+      bytes.push_back(static_cast<std::uint8_t>(std::uint64_t{value} >> (8 * i)));
   });
   bytes.push_back(fingerprint.prefix_has_reply ? 1 : 0);
   STILLWATCH_ASSERT(bytes.size() == kBytes);
@@ -46,15 +48,17 @@ std::vector<std::uint8_t> encode(const event::Fingerprint& fingerprint) {
 
 base::Result<event::Fingerprint> decode(std::span<const std::uint8_t> bytes) {
   if (bytes.empty() || bytes[0] != kFingerprintVersion) {
-    return base::fail(base::Fault::input,
-                      fmt::format("the fingerprint is of version {}, this program reads version {}; use the program that wrote the "
-                                  "log, or a newer one",
-                                  bytes.empty() ? 0 : bytes[0], kFingerprintVersion));
+    return base::fail(
+        base::Fault::input,
+        fmt::format("the fingerprint is of version {}, this program reads version {}; use the program that wrote the "
+                    "log, or a newer one",
+                    bytes.empty() ? 0 : bytes[0], kFingerprintVersion));
   }
   if (bytes.size() != kBytes) {
-    return base::fail(base::Fault::input, fmt::format("the fingerprint has {} bytes and must have {}; the record was cut or altered, "
-                                                      "take it from its source again",
-                                                      bytes.size(), kBytes));
+    return base::fail(base::Fault::input,
+                      fmt::format("the fingerprint has {} bytes and must have {}; the record was cut or altered, "
+                                  "take it from its source again",
+                                  bytes.size(), kBytes));
   }
   event::Fingerprint fingerprint;
   const std::uint8_t* at = bytes.data() + 1;
@@ -64,8 +68,9 @@ base::Result<event::Fingerprint> decode(std::span<const std::uint8_t> bytes) {
     field = static_cast<std::remove_reference_t<decltype(field)>>(value);
   });
   if (*at > 1 || fingerprint.coverage_bucket >= kCoverageBuckets) {
-    return base::fail(base::Fault::input, "the fingerprint has a field out of its range; the record was altered, take it from its source "
-                                          "again");
+    return base::fail(base::Fault::input,
+                      "the fingerprint has a field out of its range; the record was altered, take it from its source "
+                      "again");
   }
   fingerprint.prefix_has_reply = *at == 1;
   return fingerprint;

@@ -11,7 +11,9 @@ namespace {
 
 event::Fingerprint random_fingerprint(base::Random& random) {
   event::Fingerprint f;
-  for (auto* token : {&f.prompt, &f.conversation, &f.system, &f.tools, &f.params, &f.schema, &f.simhash_head, &f.simhash_tail}) *token = random();
+  for (auto* token :
+       {&f.prompt, &f.conversation, &f.system, &f.tools, &f.params, &f.schema, &f.simhash_head, &f.simhash_tail})
+    *token = random();
   for (auto& token : f.prefixes) token = random();
   for (auto& token : f.templates) token = random.chance(0.3) ? 0 : random();
   for (auto& bin : f.minhash) bin = static_cast<std::uint8_t>(random());

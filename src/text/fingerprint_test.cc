@@ -55,8 +55,10 @@ class FingerprintTest : public ::testing::Test {
 
 // The byte form of logs depends on these: a change breaks replaying old logs with fingerprints.
 TEST_F(FingerprintTest, IsTheSameOnEveryMachine) {
-  const auto f = of({{Role::system, "Be brief."}, {Role::user, "Explain the Krebs cycle in 5 steps to a student of law, please."}});
-  const auto again = of({{Role::system, "Be brief."}, {Role::user, "Explain the Krebs cycle in 5 steps to a student of law, please."}});
+  const auto f = of(
+      {{Role::system, "Be brief."}, {Role::user, "Explain the Krebs cycle in 5 steps to a student of law, please."}});
+  const auto again = of(
+      {{Role::system, "Be brief."}, {Role::user, "Explain the Krebs cycle in 5 steps to a student of law, please."}});
   EXPECT_EQ(f, again);
   EXPECT_EQ(f.prompt, 9533215774975989160U);
   EXPECT_EQ(f.conversation, 13779450187227588047U);
@@ -108,7 +110,8 @@ TEST_F(FingerprintTest, AnyBytesAreRead) {
   base::Random random(6);
   for (int run = 0; run < 3'000; ++run) {
     std::string text(random.below(run % 10 == 0 ? 9'000 : 300), '\0');
-    for (auto& c : text) c = static_cast<char>(random.chance(0.5) ? random() : "\"'`.:/@\n a1\xE2\x80\x9C\xC3"[random.below(15)]);
+    for (auto& c : text)
+      c = static_cast<char>(random.chance(0.5) ? random() : "\"'`.:/@\n a1\xE2\x80\x9C\xC3"[random.below(15)]);
     EXPECT_EQ(of(text), of(text));
     EXPECT_LT(of(text).coverage_bucket, 2'048);
   }
@@ -209,11 +212,13 @@ TEST_F(FingerprintTest, NearTextsHaveNearSketches) {
 // The middle of a long prompt is sampled by content: a passage is found again after text before it has grown.
 TEST_F(FingerprintTest, LongMiddleIsSampledConsistently) {
   base::Random random(10);
-  const std::string head = made_prose(random, 4'000), passage = made_prose(random, 20'000), tail = made_prose(random, 4'000);
+  const std::string head = made_prose(random, 4'000), passage = made_prose(random, 20'000),
+                    tail = made_prose(random, 4'000);
   const auto one = of(head + passage + tail);
   const auto shifted = of(made_prose(random, 4'137) + passage + made_prose(random, 4'000));
   const auto other = of(made_prose(random, 4'000) + made_prose(random, 20'000) + made_prose(random, 4'000));
-  EXPECT_GT(sketch::jaccard_estimate(one.minhash, shifted.minhash), sketch::jaccard_estimate(one.minhash, other.minhash) + 0.01);
+  EXPECT_GT(sketch::jaccard_estimate(one.minhash, shifted.minhash),
+            sketch::jaccard_estimate(one.minhash, other.minhash) + 0.01);
 }
 
 TEST_F(FingerprintTest, ScoresFollowTheirCues) {

@@ -11,31 +11,50 @@
 namespace stillwatch::text {
 namespace {
 
-enum Ascii : std::uint8_t { kSpace, kNewline, kLetter, kDigit, kDoubleQuote, kApostrophe, kBacktick, kMark, kListMark, kDrop, kHigh };
+enum Ascii : std::uint8_t {
+  kSpace,
+  kNewline,
+  kLetter,
+  kDigit,
+  kDoubleQuote,
+  kApostrophe,
+  kBacktick,
+  kMark,
+  kListMark,
+  kDrop,
+  kHigh
+};
 
 constexpr std::array<std::uint8_t, 256> make_classes() {
   std::array<std::uint8_t, 256> classes{};
   for (int c = 0; c < 256; ++c) {
     std::uint8_t& cls = classes[static_cast<std::size_t>(c)];
-    if (c >= 0x80) cls = kHigh;
-    else if (c == '\n' || c == '\r') cls = kNewline;
-    else if (c <= ' ' || c == 0x7F) cls = kSpace;
-    else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_') cls = kLetter;  // '_' joins identifiers
-    else if (c >= '0' && c <= '9') cls = kDigit;
-    else cls = kDrop;
+    if (c >= 0x80)
+      cls = kHigh;
+    else if (c == '\n' || c == '\r')
+      cls = kNewline;
+    else if (c <= ' ' || c == 0x7F)
+      cls = kSpace;
+    else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_')
+      cls = kLetter;  // '_' joins identifiers
+    else if (c >= '0' && c <= '9')
+      cls = kDigit;
+    else
+      cls = kDrop;
   }
   classes['"'] = kDoubleQuote;
   classes['\''] = kApostrophe;
   classes['`'] = kBacktick;
-  for (const char c : {':', '?', '[', ']', '{', '}', '<', '>', '|', '='}) classes[static_cast<unsigned char>(c)] = kMark;
+  for (const char c : {':', '?', '[', ']', '{', '}', '<', '>', '|', '='})
+    classes[static_cast<unsigned char>(c)] = kMark;
   for (const char c : {'-', '*', '+', '#'}) classes[static_cast<unsigned char>(c)] = kListMark;
   return classes;
 }
 constexpr auto kClasses = make_classes();
 
-constexpr std::size_t kInlineBytesMax = 200;     // 'quoted' or `code` within a line
-constexpr std::size_t kOpaqueBytesMin = 24;      // with digits: keys, hashes, encoded bytes
-constexpr std::size_t kWordBytesMax = 40;        // longer runs of ASCII letters are no words
+constexpr std::size_t kInlineBytesMax = 200;  // 'quoted' or `code` within a line
+constexpr std::size_t kOpaqueBytesMin = 24;   // with digits: keys, hashes, encoded bytes
+constexpr std::size_t kWordBytesMax = 40;     // longer runs of ASCII letters are no words
 
 std::uint8_t ascii_class(char c) { return kClasses[static_cast<unsigned char>(c)]; }
 bool is_alnum(char c) { return ascii_class(c) == kLetter || ascii_class(c) == kDigit; }
@@ -148,8 +167,8 @@ struct MaskedText::Scan {
     if (end - at < 2 || *(at + 1) == ' ' || *(at + 1) == '\n') return false;
     if (at == first) return true;
     const char before = at[-1];
-    return ascii_class(before) != kLetter && ascii_class(before) != kDigit && (after_high || ascii_class(before) != kHigh) &&
-           std::memchr(")]}.,;!?\"'`", before, 11) == nullptr;
+    return ascii_class(before) != kLetter && ascii_class(before) != kDigit &&
+           (after_high || ascii_class(before) != kHigh) && std::memchr(")]}.,;!?\"'`", before, 11) == nullptr;
   }
 
   // Masks up to the closing text when it comes within bytes_max, or to the end of a head that the quotation outlasts.
@@ -178,7 +197,9 @@ struct MaskedText::Scan {
     if (opens(false)) {
       const char* stop = at + 1 + std::min<std::ptrdiff_t>(kInlineBytesMax, end - at - 1);
       for (const char* p = at + 1; p < stop && *p != '\n'; ++p) {
-        if (*p != '\'' || p[-1] == ' ' || p == at + 1 || (p + 1 < end && (is_alnum(p[1]) || ascii_class(p[1]) == kHigh))) continue;
+        if (*p != '\'' || p[-1] == ' ' || p == at + 1 ||
+            (p + 1 < end && (is_alnum(p[1]) || ascii_class(p[1]) == kHigh)))
+          continue;
         at = p + 1;
         out.push_mask(ItemKind::quote);
         return;
@@ -232,12 +253,15 @@ struct MaskedText::Scan {
     const auto next = ascii_class(at[length]);
     if (length == 0 || (length == 16 && next == kLetter)) return false;
     const bool ends = next == kSpace || next == kNewline || next == kListMark ||
-                      (next == kMark && (at[length] != ':' || at[length + 1] != '/')) || (next == kDrop && at[length] != '@' && (at[length] != '.' || length != 3));
+                      (next == kMark && (at[length] != ':' || at[length + 1] != '/')) ||
+                      (next == kDrop && at[length] != '@' && (at[length] != '.' || length != 3));
     if (!ends) return false;
     WordKey key = word_key(at, length);
     constexpr std::uint64_t kFold = 0x2020202020202020ULL;
     const std::uint64_t low_mask = length < 8 ? (std::uint64_t{1} << (8 * length)) - 1 : ~std::uint64_t{0};
-    const std::uint64_t high_mask = length <= 8 ? 0 : length < 16 ? (std::uint64_t{1} << (8 * (length - 8))) - 1 : ~std::uint64_t{0};
+    const std::uint64_t high_mask = length <= 8   ? 0
+                                    : length < 16 ? (std::uint64_t{1} << (8 * (length - 8))) - 1
+                                                  : ~std::uint64_t{0};
     key.low |= kFold & low_mask;
     key.high |= kFold & high_mask;
     std::memcpy(out.bytes_.data() + out.size_, &key.low, 8);  // two stores: one of 16 would wait for both halves
@@ -249,7 +273,8 @@ struct MaskedText::Scan {
     return true;
   }
 
-  // Letters of any script, digits inside a word as one '#', apostrophes dropped or (after one or two letters) ending it.
+  // Letters of any script, digits inside a word as one '#', apostrophes dropped or (after one or two letters) ending
+  // it.
   void word() {
     const char* start = at;
     const std::size_t begin = out.size_;
@@ -267,7 +292,8 @@ struct MaskedText::Scan {
         if (at == start || ascii_class(at[-1]) != kDigit) bytes[out.size_++] = '#';
         ++digits;
         ++at;
-      } else if (cls == kApostrophe && end - at >= 2 && (ascii_class(at[1]) == kLetter || ascii_class(at[1]) == kHigh)) {
+      } else if (cls == kApostrophe && end - at >= 2 &&
+                 (ascii_class(at[1]) == kLetter || ascii_class(at[1]) == kHigh)) {
         ++at;
         if (letters <= 2) break;
       } else if (cls == kHigh) {
@@ -278,7 +304,8 @@ struct MaskedText::Scan {
           const CodeClass code_class = class_of(decoded.code);
           if (code_class == CodeClass::letter) {
             out.size_ += encode_utf8(fold(decoded.code), bytes + out.size_);
-          } else if (decoded.code == 0x2019 && end - at >= 4 && (ascii_class(at[3]) == kLetter || ascii_class(at[3]) == kHigh)) {
+          } else if (decoded.code == 0x2019 && end - at >= 4 &&
+                     (ascii_class(at[3]) == kLetter || ascii_class(at[3]) == kHigh)) {
             at += 3;
             if (letters <= 2) break;
             continue;
@@ -294,7 +321,8 @@ struct MaskedText::Scan {
       }
     }
     const auto length = static_cast<std::size_t>(at - start);
-    const bool address = (peek(0) == '@' && is_alnum(peek(1))) || (peek(0) == ':' && peek(1) == '/' && peek(2) == '/') ||
+    const bool address = (peek(0) == '@' && is_alnum(peek(1))) ||
+                         (peek(0) == ':' && peek(1) == '/' && peek(2) == '/') ||
                          (peek(0) == '.' && out.size_ - begin == 3 && std::memcmp(bytes + begin, "www", 3) == 0);
     if (address || (length >= kOpaqueBytesMin && digits >= 2) || (length > kWordBytesMax && !high)) {
       out.size_ = begin;
@@ -319,16 +347,10 @@ struct MaskedText::Scan {
         out.items_[out.count_ - 1].kind = ItemKind::sign;
         return;
       }
-      case CodeClass::digit:
-        at += decoded.length;
-        return out.push_mask(ItemKind::number);
-      case CodeClass::newline:
-        at += decoded.length;
-        return newline();
+      case CodeClass::digit: at += decoded.length; return out.push_mask(ItemKind::number);
+      case CodeClass::newline: at += decoded.length; return newline();
       case CodeClass::space:
-      case CodeClass::ignorable:
-        at += decoded.length;
-        return;
+      case CodeClass::ignorable: at += decoded.length; return;
       case CodeClass::punctuation: return punctuation(decoded);
     }
   }

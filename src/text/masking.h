@@ -21,11 +21,14 @@ namespace stillwatch::text {
 
 enum class ItemKind : std::uint8_t {
   word,
-  sign,    // one character of a script without spaces: half a word
-  number, quote, code, opaque,  // masked
+  sign,  // one character of a script without spaces: half a word
+  number,
+  quote,
+  code,
+  opaque,  // masked
   mark,    // punctuation that marks structure
   newline,
-  cut,     // text between head and tail that was not read
+  cut,  // text between head and tail that was not read
 };
 
 constexpr bool is_masked(ItemKind kind) { return kind >= ItemKind::number && kind <= ItemKind::opaque; }
@@ -34,11 +37,11 @@ constexpr bool is_wordlike(ItemKind kind) { return kind <= ItemKind::opaque; }
 constexpr std::uint32_t half_words(ItemKind kind) { return kind == ItemKind::sign ? 1 : is_wordlike(kind) ? 2 : 0; }
 
 struct Item {
-  std::uint64_t hash = 0;      // of a word-like item, keyed
+  std::uint64_t hash = 0;               // of a word-like item, keyed
   std::uint16_t begin = 0, length = 0;  // in bytes()
   ItemKind kind = ItemKind::word;
-  std::uint8_t lexicon = 0;    // bits of lexicon.h
-  bool line_first = false;     // the first word of its line
+  std::uint8_t lexicon = 0;  // bits of lexicon.h
+  bool line_first = false;   // the first word of its line
 };
 
 /// Secret constants of the word hash.
@@ -58,7 +61,8 @@ class MaskedText {
     count_ = 0;
     line_open_ = false;
   }
-  /// Adds a region; all regions together have at most kBytesMax bytes. `cut_before`, `cut_after`: the turn has more text there.
+  /// Adds a region; all regions together have at most kBytesMax bytes. `cut_before`, `cut_after`: the turn has more
+  /// text there.
   void add(std::string_view region, bool cut_before, bool cut_after);
   /// Marks where text was left out between two regions.
   void add_cut() { push(ItemKind::cut, 0, 0); }
@@ -80,7 +84,7 @@ class MaskedText {
   WordHashKey key_;
   const Lexicon& lexicon_ = Lexicon::instance();
   std::size_t size_ = 0, count_ = 0;
-  bool line_open_ = false;  // the current line already has a word
+  bool line_open_ = false;                    // the current line already has a word
   std::array<char, kBytesMax + 64> bytes_{};  // 16 spare bytes are read past a word's begin, 4 written at once
   std::array<Item, kBytesMax + 8> items_;
 };

@@ -14,7 +14,9 @@ constexpr std::array<char, 256> make_folded() {
   std::array<char, 256> folded{};
   for (int c = 0; c < 256; ++c) {
     const auto letter = static_cast<char>(static_cast<unsigned char>(c));
-    folded[static_cast<std::size_t>(c)] = is_space(letter) ? ' ' : c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : letter;
+    folded[static_cast<std::size_t>(c)] = is_space(letter)       ? ' '
+                                          : c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32)
+                                                                 : letter;
   }
   return folded;
 }

@@ -32,7 +32,8 @@ TEST(NormalForm, FoldingAgreesWithThePlainRuleOnAnyBytes) {
   base::Random random(1);
   for (int run = 0; run < 20'000; ++run) {
     std::string text(random.below(60), '\0');
-    for (auto& c : text) c = random.chance(0.6) ? "aZ @[`{ \n\t\x7F\x80\xC1 "[random.below(14)] : static_cast<char>(random());
+    for (auto& c : text)
+      c = random.chance(0.6) ? "aZ @[`{ \n\t\x7F\x80\xC1 "[random.below(14)] : static_cast<char>(random());
     ASSERT_EQ(folded(text), folded_plainly(text));
   }
 }

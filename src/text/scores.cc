@@ -9,8 +9,12 @@ std::int8_t clamp_score(std::uint32_t value) { return static_cast<std::int8_t>(s
 
 std::array<std::int8_t, kScores> scores_of(const ScoreFeatures& features) {
   std::array<std::int8_t, kScores> scores{};
-  const auto cues = [&](Score score) { return std::min<std::uint32_t>(features.cues[static_cast<std::size_t>(score)], 4); };
-  const auto set = [&](Score score, std::uint32_t value) { scores[static_cast<std::size_t>(score)] = clamp_score(value); };
+  const auto cues = [&](Score score) {
+    return std::min<std::uint32_t>(features.cues[static_cast<std::size_t>(score)], 4);
+  };
+  const auto set = [&](Score score, std::uint32_t value) {
+    scores[static_cast<std::size_t>(score)] = clamp_score(value);
+  };
   // Structure alone scores nothing: it only strengthens a cue (code spans excepted, which are their own cue).
   const auto with = [](std::uint32_t cue_count, std::uint32_t structure) {
     return cue_count == 0 ? 0 : 22 * cue_count + std::min<std::uint32_t>(structure, 30);

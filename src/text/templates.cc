@@ -37,7 +37,8 @@ void TemplateMaker::put(const MaskedText& masked, const Item& item) {
   const auto bytes = masked.bytes(item);
   STILLWATCH_ASSERT(size_ + std::max<std::size_t>(bytes.size(), 16) < bytes_.size());
   if (bytes.size() <= 16) {
-    std::memcpy(bytes_.data() + size_, bytes.data(), 16);  // both sides have 16 bytes to spare, and most words are short
+    std::memcpy(bytes_.data() + size_, bytes.data(),
+                16);  // both sides have 16 bytes to spare, and most words are short
   } else {
     std::memcpy(bytes_.data() + size_, bytes.data(), bytes.size());
   }
@@ -122,7 +123,8 @@ base::Token TemplateMaker::skeleton(const crypto::KeyedHash& keyed_hash, const M
           } else if (item->kind == ItemKind::number && item->line_first && lines > 1) {
             put(masked, *item);
             list_line = true;
-          } else if ((item->lexicon & kStructureWord) != 0 || (item->line_first && !list_line && !is_masked(item->kind))) {
+          } else if ((item->lexicon & kStructureWord) != 0 ||
+                     (item->line_first && !list_line && !is_masked(item->kind))) {
             put(masked, *item);
             ++survivors, ++taken;
           } else {
@@ -146,7 +148,8 @@ base::Token TemplateMaker::skeleton(const crypto::KeyedHash& keyed_hash, const M
   if (!cut_) {
     read(masked.begin(), masked.end(), ~std::uint32_t{0});
   } else {
-    const Item* cut = std::find_if(masked.begin(), masked.end(), [](const Item& item) { return item.kind == ItemKind::cut; });
+    const Item* cut =
+        std::find_if(masked.begin(), masked.end(), [](const Item& item) { return item.kind == ItemKind::cut; });
     read(masked.begin(), cut, kCutSkeletonWords);
     put(kCutSymbol);
     ++gaps;
@@ -161,7 +164,8 @@ base::Token TemplateMaker::skeleton(const crypto::KeyedHash& keyed_hash, const M
   return survivors < kSkeletonWordsMin || gaps == 0 ? 0 : token(keyed_hash);
 }
 
-std::optional<TemplateMaker::Label> TemplateMaker::label_of(const MaskedText& masked, const Item* first, const Item* stop) {
+std::optional<TemplateMaker::Label> TemplateMaker::label_of(const MaskedText& masked, const Item* first,
+                                                            const Item* stop) {
   if (first == stop) return std::nullopt;
   const char opening = first->kind == ItemKind::mark ? masked.bytes(*first).front() : ' ';
   const bool heading = opening == '#', tag = opening == '[' || opening == '<';
@@ -197,7 +201,8 @@ base::Token TemplateMaker::labels(const crypto::KeyedHash& keyed_hash, const Mas
     // The line after a cut starts in its middle.
     const bool whole = first == front || first[-1].kind != ItemKind::cut;
     const auto label = whole ? label_of(masked, first, stop) : std::nullopt;
-    if (label && std::find(known.begin(), known.begin() + labels_count_, label->name) == known.begin() + labels_count_) {
+    if (label &&
+        std::find(known.begin(), known.begin() + labels_count_, label->name) == known.begin() + labels_count_) {
       for (const Item* item = label->begin; item < label->end; ++item) {
         if (is_wordlike(item->kind)) put(masked, *item);
       }

@@ -27,12 +27,14 @@ namespace stillwatch::text {
 
 enum class TemplateKind : std::uint8_t { head_5, head_12, tail_5, tail_12, skeleton, labels };
 
-inline constexpr std::uint32_t kHead5WordsMin = 6, kHead12WordsMin = 14;  // a literal of the whole prompt says nothing of a template
-inline constexpr std::uint32_t kSkeletonWordsMin = 4;                     // surviving words, and at least one gap
-inline constexpr std::uint32_t kParagraphWords = 40;   // longer lines of a prompt with several lines are filled, not structure
-inline constexpr std::uint32_t kCutSkeletonWords = 16; // of a cut prompt, the surviving words read from either end
-inline constexpr std::uint32_t kLabelWordsMax = 6;     // before a colon
-inline constexpr std::uint32_t kLabelsKept = 3;        // from the end: a slot before them may look like labels itself
+inline constexpr std::uint32_t kHead5WordsMin = 6,
+                               kHead12WordsMin = 14;   // a literal of the whole prompt says nothing of a template
+inline constexpr std::uint32_t kSkeletonWordsMin = 4;  // surviving words, and at least one gap
+inline constexpr std::uint32_t kParagraphWords =
+    40;  // longer lines of a prompt with several lines are filled, not structure
+inline constexpr std::uint32_t kCutSkeletonWords = 16;  // of a cut prompt, the surviving words read from either end
+inline constexpr std::uint32_t kLabelWordsMax = 6;      // before a colon
+inline constexpr std::uint32_t kLabelsKept = 3;         // from the end: a slot before them may look like labels itself
 
 using TemplateTokens = std::array<base::Token, event::Fingerprint::kTemplatesMax>;
 
@@ -44,8 +46,8 @@ class TemplateMaker {
   std::uint32_t labels_count() const { return labels_count_; }
 
  private:
-  base::Token literal(const crypto::KeyedHash& keyed_hash, const MaskedText& masked, TemplateKind kind, std::uint32_t words,
-                      std::uint32_t words_min, bool tail);
+  base::Token literal(const crypto::KeyedHash& keyed_hash, const MaskedText& masked, TemplateKind kind,
+                      std::uint32_t words, std::uint32_t words_min, bool tail);
   base::Token skeleton(const crypto::KeyedHash& keyed_hash, const MaskedText& masked);
   struct Label {
     const Item *begin, *end;

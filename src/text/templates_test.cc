@@ -32,7 +32,8 @@ int shared_count(const TemplateTokens& a, const TemplateTokens& b) {
   return shared;
 }
 
-// A slot is `{}`; {w} words without structure, {n} number, {q} quotation, {p} a paragraph of any words, {c} code, {l} list.
+// A slot is `{}`; {w} words without structure, {n} number, {q} quotation, {p} a paragraph of any words, {c} code, {l}
+// list.
 std::string fill(std::string_view pattern, base::Random& random) {
   std::string text;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
@@ -47,7 +48,8 @@ std::string fill(std::string_view pattern, base::Random& random) {
       case 'p': text += made_prose(random, 300 + random.below(2'000)); break;
       case 'c': text += "```\n" + made_prose(random, 200) + "\n```"; break;
       default:
-        for (std::uint64_t item = 2 + random.below(6); item > 0; --item) text += "- " + made_words(random, 2) + (item > 1 ? "\n" : "");
+        for (std::uint64_t item = 2 + random.below(6); item > 0; --item)
+          text += "- " + made_words(random, 2) + (item > 1 ? "\n" : "");
     }
     i += 2;
   }
@@ -56,16 +58,16 @@ std::string fill(std::string_view pattern, base::Random& random) {
 
 TEST(Templates, SiblingsOfOneTemplateShareATokenWhereverTheSlotsAre) {
   const std::vector<std::string> patterns = {
-      "Please write a short text about {w} for a reader who has never heard of {w} before.",                       // middle
-      "{w} is the topic. Give me all of the facts that you know about it, and nothing else at all.",              // head
-      "Answer the following question as well as you can, and keep it short: {p}",                                // tail paragraph
-      "{p}\n\nNow say in one sentence what the text above is about, and who should read it.",                    // head paragraph
-      "Context:\n{p}\nQuestion: {w}\nAnswer:",                                                                   // labels
-      "{w}:\n{p}\n\nTask: {w}\nInput: {w}\nOutput:",                                                             // labels, head slot
-      "Translate {q} to the language of {w} and then explain what it means to them.",                            // quotation
-      "There are {n} of the {w} and {n} of the {w}. How many are there in all of them?",                         // numbers
-      "Review the code below and say what is wrong with it.\n{c}\nThen write it again without that.",            // code
-      "Come up with more tasks that are like these are:\n{l}\nDo not repeat any of them.",                       // list
+      "Please write a short text about {w} for a reader who has never heard of {w} before.",          // middle
+      "{w} is the topic. Give me all of the facts that you know about it, and nothing else at all.",  // head
+      "Answer the following question as well as you can, and keep it short: {p}",                     // tail paragraph
+      "{p}\n\nNow say in one sentence what the text above is about, and who should read it.",         // head paragraph
+      "Context:\n{p}\nQuestion: {w}\nAnswer:",                                                        // labels
+      "{w}:\n{p}\n\nTask: {w}\nInput: {w}\nOutput:",                                      // labels, head slot
+      "Translate {q} to the language of {w} and then explain what it means to them.",     // quotation
+      "There are {n} of the {w} and {n} of the {w}. How many are there in all of them?",  // numbers
+      "Review the code below and say what is wrong with it.\n{c}\nThen write it again without that.",  // code
+      "Come up with more tasks that are like these are:\n{l}\nDo not repeat any of them.",             // list
       "Escribe un texto sobre {w} para los que no saben nada de {w} y que sea de {n} palabras.",
       "Erkläre mir bitte, was {w} mit {w} zu tun hat und warum das für die {w} so ist.",
       "Переведи на язык {w} и объясни, что это значит для {w} и как это было с {w}.",
@@ -96,7 +98,8 @@ TEST(Templates, MadeTemplatesOfAnyShapeShareATokenMostly) {
     const auto slots = 1 + random.below(3);
     const bool slot_first = random.chance(0.3), slot_last = random.chance(0.5);
     for (std::uint64_t s = 0; s < slots; ++s) {
-      if (s > 0 || !slot_first) pattern += made_prose(random, 50 + random.below(150)) + (random.chance(0.5) ? ":\n" : " ");
+      if (s > 0 || !slot_first)
+        pattern += made_prose(random, 50 + random.below(150)) + (random.chance(0.5) ? ":\n" : " ");
       pattern += std::string("{") + "wnqpcl"[random.below(6)] + "}" + (random.chance(0.5) ? "\n" : " ");
     }
     if (!slot_last) pattern += made_prose(random, 60 + random.below(150));
@@ -126,7 +129,9 @@ TEST(Templates, KindsNeverMeet) {
 
 TEST(Templates, HiddenCharactersAndCaseChangeNothing) {
   const auto plain = tokens_of("Tell the reader of this text what it is all about and why it matters so much");
-  EXPECT_EQ(plain, tokens_of("TELL the rea\u200Bder of\u00A0this   text what it is all about and why it mat\u00ADters so much"));
+  EXPECT_EQ(
+      plain,
+      tokens_of("TELL the rea\u200Bder of\u00A0this   text what it is all about and why it mat\u00ADters so much"));
 }
 
 // How often two prompts of different people share a token, by kind: what the detector's weights must carry.

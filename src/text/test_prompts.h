@@ -14,7 +14,8 @@ namespace stillwatch::text {
 
 /// A pronounceable word that is in no dictionary, 2 to 4 syllables.
 inline std::string made_word(base::Random& random) {
-  static constexpr std::string_view kSyllables[] = {"ba", "ke", "li", "mo", "nu", "ra", "si", "to", "vu", "zen", "dor", "fal", "gim", "hul", "jat", "pes"};
+  static constexpr std::string_view kSyllables[] = {"ba", "ke",  "li",  "mo",  "nu",  "ra",  "si",  "to",
+                                                    "vu", "zen", "dor", "fal", "gim", "hul", "jat", "pes"};
   std::string word;
   for (std::uint64_t i = 2 + random.below(3); i > 0; --i) word += kSyllables[random.below(std::size(kSyllables))];
   return word;
@@ -28,14 +29,19 @@ inline std::string made_words(base::Random& random, std::size_t count) {
 
 /// Prose-like: made words, function words, commas, numbers, line breaks; about `bytes` long.
 inline std::string made_prose(base::Random& random, std::size_t bytes) {
-  static constexpr std::string_view kFunction[] = {"the", "of", "and", "in", "to", "is", "a", "for", "with", "that", "on", "as", "are", "by"};
+  static constexpr std::string_view kFunction[] = {"the", "of",   "and",  "in", "to", "is",  "a",
+                                                   "for", "with", "that", "on", "as", "are", "by"};
   std::string text;
   while (text.size() < bytes) {
     const auto kind = random.below(40);
-    if (kind < 16) text += kFunction[random.below(std::size(kFunction))];
-    else if (kind == 16) text += std::to_string(random.below(10'000));
-    else if (kind == 17) text += "\"" + made_words(random, 3) + "\"";
-    else text += made_word(random);
+    if (kind < 16)
+      text += kFunction[random.below(std::size(kFunction))];
+    else if (kind == 16)
+      text += std::to_string(random.below(10'000));
+    else if (kind == 17)
+      text += "\"" + made_words(random, 3) + "\"";
+    else
+      text += made_word(random);
     const auto stop = random.below(60);
     text += stop == 0 ? ".\n\n" : stop < 4 ? ". " : stop < 8 ? ", " : " ";
   }

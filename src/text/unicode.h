@@ -40,7 +40,7 @@ inline Decoded decode(const char* at, const char* end) {
 /// What a code point outside ASCII is to masking.
 enum class CodeClass : std::uint8_t {
   letter,
-  sign,       // scripts without spaces: each character is half a word
+  sign,  // scripts without spaces: each character is half a word
   digit,
   space,
   newline,
@@ -55,8 +55,10 @@ constexpr CodeClass class_of(char32_t code) {
     if (code == 0xAD) return CodeClass::ignorable;
     return code == 0xAA || code == 0xB5 || code == 0xBA ? CodeClass::letter : CodeClass::punctuation;
   }
-  if (code < 0x0E00) return code == 0xD7 || code == 0xF7 || code == 0x60C || code == 0x61F ? CodeClass::punctuation : CodeClass::letter;
-  if (code < 0x1100) return code < 0x0F00 || code >= 0x1000 ? CodeClass::sign : CodeClass::letter;  // Thai, Lao, Myanmar
+  if (code < 0x0E00)
+    return code == 0xD7 || code == 0xF7 || code == 0x60C || code == 0x61F ? CodeClass::punctuation : CodeClass::letter;
+  if (code < 0x1100)
+    return code < 0x0F00 || code >= 0x1000 ? CodeClass::sign : CodeClass::letter;  // Thai, Lao, Myanmar
   if (code < 0x2000) return code >= 0x1780 && code < 0x1800 ? CodeClass::sign : CodeClass::letter;  // Khmer
   if (code < 0x2070) {
     if (code <= 0x200A || code == 0x202F || code == 0x205F) return CodeClass::space;
@@ -65,8 +67,9 @@ constexpr CodeClass class_of(char32_t code) {
   }
   if (code < 0x2C00) return CodeClass::punctuation;  // symbols, arrows, mathematical operators
   if (code < 0x2E80) return CodeClass::letter;
-  if (code < 0x3040) return code == 0x3000 ? CodeClass::space : code == 0x3005 ? CodeClass::sign : CodeClass::punctuation;
-  if (code < 0xA000) return CodeClass::sign;  // Kana, Bopomofo, Han
+  if (code < 0x3040)
+    return code == 0x3000 ? CodeClass::space : code == 0x3005 ? CodeClass::sign : CodeClass::punctuation;
+  if (code < 0xA000) return CodeClass::sign;    // Kana, Bopomofo, Han
   if (code < 0xF900) return CodeClass::letter;  // Hangul has spaces
   if (code < 0xFB00) return CodeClass::sign;
   if (code >= 0xFE00 && code < 0xFE10) return CodeClass::ignorable;
@@ -97,7 +100,8 @@ constexpr char32_t fold(char32_t code) {
   if (code >= 0x391 && code <= 0x3A9) return code + 32;
   if (code >= 0x410 && code <= 0x42F) return code + 32;
   if (code >= 0x400 && code <= 0x40F) return code + 80;
-  if (code >= 0x1E00 && code <= 0x1EFF && code != 0x1E9E) return (code & 1U) == 0 && (code < 0x1E96 || code > 0x1E9F) ? code + 1 : code;
+  if (code >= 0x1E00 && code <= 0x1EFF && code != 0x1E9E)
+    return (code & 1U) == 0 && (code < 0x1E96 || code > 0x1E9F) ? code + 1 : code;
   if (code >= 0xFF21 && code <= 0xFF3A) return code - 0xFF21 + 'a';
   if (code >= 0xFF41 && code <= 0xFF5A) return code - 0xFF41 + 'a';
   return code;
@@ -108,8 +112,10 @@ inline std::uint32_t encode_utf8(char32_t code, char* out) {
   const auto put = [&](int i, char32_t value) { out[i] = static_cast<char>(static_cast<unsigned char>(value)); };
   if (code < 0x80) return put(0, code), 1;
   if (code < 0x800) return put(0, 0xC0 | code >> 6), put(1, 0x80 | (code & 0x3F)), 2;
-  if (code < 0x10000) return put(0, 0xE0 | code >> 12), put(1, 0x80 | (code >> 6 & 0x3F)), put(2, 0x80 | (code & 0x3F)), 3;
-  put(0, 0xF0 | code >> 18), put(1, 0x80 | (code >> 12 & 0x3F)), put(2, 0x80 | (code >> 6 & 0x3F)), put(3, 0x80 | (code & 0x3F));
+  if (code < 0x10000)
+    return put(0, 0xE0 | code >> 12), put(1, 0x80 | (code >> 6 & 0x3F)), put(2, 0x80 | (code & 0x3F)), 3;
+  put(0, 0xF0 | code >> 18), put(1, 0x80 | (code >> 12 & 0x3F)), put(2, 0x80 | (code >> 6 & 0x3F)),
+      put(3, 0x80 | (code & 0x3F));
   return 4;
 }
 
