@@ -6,6 +6,7 @@
 // Cost: ~0.3 us a request; about 1 KB an account.
 #pragma once
 
+#include <bit>
 #include <memory>
 #include <span>
 #include <vector>
@@ -19,10 +20,11 @@ namespace stillwatch::detect {
 
 class TokenTable;
 
-/// Keyed tokens are uniform already: they are their own hash.
+/// Keyed tokens are uniform already: they are their own hash, turned so that the bits all tokens of a partition share do
+/// not choose the slot (the map takes the highest bits for it).
 struct TokenHash {
   using is_avalanching = void;
-  std::size_t operator()(Token token) const { return token; }
+  std::size_t operator()(Token token) const { return std::rotl(token, 32); }
 };
 
 /// Requests by accounts outside a group that hit its tokens: the base rate against which members are judged.
