@@ -100,9 +100,15 @@ function(stillwatch_program name)
   list(FILTER production EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
   set(uses ${M_USES})
   list(TRANSFORM uses PREPEND stillwatch_)
-  add_executable(${M_NAME} ${production})
-  target_link_libraries(${M_NAME} PRIVATE stillwatch_flags ${uses} ${M_LIBS})
-  target_precompile_headers(${M_NAME} PRIVATE ${CMAKE_SOURCE_DIR}/src/base/precompiled.h)
+  # All but main is a library, so that the program's own parts have tests beside them too.
+  list(FILTER production EXCLUDE REGEX "/main\\.cc$")
+  set(target stillwatch_${name})
+  add_library(${target} STATIC ${production})
+  target_link_libraries(${target} PUBLIC stillwatch_flags ${uses} ${M_LIBS})
+  target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src/base/precompiled.h)
+  add_executable(${M_NAME} ${dir}/main.cc)
+  target_link_libraries(${M_NAME} PRIVATE ${target})
+  stillwatch_checks(${name} ${target} "${sources}")
 endfunction()
 
 # Tests, benchmarks and fuzzers lie beside the code they check.

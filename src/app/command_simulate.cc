@@ -90,13 +90,12 @@ int run_simulate(const SimulateFlags& flags) {
       summary->records == 0 ? 0 : static_cast<double>(summary->bytes) / static_cast<double>(summary->records);
   std::FILE* const report_to = flags.stream ? stderr : stdout;
   if (flags.json) {
-    std::fprintf(
-        report_to, "%s\n",
-        fmt::format(
-            R"({{"records":{},"hostile_records":{},"bytes":{},"accounts":{},"hostile_accounts":{},"seconds":{:.3f},"threads":{}}})",
-            summary->records, summary->hostile_records, summary->bytes, summary->accounts, summary->hostile_accounts,
-            elapsed, options.threads)
-            .c_str());
+    std::fprintf(report_to, "%s\n",
+                 fmt::format(R"({{"records":{},"hostile_records":{},"bytes":{},"accounts":{},"hostile_accounts":{},)"
+                             R"("seconds":{:.3f},"threads":{}}})",
+                             summary->records, summary->hostile_records, summary->bytes, summary->accounts,
+                             summary->hostile_accounts, elapsed, options.threads)
+                     .c_str());
     return 0;
   }
   std::fprintf(report_to, "%s\n",
@@ -117,7 +116,7 @@ void add_simulate(CLI::App& app, Run& run) {
   CLI::App* command =
       app.add_subcommand("simulate",
                          "Write the log of a made-up world, and the truth about it\n\n"
-                         "Example: stillwatch simulate --world=worlds/demo.toml --seed=1 --out=/tmp/demo\n"
+                         "Example: stillwatch simulate --world=worlds/demo.toml --seed=1 --out=world\n"
                          "         stillwatch simulate --world=worlds/reference.toml --seed=1 --out=world "
                          "--set=campaign.*.attack_share=0.25\n");
   command->add_option("--world", flags->world, "world file (TOML)")->required();

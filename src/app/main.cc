@@ -5,15 +5,6 @@
 
 #include "app/commands.h"
 
-namespace stillwatch::app {
-
-int report_error(const base::Error& error) {
-  std::fprintf(stderr, "stillwatch: %s\n", error.message.c_str());
-  return base::exit_code(error.fault);
-}
-
-}  // namespace stillwatch::app
-
 int main(int argc, char** argv) {
   using namespace stillwatch;
   CLI::App cli{"stillwatch finds distillation campaigns in the logs of an LLM API", "stillwatch"};
