@@ -22,20 +22,27 @@ struct Known {
   std::string_view headers;
 };
 constexpr std::string_view kStainless =
-    R"("host","accept-encoding","connection","accept","content-type","user-agent","x-stainless-lang","x-stainless-package-version","x-stainless-os","x-stainless-arch","x-stainless-runtime","authorization","content-length")";
+    R"("host","accept-encoding","connection","accept","content-type","user-agent","x-stainless-lang",)"
+    R"("x-stainless-package-version","x-stainless-os","x-stainless-arch","x-stainless-runtime","authorization",)"
+    R"("content-length")";
 constexpr std::string_view kStainlessNode =
-    R"("host","connection","content-length","accept","content-type","user-agent","x-stainless-arch","x-stainless-lang","x-stainless-os","authorization","accept-language","sec-fetch-mode")";
+    R"("host","connection","content-length","accept","content-type","user-agent","x-stainless-arch",)"
+    R"("x-stainless-lang","x-stainless-os","authorization","accept-language","sec-fetch-mode")";
 constexpr std::string_view kAnthropicStyle =
-    R"("host","accept","accept-encoding","connection","content-type","user-agent","x-api-key","anthropic-version","x-stainless-lang","x-stainless-os","content-length")";
+    R"("host","accept","accept-encoding","connection","content-type","user-agent","x-api-key",)"
+    R"("anthropic-version","x-stainless-lang","x-stainless-os","content-length")";
 constexpr std::string_view kBrowser =
-    R"("host","content-length","sec-ch-ua","authorization","sec-ch-ua-mobile","user-agent","content-type","sec-ch-ua-platform","accept","origin","sec-fetch-site","sec-fetch-mode","referer","accept-encoding","accept-language")";
+    R"("host","content-length","sec-ch-ua","authorization","sec-ch-ua-mobile","user-agent","content-type",)"
+    R"("sec-ch-ua-platform","accept","origin","sec-fetch-site","sec-fetch-mode","referer","accept-encoding",)"
+    R"("accept-language")";
 constexpr std::string_view kPlain = R"("host","user-agent","accept","content-type","authorization","content-length")";
 constexpr std::string_view kJava =
     R"("authorization","content-type","content-length","host","connection","accept-encoding","user-agent")";
 constexpr std::string_view kGo =
     R"("host","user-agent","content-length","authorization","content-type","accept-encoding")";
 constexpr std::string_view kApp =
-    R"("host","content-type","accept","authorization","accept-language","accept-encoding","user-agent","content-length","connection")";
+    R"("host","content-type","accept","authorization","accept-language","accept-encoding","user-agent",)"
+    R"("content-length","connection")";
 
 constexpr Known kKnown[] = {
     {ClientUse::library, 30, "openai-python/%", 1, 90, 9, "python", kStainless},

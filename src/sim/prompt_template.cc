@@ -170,9 +170,10 @@ std::string draw_tools(base::Random& random, std::size_t count, bool anthropic_s
     name += '_';
     append_name(random, name);
     append_builtin(TextKind::instruction, 0, random, description);
-    const std::string schema = fmt::format(
-        R"({{"type":"object","properties":{{"path":{{"type":"string"}},"limit":{{"type":"integer","maximum":{}}}}},"required":["path"]}})",
-        10 + random.below(5000));
+    const std::string schema =
+        fmt::format(R"({{"type":"object","properties":{{"path":{{"type":"string"}},"limit":{{"type":"integer",)"
+                    R"("maximum":{}}}}},"required":["path"]}})",
+                    10 + random.below(5000));
     if (i > 0) text += ',';
     text += anthropic_style
                 ? fmt::format(R"({{"name":"{}","description":"{}","input_schema":{}}})", name, description, schema)

@@ -30,7 +30,8 @@ BENCHMARK(compose_prompt);
 void write_line(benchmark::State& state) {
   sim::Draft draft;
   const std::string client =
-      R"("user_agent":"openai-python/1.99.1","ja4":"t13d1516h2_8daaf6152771_b0da82dd1658","headers":["host","accept","user-agent"])";
+      R"("user_agent":"openai-python/1.99.1","ja4":"t13d1516h2_8daaf6152771_b0da82dd1658","headers":["host",)"
+      R"("accept","user-agent"])";
   const std::string prompt(500, 'x');
   draft.time_us = 1'772'323'200'123'456;
   draft.account = 7;

@@ -9,6 +9,7 @@
 
 #include "base/event_time.h"
 #include "base/files.h"
+#include "sim/world_keys.h"
 
 namespace stillwatch::sim {
 namespace {
@@ -17,69 +18,6 @@ constexpr std::uint64_t kWorldFileBytesMax = 1U << 20;  // hand-written; the lon
 constexpr int kExtendsDepthMax = 8;                     // a chain longer than that is a loop
 constexpr std::size_t kCampaignsMax = 1000;             // each is a file section; sweeps use many files
 constexpr std::size_t kListMax = 32;                    // languages or models of a campaign
-
-struct Range {
-  double min, max;
-};
-
-// One list of keys serves parsing, range checks and the reference: a key cannot miss one of them.
-template <class Settings, class Visitor>
-void visit_keys(Settings& s, Visitor&& key) {
-  if constexpr (std::is_same_v<std::remove_const_t<Settings>, WorldSettings>) {
-    key.text("name", s.name);
-    key.time("start", s.start_us);
-    key.number("days", s.days, Range{0.01, 400});
-    key.number("calibration_days", s.calibration_days, Range{0, 400});
-    key.number("scale", s.scale, Range{1e-6, 1000});
-    key.text("prompts", s.prompts);
-    key.flag("response_body", s.response_body);
-    key.number("failure_rate", s.failure_rate, Range{0, 0.5});
-    key.number("release_day", s.release_day, Range{0, 400});
-  } else if constexpr (std::is_same_v<std::remove_const_t<Settings>, StratumSettings>) {
-    key.integer("accounts", s.accounts, Range{0, 5'000'000});
-    key.integer("groups", s.groups, Range{1, 100'000});
-    key.number("requests_per_day", s.requests_per_day, Range{0.01, 50'000});
-    key.number("rate_sigma", s.rate_sigma, Range{0, 3});
-    key.number("turns", s.turns, Range{1, 50});
-    key.number("new_share", s.new_share, Range{0, 1});
-    key.number("churn_share", s.churn_share, Range{0, 1});
-    key.number("active_days", s.active_days, Range{0.05, 1});
-    key.number("org_share", s.org_share, Range{0, 1});
-    key.number("late_share", s.late_share, Range{0, 1});
-    key.number("declared_share", s.declared_share, Range{0, 1});
-    key.integer("templates", s.templates, Range{1, 100'000});
-    key.integer("items", s.items, Range{5, 1'000'000});
-    key.number("users_per_account", s.users_per_account, Range{1, 5000});
-  } else {
-    key.choice("family", s.family, kFamilyNames);
-    key.integer("accounts", s.accounts, Range{0, 1'000'000});
-    key.number("requests_per_account_day", s.requests_per_account_day, Range{0.1, 20'000});
-    key.number("attack_share", s.attack_share, Range{0, 1});
-    key.number("resale_share", s.resale_share, Range{0, 1});
-    key.integer("cover_pool", s.cover_pool, Range{1, 1'000'000});
-    key.number("start_day", s.start_day, Range{0, 400});
-    key.number("end_day", s.end_day, Range{0, 400});
-    key.integer("templates", s.templates, Range{1, 1'000'000});
-    key.number("paraphrase", s.paraphrase, Range{0, 1});
-    key.flag("unique", s.unique);
-    key.flag("disjoint_topics", s.disjoint_topics);
-    key.number("multi_turn", s.multi_turn, Range{0, 1});
-    key.integer("items", s.items, Range{5, 10'000'000});
-    key.choice("question_set", s.question_set, kQuestionSetNames);
-    key.choice("proxies", s.proxies, kProxyNames);
-    key.choice("client", s.client, kClientPlanNames);
-    key.number("payment_share", s.payment_share, Range{0, 1});
-    key.number("signup_burst", s.signup_burst, Range{0, 1});
-    key.choice("schedule", s.schedule, kScheduleNames);
-    key.choice("selection", s.selection, kSelectionNames);
-    key.number("account_age_days", s.account_age_days, Range{0, 2000});
-    key.number("replacement_per_day", s.replacement_per_day, Range{0, 1});
-    key.number("sticky_minutes", s.sticky_minutes, Range{0, 1440});
-    key.flag("forged_users", s.forged_users);
-    key.list("languages", s.languages);
-    key.list("models", s.models);
-  }
-}
 
 std::string place(const std::string& file, const toml::source_region& region) {
   return region.begin.line == 0 ? file : fmt::format("{}:{}", file, region.begin.line);
@@ -351,109 +289,7 @@ void apply_scale(World& world) {
   for (CampaignSettings& campaign : world.campaigns) campaign.accounts = scaled(campaign.accounts);
 }
 
-struct KeyLister {
-  std::string section;
-  std::vector<KeyInfo>& out;
-  void add(const char* key, std::string range) { out.push_back({section, key, std::move(range)}); }
-  void integer(const char* key, std::int64_t, Range r) { add(key, fmt::format("{} to {}", r.min, r.max)); }
-  void number(const char* key, double, Range r) { add(key, fmt::format("{} to {}", r.min, r.max)); }
-  void flag(const char* key, bool) { add(key, "true or false"); }
-  void text(const char* key, const std::string&) { add(key, "text"); }
-  void time(const char* key, std::int64_t) { add(key, "time"); }
-  void list(const char* key, const std::vector<std::string>&) { add(key, "list of words"); }
-  template <class Enum, std::size_t kCount>
-  void choice(const char* key, Enum, const std::array<std::string_view, kCount>& names) {
-    add(key, fmt::format("{}", fmt::join(names, ", ")));
-  }
-};
-
 }  // namespace
-
-std::int64_t World::end_us() const {
-  return world.start_us + static_cast<std::int64_t>(world.days * static_cast<double>(base::kDayUs));
-}
-
-World default_world() {
-  World world;
-  const auto set = [&](Stratum which, double requests_per_day, double sigma, double turns) -> StratumSettings& {
-    auto& s = world.strata[static_cast<std::size_t>(which)];
-    s.requests_per_day = requests_per_day;
-    s.rate_sigma = sigma;
-    s.turns = turns;
-    return s;
-  };
-  set(Stratum::chat_single, 6, 0.9, 1).active_days = 0.6;
-  set(Stratum::chat_multi, 10, 0.9, 3.2).active_days = 0.6;
-  set(Stratum::developer, 10, 1.1, 1.5).active_days = 0.65;
-  {
-    auto& s = set(Stratum::agent_framework, 14, 0.9, 6);
-    s.groups = 8, s.active_days = 0.65;
-  }
-  {
-    auto& s = set(Stratum::saas_tenant, 10, 1.0, 1);
-    s.groups = 25, s.org_share = 0.2, s.late_share = 0.3, s.active_days = 0.9;
-  }
-  {
-    auto& s = set(Stratum::org_many_keys, 10, 1.0, 1.3);
-    s.groups = 15, s.org_share = 1, s.active_days = 0.7;
-  }
-  {
-    auto& s = set(Stratum::evaluation, 60, 0.6, 1);
-    s.groups = 6, s.late_share = 0.3, s.items = 400, s.active_days = 0.7, s.declared_share = 0.2;
-  }
-  set(Stratum::batch, 20, 0.9, 1).declared_share = 0.1;
-  {
-    auto& s = set(Stratum::judge, 16, 0.8, 1);
-    s.groups = 20;
-  }
-  {
-    auto& s = set(Stratum::classroom, 3, 0.6, 1.6);
-    s.groups = 20, s.active_days = 1, s.new_share = 1, s.items = 12;
-  }
-  {
-    auto& s = set(Stratum::corporate_nat, 7, 0.9, 2.5);
-    s.groups = 20, s.active_days = 0.75, s.org_share = 0.3;
-  }
-  {
-    auto& s = set(Stratum::carrier_nat, 6, 0.9, 2.5);
-    s.groups = 6, s.active_days = 0.6;
-  }
-  {
-    auto& s = set(Stratum::privacy_vpn, 6, 0.9, 2.5);
-    s.groups = 4, s.active_days = 0.6;
-  }
-  {
-    auto& s = set(Stratum::honest_relay, 4, 0.5, 3);
-    s.groups = 5, s.users_per_account = 12, s.declared_share = 0.2;
-  }
-  {
-    auto& s = set(Stratum::viral_prompt, 5, 0.9, 1.2);
-    s.groups = 8, s.active_days = 0.6, s.late_share = 0.7;
-  }
-  {
-    auto& s = set(Stratum::red_team, 10, 0.9, 1.5);
-    s.groups = 60, s.active_days = 0.6;
-  }
-  {
-    auto& s = set(Stratum::declared_synthetic, 60, 0.5, 1);
-    s.groups = 5, s.org_share = 0.4, s.declared_share = 1, s.active_days = 1, s.templates = 40;
-  }
-  set(Stratum::minority_language, 6, 0.9, 2).active_days = 0.6;
-  return world;
-}
-
-std::vector<KeyInfo> world_keys() {
-  std::vector<KeyInfo> keys;
-  const World world = default_world();
-  KeyLister lister{"world", keys};
-  visit_keys(world.world, lister);
-  lister.section = "benign";
-  visit_keys(world.strata[0], lister);
-  lister.section = "campaign";
-  const CampaignSettings campaign;
-  visit_keys(campaign, lister);
-  return keys;
-}
 
 base::Result<World> parse_world(std::string_view toml, const std::string& name) {
   World world = default_world();
