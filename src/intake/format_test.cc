@@ -29,12 +29,20 @@ TEST(Litellm, GivesTheQueryOfTheSameRequestInTheNativeForm) {
   const crypto::KeyedHash hash = test::fixed_hash();
   const auto litellm = make_litellm_parser(hash, nullptr), native = make_query_parser(hash, nullptr);
   ParsedLine foreign = parse(
-      *litellm,
-      R"({"id":"chatcmpl-1","call_type":"acompletion","status":"success","startTime":1776845730.123456,"endTime":1776845738.5,"model":"m-large","model_group":"m-large","prompt_tokens":12,"completion_tokens":34,"end_user":"","requester_ip_address":"203.0.113.7","metadata":{"user_api_key_hash":"k1","user_api_key_team_id":"t1","user_api_key_user_id":"u1"},"model_parameters":{"temperature":0.5,"stream":true,"tools":[{"type":"function"}]},"messages":[{"role":"system","content":"S"},{"role":"user","content":"why?"}],"response":{"usage":{"completion_tokens_details":{"reasoning_tokens":5}}}})");
+      *litellm, R"({"id":"chatcmpl-1","call_type":"acompletion","status":"success","startTime":1776845730.123456,)"
+                R"("endTime":1776845738.5,"model":"m-large","model_group":"m-large","prompt_tokens":12,)"
+                R"("completion_tokens":34,"end_user":"","requester_ip_address":"203.0.113.7",)"
+                R"("metadata":{"user_api_key_hash":"k1","user_api_key_team_id":"t1","user_api_key_user_id":"u1"},)"
+                R"("model_parameters":{"temperature":0.5,"stream":true,"tools":[{"type":"function"}]},)"
+                R"("messages":[{"role":"system","content":"S"},{"role":"user","content":"why?"}],)"
+                R"("response":{"usage":{"completion_tokens_details":{"reasoning_tokens":5}}}})");
   ASSERT_TRUE(foreign.accepted) << name(foreign.refusal.reason) << foreign.refusal.field;
   ParsedLine own = parse(
-      *native,
-      R"({"v":1,"id":"chatcmpl-1","time":"2026-04-22T08:15:30.123456Z","ended":"2026-04-22T08:15:38.5Z","account":"u1","key":"k1","client":{"ip":"203.0.113.7"},"dialect":"openai.chat","request":{"model":"m-large","messages":[{"role":"system","content":"S"},{"role":"user","content":"why?"}],"temperature":0.5,"stream":true,"tools":[{"type":"function"}]},"response":{"status":200,"usage":{"input_tokens":12,"output_tokens":34,"reasoning_tokens":5}}})");
+      *native, R"({"v":1,"id":"chatcmpl-1","time":"2026-04-22T08:15:30.123456Z","ended":"2026-04-22T08:15:38.5Z",)"
+               R"("account":"u1","key":"k1","client":{"ip":"203.0.113.7"},"dialect":"openai.chat",)"
+               R"("request":{"model":"m-large","messages":[{"role":"system","content":"S"},{"role":"user",)"
+               R"("content":"why?"}],"temperature":0.5,"stream":true,"tools":[{"type":"function"}]},)"
+               R"("response":{"status":200,"usage":{"input_tokens":12,"output_tokens":34,"reasoning_tokens":5}}})");
   ASSERT_TRUE(own.accepted);
   foreign.query.line_bytes = own.query.line_bytes;
   EXPECT_EQ(bytes_of(foreign.query), bytes_of(own.query));
@@ -44,7 +52,8 @@ TEST(Litellm, FailuresShapesAndRefusals) {
   const crypto::KeyedHash hash = test::fixed_hash();
   const auto parser = make_litellm_parser(hash, nullptr);
   const auto line = [](const std::string& extra) {
-    return R"({"id":"x","startTime":"2026-04-22 08:15:30.1234567","metadata":{"user_api_key_user_id":null,"user_api_key_team_id":"t1"},)" +
+    return R"({"id":"x","startTime":"2026-04-22 08:15:30.1234567","metadata":{"user_api_key_user_id":null,)"
+           R"("user_api_key_team_id":"t1"},)" +
            extra + "}";
   };
   const ParsedLine failed =
@@ -92,7 +101,10 @@ TEST(MapFormat, ReadsAForeignLog) {
   const auto parser = make_map_parser(*format, hash, nullptr);
   // The body stands in a text, numbers stand in texts, and fields come in another order than in the map.
   const std::string line =
-      R"({"body":"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"why \\\"so\\\"?\"}]}","headers":{"user.agent":"curl/8.1"},"code":"503","route":"/v1/chat/completions","ts":1776845730123,"request_id":77,"auth":{"customer":"c1"},"downstream":[{"address":"203.0.113.7:4433"}],"tokens":{"out":"9"}})";
+      R"({"body":"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"why \\\"so\\\"?\"}]}",)"
+      R"("headers":{"user.agent":"curl/8.1"},"code":"503","route":"/v1/chat/completions","ts":1776845730123,)"
+      R"("request_id":77,"auth":{"customer":"c1"},"downstream":[{"address":"203.0.113.7:4433"}],)"
+      R"("tokens":{"out":"9"}})";
   const ParsedLine parsed = parse(*parser, line);
   ASSERT_TRUE(parsed.accepted) << name(parsed.refusal.reason) << parsed.refusal.field;
   EXPECT_EQ(parsed.query.account, hash(Domain::account, "c1"));
@@ -104,9 +116,9 @@ TEST(MapFormat, ReadsAForeignLog) {
   EXPECT_EQ(parsed.query.address, hash(Domain::address, std::string_view("\xCB\x00\x71\x07", 4)));
   EXPECT_EQ(parsed.query.client_version, hash(Domain::client_version, "curl/8.1"));
   const auto native = make_query_parser(hash, nullptr);
-  const ParsedLine own = parse(
-      *native,
-      R"({"v":1,"id":"77","time":"2026-04-22T08:15:30Z","account":"c1","dialect":"openai.chat","request":{"model":"m","messages":[{"role":"user","content":"why \"so\"?"}]}})");
+  const ParsedLine own =
+      parse(*native, R"({"v":1,"id":"77","time":"2026-04-22T08:15:30Z","account":"c1","dialect":"openai.chat",)"
+                     R"("request":{"model":"m","messages":[{"role":"user","content":"why \"so\"?"}]}})");
   EXPECT_EQ(text::encode(parsed.query.fingerprint), text::encode(own.query.fingerprint));
   const ParsedLine cut = parse(*parser, line.substr(0, line.size() - 30));
   EXPECT_EQ(cut.refusal.reason, RejectReason::not_json);
@@ -162,8 +174,12 @@ TEST(AccountParser, ReadsEveryFieldAndNamesOnlyThose) {
     line.resize(size + kJsonPadding, ' ');
     return parser.parse(std::string_view(line).substr(0, size), update);
   };
-  ASSERT_FALSE(read(
-      R"({"v":1,"account":"acct_7f3a","time":"2026-03-02T10:00:00Z","created":"2026-03-01T10:00:00Z","tier":"standard","verification":"card","org":"org_12","payment":"pay_9c1e","email_domain":"example.org","signup_ip":"198.51.100.4","signup_asn":64496,"signup_country":"US","referral":"r-5","declared":[{"purpose":"evaluation","from":"2026-03-02T00:00:00Z","until":"2027-03-02T00:00:00Z","scope":"models:*","note":"contract 4711"}]})"));
+  ASSERT_FALSE(
+      read(R"({"v":1,"account":"acct_7f3a","time":"2026-03-02T10:00:00Z","created":"2026-03-01T10:00:00Z",)"
+           R"("tier":"standard","verification":"card","org":"org_12","payment":"pay_9c1e",)"
+           R"("email_domain":"example.org","signup_ip":"198.51.100.4","signup_asn":64496,"signup_country":"US",)"
+           R"("referral":"r-5","declared":[{"purpose":"evaluation","from":"2026-03-02T00:00:00Z",)"
+           R"("until":"2027-03-02T00:00:00Z","scope":"models:*","note":"contract 4711"}]})"));
   EXPECT_EQ(update.fields, 1023);
   EXPECT_EQ(update.verification, event::Verification::card);
   EXPECT_EQ(update.signup_egress, hash(Domain::egress, std::string_view("\xC6\x33\x64", 3)));

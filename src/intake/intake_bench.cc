@@ -26,9 +26,15 @@ const std::vector<std::string>& records() {
           prompt.push_back(static_cast<char>('a' + random.below(26)));
         prompt += random.chance(0.02) ? ".\\n" : " ";
       }
-      out.push_back(fmt::format(
-          R"({{"v":1,"id":"req_{0}","time":"{1}","account":"acct_{2}","key":"key_{2}","client":{{"ip":"203.0.{3}.7","asn":64500,"country":"US","user_agent":"openai-python/1.99.1","ja4":"t13d1516h2_8daaf6152771_b0da82dd1658","headers":["host","accept","user-agent","authorization"]}},"dialect":"openai.chat","request":{{"model":"m-large","messages":[{{"role":"user","content":"{4}"}}],"temperature":1.0}},"response":{{"status":200,"ttft_ms":412,"duration_ms":8120,"stop":"stop","usage":{{"input_tokens":812,"output_tokens":1490}}}}}})",
-          i, stillwatch::base::format_time(1'776'845'730'000'000 + i * 1000), i % 5000, i % 250, prompt));
+      out.push_back(
+          fmt::format(R"({{"v":1,"id":"req_{0}","time":"{1}","account":"acct_{2}","key":"key_{2}",)"
+                      R"("client":{{"ip":"203.0.{3}.7","asn":64500,"country":"US","user_agent":"openai-python/1.99.1",)"
+                      R"("ja4":"t13d1516h2_8daaf6152771_b0da82dd1658","headers":["host","accept","user-agent",)"
+                      R"("authorization"]}},"dialect":"openai.chat","request":{{"model":"m-large",)"
+                      R"("messages":[{{"role":"user","content":"{4}"}}],"temperature":1.0}},"response":{{"status":200,)"
+                      R"("ttft_ms":412,"duration_ms":8120,"stop":"stop","usage":{{"input_tokens":812,)"
+                      R"("output_tokens":1490}}}}}})",
+                      i, stillwatch::base::format_time(1'776'845'730'000'000 + i * 1000), i % 5000, i % 250, prompt));
       out.back().append(kJsonPadding, ' ');
     }
     return out;

@@ -1,7 +1,6 @@
 #include "intake/log_reader.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -12,26 +11,13 @@
 
 #include <fmt/format.h>
 
-#include "intake/line_source.h"
+#include "intake/log_fixture.h"
 #include "intake/parser_fixture.h"
 
 namespace stillwatch::intake {
 namespace {
 
-using test::bytes_of;
-
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/stillwatch_intake_XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path + "/" + name, std::ios::binary) << bytes;
-    return path + "/" + name;
-  }
-  std::string path;
-};
+using test::bytes_of, test::Folder, test::record, test::kStartUs;
 
 std::string zstd_of(const std::string& bytes) {
   std::string out(ZSTD_compressBound(bytes.size()), '\0');
@@ -50,14 +36,6 @@ std::string gzip_of(const std::string& bytes) {
   out.resize(stream.total_out);
   deflateEnd(&stream);
   return out;
-}
-
-constexpr std::int64_t kStartUs = 1'776'845'730'000'000;
-std::string record(int number, std::int64_t time_us, const std::string& prompt = "hello there") {
-  return fmt::format(
-             R"({{"v":1,"id":"r{}","time":"{}","account":"a{}","dialect":"text","request":{{"model":"m","prompt":"{} {}"}}}})",
-             number, base::format_time(time_us), number % 7, prompt, number) +
-         "\n";
 }
 
 /// Records a second apart, shuffled within `late_s`, with some lines that are refused.
@@ -363,38 +341,6 @@ TEST(LogReader, UnreadableLogsAreEnvironmentErrors) {
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().fault, base::Fault::environment);
     EXPECT_NE(opened.error().message.find(path), std::string::npos);
-  }
-}
-
-TEST(LineSource, AFileThatChangesWhileItIsRead) {
-  const Folder folder;
-  std::string log;
-  for (int i = 0; i < 2000; ++i) log += record(i, kStartUs + i);
-  const auto drain = [](LineSource& source, std::uint64_t& lines) {
-    LineBlock block;
-    lines = 0;
-    while (*source.next(block)) lines += block.lines.size();
-  };
-  std::uint64_t lines = 0;
-  {
-    auto source = *LineSource::open(folder.write("shrinks", log), {1 << 20, 4096});
-    LineBlock block;
-    ASSERT_TRUE(*source.next(block));
-    std::filesystem::resize_file(folder.path + "/shrinks", 200'000);
-    drain(source, lines);
-    ASSERT_TRUE(source.problem());
-    EXPECT_EQ(source.problem()->fault, base::Fault::environment);
-    EXPECT_NE(source.problem()->message.find("shrank"), std::string::npos);
-  }
-  {
-    const std::string half = record(9, kStartUs).substr(0, 40);
-    auto source = *LineSource::open(folder.write("grows", log + half), {1 << 20, 4096});
-    std::ofstream(folder.path + "/grows", std::ios::app) << record(9, kStartUs).substr(40) << record(10, kStartUs);
-    drain(source, lines);
-    EXPECT_FALSE(source.problem());
-    EXPECT_EQ(lines, 2000U);
-    EXPECT_TRUE(source.has_unfinished_line());
-    EXPECT_NE(source.warning().find("grew"), std::string::npos);
   }
 }
 

@@ -39,10 +39,13 @@ const std::vector<std::string> kFields{
     R"("account":"acct_7")",
     R"("key":"key_1")",
     R"("end_user":"u-8")",
-    R"("client":{"ip":"203.0.113.7","asn":64500,"country":"US","user_agent":"openai-python/1.99.1","ja4":"t13d","headers":["Host","accept"]})",
+    R"("client":{"ip":"203.0.113.7","asn":64500,"country":"US","user_agent":"openai-python/1.99.1",)"
+    R"("ja4":"t13d","headers":["Host","accept"]})",
     R"("dialect":"openai.chat")",
-    R"("request":{"model":"m-large","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Why is the sky blue?"}],"temperature":1.0,"max_tokens":100,"n":2})",
-    R"("response":{"status":200,"ttft_ms":412,"usage":{"input_tokens":812,"output_tokens":1490,"reasoning_tokens":640}})"};
+    R"("request":{"model":"m-large","messages":[{"role":"system","content":"Be brief."},{"role":"user",)"
+    R"("content":"Why is the sky blue?"}],"temperature":1.0,"max_tokens":100,"n":2})",
+    R"("response":{"status":200,"ttft_ms":412,"usage":{"input_tokens":812,"output_tokens":1490,)"
+    R"("reasoning_tokens":640}})"};
 
 std::string object_of(const std::vector<std::string>& fields) {
   std::string out = "{";
@@ -128,9 +131,11 @@ TEST(QueryParser, FieldOrderMakesNoDifference) {
                R"("messages":[{"content":[{"text":"t","type":"text"}],"role":"user"}])",
                R"("metadata":{"user_id":"u"})", R"("thinking":{"budget_tokens":2000,"type":"enabled"})"});
   const std::string forwards =
-      R"({"messages":[{"role":"assistant","content":"b","tool_calls":[{"id":"c"}]},{"role":"user","content":[{"type":"text","text":"x"}]}]})";
+      R"({"messages":[{"role":"assistant","content":"b","tool_calls":[{"id":"c"}]},{"role":"user",)"
+      R"("content":[{"type":"text","text":"x"}]}]})";
   const std::string backwards =
-      R"({"messages":[{"tool_calls":[{"id":"c"}],"content":"b","role":"assistant"},{"content":[{"text":"x","type":"text"}],"role":"user"}]})";
+      R"({"messages":[{"tool_calls":[{"id":"c"}],"content":"b","role":"assistant"},{"content":[{"text":"x",)"
+      R"("type":"text"}],"role":"user"}]})";
   EXPECT_EQ(bytes_of(lines.parse(record_of("openai.chat", forwards)).query),
             bytes_of(lines.parse(record_of("openai.chat", backwards)).query));
 }
@@ -165,26 +170,30 @@ TEST(QueryParser, DialectsAgreeOnTheSameConversation) {
   };
   const auto chat = conversation(
       "openai.chat",
-      R"({"messages":[{"role":"system","content":"S"},{"role":"user","content":"one"},{"role":"assistant","content":"two"},{"role":"user","content":[{"type":"text","text":"th"},{"type":"text","text":"ree"}]}]})");
+      R"({"messages":[{"role":"system","content":"S"},{"role":"user","content":"one"},{"role":"assistant",)"
+      R"("content":"two"},{"role":"user","content":[{"type":"text","text":"th"},{"type":"text",)"
+      R"("text":"ree"}]}]})");
+  EXPECT_EQ(chat, conversation("openai.responses",
+                               R"({"instructions":"S","input":[{"role":"user","content":"one"},{"type":"message",)"
+                               R"("role":"assistant","content":[{"type":"output_text","text":"two"}]},{"role":"user",)"
+                               R"("content":[{"type":"input_text","text":"three"}]}]})"));
   EXPECT_EQ(
       chat,
-      conversation(
-          "openai.responses",
-          R"({"instructions":"S","input":[{"role":"user","content":"one"},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"two"}]},{"role":"user","content":[{"type":"input_text","text":"three"}]}]})"));
-  EXPECT_EQ(
-      chat,
-      conversation(
-          "anthropic.messages",
-          R"({"system":"S","messages":[{"role":"user","content":"one"},{"role":"assistant","content":"two"},{"role":"user","content":"three"}]})"));
+      conversation("anthropic.messages",
+                   R"({"system":"S","messages":[{"role":"user","content":"one"},{"role":"assistant","content":"two"},)"
+                   R"({"role":"user","content":"three"}]})"));
   EXPECT_EQ(conversation("text", R"({"model":"m","prompt":"one"})"),
             conversation("openai.responses", R"({"input":"one"})"));
 }
 
 TEST(QueryParser, PartsThatAreNotTextCountByKindAndSize) {
   Lines lines;
-  const ParsedLine parsed = lines.parse(record_of(
-      "anthropic.messages",
-      R"({"messages":[{"role":"user","content":[{"type":"image","source":{"data":"AAAA"}},{"type":"text","text":"what is it?"}]},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"look","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"a cat"}]}]})"));
+  const ParsedLine parsed = lines.parse(
+      record_of("anthropic.messages",
+                R"({"messages":[{"role":"user","content":[{"type":"image","source":{"data":"AAAA"}},{"type":"text",)"
+                R"("text":"what is it?"}]},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"look",)"
+                R"("input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t",)"
+                R"("content":"a cat"}]}]})"));
   ASSERT_TRUE(parsed.accepted);
   EXPECT_EQ(parsed.query.fingerprint.parts_other, 3);
   EXPECT_EQ(parsed.query.fingerprint.turns, 1);
@@ -223,8 +232,8 @@ TEST(QueryParser, UsageOfTheResponseBodyStandsIn) {
     const event::Query query = lines.parse(record_with("response", "\"response\":" + response)).query;
     return std::array{query.input_tokens, query.output_tokens, query.reasoning_tokens};
   };
-  const std::string body =
-      R"("body":{"usage":{"prompt_tokens":1,"completion_tokens":2,"completion_tokens_details":{"reasoning_tokens":3}}})";
+  const std::string body = R"("body":{"usage":{"prompt_tokens":1,"completion_tokens":2,)"
+                           R"("completion_tokens_details":{"reasoning_tokens":3}}})";
   EXPECT_EQ(usage("{" + body + "}"), (std::array{1U, 2U, 3U}));
   EXPECT_EQ(usage("{" + body + R"(,"usage":{"input_tokens":7}})"), (std::array{7U, 0U, 0U}));
   EXPECT_EQ(usage(R"({"usage":{"input_tokens":7},)" + body + "}"), (std::array{7U, 0U, 0U}));
