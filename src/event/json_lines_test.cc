@@ -84,16 +84,17 @@ TEST(JsonLines, CampaignAndMember) {
       R"("updated":"2026-06-05T00:00:00.500000Z","accounts_count":24975,"queries":28800000,)"
       R"("output_tokens":14400000000,"channels":["handoff"],"models":["m-large"],)"
       R"("strength":{"log10_e":12.1,"calibration_groups":1800,"extrapolated":true},)"
-      R"("evidence":{"reasons":[{"channel":"handoff","text":"conversations go on elsewhere","numbers":{"handoffs":31}}],)"
+      R"("evidence":{"reasons":[{"channel":"handoff","text":"conversations go on elsewhere",)"
+      R"("numbers":{"handoffs":31}}],)"
       R"("measures":{"single_turn_share":0.99},"without_channel":{"handoff":3.25},"prevented_queries":27000000}})");
   Member member;
   member.campaign = 12;
   member.account = 1;
   member.since_us = *base::parse_time("2026-04-22T19:40:00Z");
   member.queries = 1152;
-  EXPECT_EQ(
-      to_json(member, open_example),
-      R"({"v":1,"campaign":"c-000012","account":"acct_7f3a","since":"2026-04-22T19:40:00Z","queries":1152,"channels":[]})");
+  EXPECT_EQ(to_json(member, open_example),
+            R"({"v":1,"campaign":"c-000012","account":"acct_7f3a","since":"2026-04-22T19:40:00Z","queries":1152,)"
+            R"("channels":[]})");
 }
 
 }  // namespace

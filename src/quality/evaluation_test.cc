@@ -126,9 +126,8 @@ TEST_F(EvaluationTest, CountsWhatItCannotUse) {
 }
 
 TEST_F(EvaluationTest, TheSpanComesFromTheSummaryBesideIt) {
-  write(
-      "summary.json",
-      R"({"v":1,"first":"2026-04-22T00:00:00Z","last":"2026-06-06T00:00:00Z","promised_false_campaigns_per_month":0.5})");
+  write("summary.json", R"({"v":1,"first":"2026-04-22T00:00:00Z","last":"2026-06-06T00:00:00Z",)"
+                        R"("promised_false_campaigns_per_month":0.5})");
   const Scores scores = scores_of(line(1, "h0", "verify"), 0);
   EXPECT_EQ(scores.horizon_days, 45);
   EXPECT_EQ(scores.promised_false_campaigns, 0.5);
@@ -166,8 +165,10 @@ TEST_F(EvaluationTest, TableAndJsonShowEveryDetector) {
             std::string::npos)
       << table;
   EXPECT_TRUE(json.starts_with(
-      R"({"v":1,"truth":{"honest_accounts":100,"hostile_accounts":12,"hostile_queries":1200,"hostile_output_tokens":12000,"bad_lines":0},)"
-      R"("detectors":[{"name":"first.ndjson","overall":{"name":"all campaigns","family":"","accounts":12,"alerted":1,"actioned":1,)"
+      R"({"v":1,"truth":{"honest_accounts":100,"hostile_accounts":12,"hostile_queries":1200,)"
+      R"("hostile_output_tokens":12000,"bad_lines":0},)"
+      R"("detectors":[{"name":"first.ndjson","overall":{"name":"all campaigns","family":"","accounts":12,)"
+      R"("alerted":1,"actioned":1,)"
       R"("queries":1200,"prevented_queries":50,"prevented_fraction":0.041666666666666664,)"))
       << json;
 }

@@ -196,15 +196,19 @@ TEST(Summary, GoldenJson) {
   report.summary.threshold_log10_e = 4.5;
   report.summary.rejected_by_reason = {{"not JSON", 1}};
   report.truth = TruthView{{{"chat_user", 3, 1, 0, 0.63}}, {}};
-  EXPECT_EQ(
-      render_summary_json(report),
-      R"({"v":1,"version":"0.1.0","policy":"sha256:9f2c","logs":["a.ndjson","b\".ndjson"],"first":"1970-01-01T00:00:00Z",)"
-      R"("last":"1970-01-02T00:00:00Z","calibrated_until":"1970-01-01T00:00:00Z","dry_run":true,"records":10,"bytes":0,"accounts":3,)"
-      R"("rejected":0,"rejected_by_reason":{"not JSON":1},"duplicates":0,"late":0,"shed":0,"unknown_fields":0,"calibration_groups":0,)"
-      R"("threshold_log10_e":4.5,"promised_false_campaigns_per_month":0,"accounts_by_level":{},"counters":{},)"
-      R"("found":{"campaigns":0,"accounts":0,"queries":0,"output_tokens":0,"prevented_queries":0,"resellers":0,"others":0},"campaigns":[],)"
-      R"("truth":{"strata":[{"name":"chat_user","accounts":3,"alerted":1,"actioned":0,"error_upper_95":0.63}],"families":[]}})"
-      "\n");
+  EXPECT_EQ(render_summary_json(report),
+            R"({"v":1,"version":"0.1.0","policy":"sha256:9f2c","logs":["a.ndjson","b\".ndjson"],)"
+            R"("first":"1970-01-01T00:00:00Z",)"
+            R"("last":"1970-01-02T00:00:00Z","calibrated_until":"1970-01-01T00:00:00Z","dry_run":true,"records":10,)"
+            R"("bytes":0,"accounts":3,)"
+            R"("rejected":0,"rejected_by_reason":{"not JSON":1},"duplicates":0,"late":0,"shed":0,"unknown_fields":0,)"
+            R"("calibration_groups":0,)"
+            R"("threshold_log10_e":4.5,"promised_false_campaigns_per_month":0,"accounts_by_level":{},"counters":{},)"
+            R"("found":{"campaigns":0,"accounts":0,"queries":0,"output_tokens":0,"prevented_queries":0,"resellers":0,)"
+            R"("others":0},"campaigns":[],)"
+            R"("truth":{"strata":[{"name":"chat_user","accounts":3,"alerted":1,"actioned":0,"error_upper_95":0.63}],)"
+            R"("families":[]}})"
+            "\n");
 }
 
 TEST(Summary, TerminalNamesTheReport) {
