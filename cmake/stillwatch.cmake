@@ -63,6 +63,11 @@ if(STILLWATCH_SANITIZE)
   target_link_options(stillwatch_flags INTERFACE -fsanitize=${STILLWATCH_SANITIZE})
 endif()
 
+if(STILLWATCH_LIBFUZZER)
+  # The code under test reports its branches; without this a fuzzer sees only its own entry point.
+  target_compile_options(stillwatch_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 if(STILLWATCH_TESTS)
   enable_testing()
   include(GoogleTest)
