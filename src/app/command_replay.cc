@@ -11,7 +11,6 @@
 #include "app/progress_bar.h"
 #include "app/settings_file.h"
 #include "app/truth_view.h"
-#include "base/files.h"
 #include "replay/run.h"
 #include "report/report.h"
 
@@ -98,21 +97,30 @@ base::Result<int> replay_logs(Flags& flags) {
   options.stop_requested = &stop_requested;
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
+  // Whoever reads standard output may leave; the outputs are made all the same.
+  std::signal(SIGPIPE, SIG_IGN);
+  if (!flags.truth.empty()) STILLWATCH_CHECK(find_truth(flags.truth));
+  const std::string report_path = options.out + "/report.html";
+  std::string printed;
+  options.add_report = [&](const replay::Outcome& outcome, const std::string& verdicts,
+                           replay::OutputSet& outputs) -> base::Status {
+    report::Report report = make_report(flags, outcome, options.policy_hash);
+    if (!flags.truth.empty()) {
+      STILLWATCH_TRY(truth, truth_view(flags.truth, verdicts));
+      report.truth = std::move(truth);
+    }
+    const std::string summary_json = report::render_summary_json(report);
+    printed = flags.json ? summary_json : report::render_terminal(report, report_path);
+    STILLWATCH_CHECK(outputs.write("report.html", report::render_html(report)));
+    return outputs.write("summary.json", summary_json);
+  };
   auto outcome = replay::run(options);
   bar.finish();
   if (!outcome) return base::fail(std::move(outcome).error());
-  report::Report report = make_report(flags, *outcome, options.policy_hash);
-  if (!flags.truth.empty()) {
-    STILLWATCH_TRY(truth, truth_view(flags.truth, options.out + "/verdicts.ndjson"));
-    report.truth = std::move(truth);
-  }
-  const std::string report_path = options.out + "/report.html";
-  const std::string summary_json = report::render_summary_json(report);
-  STILLWATCH_CHECK(base::write_file(options.out + "/summary.json", summary_json));
-  STILLWATCH_CHECK(base::write_file(report_path, report::render_html(report)));
   for (const std::string& warning : outcome->warnings)
     std::fprintf(stderr, "stillwatch: warning: %s\n", warning.c_str());
-  std::fputs(flags.json ? summary_json.c_str() : report::render_terminal(report, report_path).c_str(), stdout);
+  const bool is_printed =
+      std::fwrite(printed.data(), 1, printed.size(), stdout) == printed.size() && std::fflush(stdout) == 0;
   if (!outcome->problems.empty()) {
     for (std::size_t i = 1; i < outcome->problems.size(); ++i) report_error(outcome->problems[i]);
     base::Error first = outcome->problems.front();
@@ -126,6 +134,10 @@ base::Result<int> replay_logs(Flags& flags) {
                                   "complete for the others; read {}/rejects.ndjson for file, line and reason",
                                   outcome->rejected, outcome->lines, 100 * outcome->reject_share(),
                                   100 * settings.reject_share_max, options.out));
+  }
+  if (!is_printed) {
+    return base::fail(base::Fault::environment,
+                      fmt::format("cannot write to standard output; the outputs in {} are complete", options.out));
   }
   return 0;
 }

@@ -1,4 +1,5 @@
 // The `stillwatch` program: the one place that wires everything.
+#include <csignal>
 #include <cstdio>
 
 #include <CLI/CLI.hpp>
@@ -7,6 +8,7 @@
 
 int main(int argc, char** argv) {
   using namespace stillwatch;
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error with a message, as a full disk is
   CLI::App cli{"stillwatch finds distillation campaigns in the logs of an LLM API", "stillwatch"};
   cli.set_version_flag("--version", STILLWATCH_VERSION);
   cli.require_subcommand(1);

@@ -112,7 +112,7 @@ const std::vector<Key>& keys() {
     policy(
         "rung_log10_e", 0.1, 100, [](S & s) -> auto& { return s.engine.policy.rung_log10_e; });
     list.push_back(number(
-        "engine", "snapshot_seconds", 1, 86'400, [](S & s) -> auto& { return s.snapshot_seconds; }, 1, false));
+        "engine", "snapshot_seconds", 0.01, 86'400, [](S & s) -> auto& { return s.snapshot_seconds; }, 1, false));
     return list;
   }();
   return all;

@@ -1,8 +1,16 @@
 #include "app/truth_view.h"
 
+#include <fmt/format.h>
+
 #include "quality/evaluation.h"
 
 namespace stillwatch::app {
+
+base::Status find_truth(const std::string& truth_folder) {
+  if (quality::with_any_compression(truth_folder + "/truth.ndjson")) return {};
+  return base::fail(base::Fault::environment,
+                    fmt::format("{}/truth.ndjson is not there; name the folder that simulate wrote", truth_folder));
+}
 
 base::Result<report::TruthView> truth_view(const std::string& truth_folder, const std::string& verdicts_path) {
   STILLWATCH_TRY(truth, quality::read_truth(truth_folder));

@@ -18,6 +18,7 @@ tl::unexpected<Error> failed(std::string_view action, const std::string& path, i
   if (code == ENOSPC || code == EDQUOT) next = "; free some space or choose another folder";
   if (code == EACCES || code == EROFS || code == EPERM)
     next = "; choose a folder that this user may write to, or mend its permissions";
+  if (code == EFBIG) next = "; raise the limit on file sizes (ulimit -f) or choose another folder";
   if (code == ENOENT) next = "; check the path";
   return fail(Fault::environment, fmt::format("cannot {} {}: {}{}", action, path, std::strerror(code), next));
 }
@@ -69,8 +70,11 @@ Status AtomicFile::commit() {
     return failed("write", partial_path_, code);
   }
   const int closed = std::fclose(std::exchange(file_, nullptr));
-  if (closed != 0) return failed("write", partial_path_, errno);
-  if (std::rename(partial_path_.c_str(), path_.c_str()) != 0) return failed("rename to", path_, errno);
+  if (closed != 0 || std::rename(partial_path_.c_str(), path_.c_str()) != 0) {
+    const int code = errno;
+    ::unlink(partial_path_.c_str());
+    return failed(closed != 0 ? "write" : "rename to", closed != 0 ? partial_path_ : path_, code);
+  }
   return {};
 }
 

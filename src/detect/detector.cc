@@ -1,5 +1,7 @@
 #include "detect/detector.h"
 
+#include <algorithm>
+
 namespace stillwatch::detect {
 
 Detector::Detector(const Settings& settings)
@@ -34,7 +36,7 @@ Detector::Epoch Detector::close(std::int64_t now_us) {
   population_.queries = accounts_.outsiders().queries;
   population_.accounts = accounts_.size();
   population_.handoffs = groups_.handoffs_total();
-  if (learning_ && now_us >= log_start_us_ + settings_.calibration_us / 2) end_learning();
+  if (learning_ && now_us >= log_start_us_ + settings_.calibration_us / 2) end_phase(now_us);
   if (calibrating_ && now_us >= log_start_us_ + settings_.calibration_us) {
     finish_calibration(now_us);
     epoch.calibration_ended = true;
@@ -46,15 +48,28 @@ Detector::Epoch Detector::close(std::int64_t now_us) {
   return epoch;
 }
 
-void Detector::end_learning() {
+// A campaign that is running while we learn must not teach us that it is common.
+void Detector::end_phase(std::int64_t now_us) {
   population_.trusted_accounts = accounts_.trusted_count(log_start_us_);
-  known_ = tokens_.mark_known(settings_.known_actors_min);
-  groups_.end_phase(accounts_);
+  const Calibration tentative = Calibration::fit(groups_.trajectories_with_current(), accounts_.size(), now_us - log_start_us_,
+                                                 settings_.false_campaigns_per_month_max);
+  std::vector<std::uint32_t> suspects;
+  std::vector<Token> traits;
+  for (const Group& group : groups_.groups()) {
+    if (!group.live || !group.measures.testable) continue;
+    const GroupFinding finding = find_group(group, accounts_, tentative, population_, settings_);
+    if (finding.strength.log10_e < tentative.threshold_log10_e()) continue;
+    suspects.push_back(group.id);
+    for (const Trait& trait : group.traits) traits.push_back(trait.token);
+  }
+  std::sort(traits.begin(), traits.end());
+  known_ = tokens_.mark_known(settings_.known_actors_min, suspects, traits);
+  groups_.end_phase(accounts_, suspects);
   learning_ = false;
 }
 
 void Detector::finish_calibration(std::int64_t now_us) {
-  end_learning();
+  end_phase(now_us);
   calibration_ = Calibration::fit(groups_.trajectories(), accounts_.size(), now_us - log_start_us_,
                                   settings_.false_campaigns_per_month_max);
   calibrating_ = false;

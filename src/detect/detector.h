@@ -57,7 +57,7 @@ class Detector {
   bool load(base::ByteReader& in);
 
  private:
-  void end_learning();
+  void end_phase(std::int64_t now_us);
 
   Settings settings_;
   AccountTable accounts_;

@@ -347,8 +347,17 @@ void GroupTable::measure(const AccountTable& accounts, std::int64_t now_us, bool
   }
 }
 
-void GroupTable::end_phase(AccountTable& accounts) {
+std::vector<GroupTrajectory> GroupTable::trajectories_with_current() const {
+  std::vector<GroupTrajectory> all = trajectories_;
+  for (const Group& each : groups_) {
+    if (each.live && !each.samples.empty()) all.push_back({each.kind(), each.samples});
+  }
+  return all;
+}
+
+void GroupTable::end_phase(AccountTable& accounts, std::span<const std::uint32_t> suspects) {
   for (Group& each : groups_) {
+    if (std::binary_search(suspects.begin(), suspects.end(), each.id)) continue;
     if (each.live && !each.samples.empty()) trajectories_.push_back({each.kind(), each.samples});
     each.samples.clear();
     each.live = false;

@@ -50,8 +50,10 @@ class GroupTable {
   /// Measures every live group on its members' counters.
   void measure(const AccountTable& accounts, std::int64_t now_us, bool calibrating);
   /// A phase of calibration ends: what groups did goes to the calibration; all fall apart and form again from what is
-  /// not known by then.
-  void end_phase(AccountTable& accounts);
+  /// not known by then. The `suspects` (sorted ids) do neither: they look like campaigns already.
+  void end_phase(AccountTable& accounts, std::span<const std::uint32_t> suspects);
+  /// Trajectories of the finished phases, and of the current one when asked.
+  std::vector<GroupTrajectory> trajectories_with_current() const;
   const std::vector<GroupTrajectory>& trajectories() const { return trajectories_; }
 
   const std::vector<Group>& groups() const { return groups_; }

@@ -75,9 +75,10 @@ class TokenTable {
   void set_aliases(std::vector<std::uint32_t> alias) { alias_ = std::move(alias); }
   /// Gives tokens to the group that won the vote of their new senders, and takes them from groups that lost it.
   void settle_votes();
-  /// Ends calibration: tokens that at least `actors_min` trusted actors share become known. Returns their tokens,
-  /// sorted.
-  std::vector<Token> mark_known(std::uint32_t actors_min);
+  /// Tokens that at least `actors_min` trusted actors share become known, but for those of a group in `suspects` and those
+  /// in `suspect_traits` (both sorted). Returns all that are known, sorted.
+  std::vector<Token> mark_known(std::uint32_t actors_min, std::span<const std::uint32_t> suspects,
+                                std::span<const Token> suspect_traits);
   void add_known(std::span<const Token> tokens);
   /// Makes room: evicts entries that only two actors share, oldest first, when a partition is over its share.
   void evict(std::uint32_t hour);

@@ -85,7 +85,7 @@ TEST_F(TokenTableTest, AccountsOfOneOwnerShareNothing) {
 TEST_F(TokenTableTest, KnownTokensLinkNobody) {
   calibrating_ = true;
   for (const Token account : {1, 2, 3}) send_template(account, 100);
-  EXPECT_EQ(tokens_.mark_known(2).size(), 1U);
+  EXPECT_EQ(tokens_.mark_known(2, {}, {}).size(), 1U);
   calibrating_ = false;
   tokens_.take_links();
   send_template(4, 100);

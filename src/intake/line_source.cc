@@ -1,6 +1,7 @@
 #include "intake/line_source.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,10 +56,24 @@ struct LineSource::State {
     if (file > STDIN_FILENO) ::close(file);
   }
 
+  /// Until a stream has bytes or has ended.
+  base::Status wait() const {
+    constexpr int kWaitMs = 100;
+    pollfd stream{file, POLLIN, 0};
+    while (!is_regular && options.stop_requested != nullptr) {
+      if (options.stop_requested->load())
+        return base::fail(base::Fault::environment, fmt::format("stopped while waiting for {}", path), true);
+      const int ready = ::poll(&stream, 1, kWaitMs);
+      if (ready > 0 || (ready < 0 && errno != EINTR)) break;
+    }
+    return {};
+  }
+
   base::Result<std::size_t> read_file(char* out, std::size_t size) {
     if (is_regular) size = static_cast<std::size_t>(std::min<std::uint64_t>(size, left));
     if (size == 0) return 0;
     for (;;) {
+      STILLWATCH_CHECK(wait());
       const ssize_t count = ::read(file, out, size);
       if (count >= 0) {
         if (count == 0 && is_regular) shrank = true;

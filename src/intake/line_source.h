@@ -7,6 +7,7 @@
 // Bounds: line_bytes_max; behind the beginning of an over-long line nothing is kept.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -44,6 +45,7 @@ struct LineBlock {
 struct LineSourceOptions {
   std::size_t line_bytes_max = base::limits::kLineBytesMax;
   std::size_t block_bytes = 1U << 20;
+  const std::atomic<bool>* stop_requested = nullptr;  // once true, no waiting for a stream to go on
 };
 
 class LineSource {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -40,6 +41,8 @@ struct LogReaderOptions {
   unsigned threads = 1;
   std::size_t block_bytes = 1U << 20;
   std::size_t reorder_records_max = kReorderRecordsMax;
+  /// Once true, a read that waits for a stream to go on ends next() with an error; save() is right all the same.
+  const std::atomic<bool>* stop_requested = nullptr;
 };
 
 /// "native" (or empty), "litellm", "map:FILE". Caller error for anything else.

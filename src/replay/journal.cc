@@ -12,9 +12,9 @@ namespace stillwatch::replay {
 base::Result<Journal> Journal::open(const std::string& out_folder, const std::string& state_folder,
                                     const std::string& name, std::uint64_t resume_bytes) {
   Journal journal;
-  journal.final_path_ = out_folder + "/" + name;
+  journal.name_ = name;
   journal.keep_ = !state_folder.empty();
-  journal.path_ = journal.keep_ ? state_folder + "/" + name + ".journal" : journal.final_path_ + ".partial";
+  journal.path_ = journal.keep_ ? state_folder + "/" + name + ".journal" : OutputSet(out_folder).aside(name);
   journal.file_ = std::fopen(journal.path_.c_str(), resume_bytes > 0 ? "r+be" : "w+be");
   if (journal.file_ == nullptr) return base::fail(journal.failed("write").error());
   if (resume_bytes > 0) {
@@ -33,7 +33,7 @@ base::Result<Journal> Journal::open(const std::string& out_folder, const std::st
 }
 
 Journal::Journal(Journal&& other) noexcept
-    : final_path_(std::move(other.final_path_)),
+    : name_(std::move(other.name_)),
       path_(std::move(other.path_)),
       file_(std::exchange(other.file_, nullptr)),
       bytes_(other.bytes_),
@@ -48,8 +48,10 @@ Journal::~Journal() {
 base::Status Journal::failed(const char* action) const {
   const int code = errno;
   return base::fail(base::Fault::environment,
-                    fmt::format("cannot {} {}: {}; check the disk and the permissions of the folder", action, path_,
-                                std::strerror(code)));
+                    fmt::format("cannot {} {}: {}; {}", action, path_, std::strerror(code),
+                                code == ENOSPC || code == EDQUOT || code == EFBIG
+                                    ? "free some space or choose another folder"
+                                    : "check the disk and the permissions of the folder"));
 }
 
 base::Status Journal::append(std::string_view line) {
@@ -64,21 +66,13 @@ base::Status Journal::sync() {
   return {};
 }
 
-base::Status Journal::commit() {
+base::Status Journal::commit(OutputSet& outputs) {
   STILLWATCH_CHECK(sync());
-  if (!keep_) {
-    std::fclose(std::exchange(file_, nullptr));
-    if (std::rename(path_.c_str(), final_path_.c_str()) != 0) return failed("rename");
-    return {};
-  }
-  // The state folder may be on another disk, and the journal is still needed when the copy fails.
-  STILLWATCH_TRY(copy, base::AtomicFile::create(final_path_));
-  std::rewind(file_);
-  char block[1 << 16];
-  while (const std::size_t count = std::fread(block, 1, sizeof block, file_))
-    STILLWATCH_CHECK(copy.write({block, count}));
-  if (std::ferror(file_) != 0) return failed("read");
-  return copy.commit();
+  // The state folder may be on another disk, and its journal is still needed when the copy fails.
+  if (keep_) return outputs.copy(name_, path_);
+  std::fclose(std::exchange(file_, nullptr));
+  outputs.adopt(name_);
+  return {};
 }
 
 void Journal::forget() {

@@ -2,7 +2,7 @@
 //
 // Invariant: without a state folder the lines are in OUT/NAME.partial and vanish with a failed run; with one they are
 // in STATE/NAME.journal, synced before the snapshot that counts them, and cut back to that count when the run resumes.
-// OUT/NAME appears complete or not at all. Threads: one user. Cost: a buffered write a line.
+// OUT/NAME appears with the other outputs, complete, or not at all. Threads: one user. Cost: a buffered write a line.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/files.h"
 #include "base/result.h"
+#include "replay/output_set.h"
 
 namespace stillwatch::replay {
 
@@ -26,8 +26,8 @@ class Journal {
 
   base::Status append(std::string_view line);  // the newline is added
   base::Status sync();
-  /// Moves the lines to OUT/NAME. After it the object is empty.
-  base::Status commit();
+  /// Hands the lines to `outputs`, of the same folder. Nothing is appended after it.
+  base::Status commit(OutputSet& outputs);
   std::uint64_t bytes() const { return bytes_; }
   /// Removes the journal of a finished run from the state folder.
   void forget();
@@ -36,7 +36,7 @@ class Journal {
   Journal() = default;
   base::Status failed(const char* action) const;
 
-  std::string final_path_, path_;
+  std::string name_, path_;
   std::FILE* file_ = nullptr;
   std::uint64_t bytes_ = 0;
   bool keep_ = false;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -54,10 +55,23 @@ class RejectFile {
 
 /// Until standard input has bytes or has ended. Whoever writes both the stream and the accounts file has finished the
 /// accounts by then, so they can be read first.
-void wait_for_input() {
+void wait_for_input(const std::atomic<bool>* stop_requested) {
+  constexpr int kWaitMs = 100;
   pollfd input{STDIN_FILENO, POLLIN, 0};
-  while (::poll(&input, 1, -1) < 0 && errno == EINTR) {
+  for (;;) {
+    const int ready = ::poll(&input, 1, kWaitMs);
+    if (ready > 0 || (ready < 0 && errno != EINTR)) return;
+    if (stop_requested != nullptr && stop_requested->load()) return;
   }
+}
+
+/// What a resumed run must find again: of files that are read anew after a stop, every byte.
+base::Result<std::string> content_of(const std::string& path) {
+  constexpr std::uint64_t kBytesMax = std::uint64_t{16} << 30;
+  std::error_code code;
+  if (!std::filesystem::is_regular_file(path, code)) return std::string("\n");
+  STILLWATCH_TRY(bytes, base::read_file(path, kBytesMax));
+  return crypto::sha256_hex(bytes) + "\n";
 }
 
 class Run {
@@ -84,7 +98,9 @@ class Run {
                                                              intake::RejectSink rejects);
   std::unique_ptr<engine::Engine> make_engine(engine::VerdictSink sink);
   base::Status write_verdicts(std::span<const event::Verdict> verdicts);
-  base::Status write_campaigns(Outcome& outcome);
+  base::Status write_campaigns(Outcome& outcome, OutputSet& outputs);
+  void fill(Outcome& outcome) const;
+  bool is_stop_requested() const { return options_.stop_requested != nullptr && options_.stop_requested->load(); }
   SnapshotFile snapshot_header() const;
   void show_progress();
 
@@ -107,7 +123,7 @@ base::Status Run::prepare() {
   keyed_hash_ = std::make_unique<crypto::KeyedHash>(secret);
   inputs_ = options_.format + "\n" + options_.calibrate + "\n" + options_.accounts + "\n";
   for (const std::string& log : options_.logs) inputs_ += log + "\n";
-  if (std::find(options_.logs.begin(), options_.logs.end(), "-") != options_.logs.end()) wait_for_input();
+  if (std::find(options_.logs.begin(), options_.logs.end(), "-") != options_.logs.end()) wait_for_input(options_.stop_requested);
   return {};
 }
 
@@ -118,6 +134,7 @@ base::Result<std::unique_ptr<intake::LogReader>> Run::open_logs(const std::vecto
   reading.lateness_us = options_.lateness_us;
   reading.line_bytes_max = options_.line_bytes_max;
   reading.threads = options_.threads;
+  reading.stop_requested = options_.stop_requested;
   return intake::LogReader::open(logs, reading, *keyed_hash_, identities_, std::move(rejects));
 }
 
@@ -152,10 +169,11 @@ base::Status Run::calibrate() {
   std::vector<event::Query> batch;
   for (;;) {
     batch.clear();
-    STILLWATCH_TRY(more, reader->next(batch));
-    if (!more) break;
+    const auto more = reader->next(batch);
+    if (is_stop_requested()) return stop_here();
+    if (!more) return base::fail(more.error());
+    if (!*more) break;
     STILLWATCH_CHECK(teacher.step(batch));
-    if (options_.stop_requested != nullptr && options_.stop_requested->load()) return stop_here();
   }
   for (const base::Error& problem : reader->problems()) return base::fail(problem);
   if (teacher.counters().queries == 0) {
@@ -178,6 +196,9 @@ SnapshotFile Run::snapshot_header() const {
 base::Status Run::resume() {
   std::optional<SnapshotFile> snapshot;
   if (!options_.state.empty()) {
+    STILLWATCH_TRY(accounts, content_of(options_.accounts));
+    STILLWATCH_TRY(format, content_of(options_.format.starts_with("map:") ? options_.format.substr(4) : ""));
+    inputs_ += accounts + format;
     STILLWATCH_TRY(found, read_snapshot(options_.state, snapshot_header()));
     snapshot = std::move(found);
   }
@@ -219,12 +240,14 @@ base::Status Run::replay() {
   double snapshot_cost = 0;
   for (;;) {
     batch.clear();
-    STILLWATCH_TRY(more, reader_->next(batch));
-    if (!more) break;
+    const auto more = reader_->next(batch);
+    if (!more && !is_stop_requested()) return base::fail(more.error());
+    if (more && !*more) break;
     STILLWATCH_CHECK(engine_->step(batch));
     STILLWATCH_CHECK(rejects_->status());
     show_progress();
-    if (options_.stop_requested != nullptr && options_.stop_requested->load()) return stop_here();
+    // A read that waits for input ends by this request; what it delivered before is in the batch.
+    if (is_stop_requested()) return stop_here();
     if (options_.state.empty()) continue;
     // Snapshots may take a twentieth of the time at most, however large the state is.
     const double since = std::chrono::duration<double>(Clock::now() - last_snapshot).count();
@@ -251,27 +274,31 @@ base::Status Run::take_snapshot() {
 }
 
 base::Status Run::stop_here() {
-  if (options_.state.empty() || reader_ == nullptr) {
+  if (options_.state.empty()) {
     return base::fail(Fault::environment,
                       "interrupted; nothing was written (with --state=DIR a run can go on where it stopped)", true);
   }
+  if (reader_ == nullptr)
+    return base::fail(Fault::environment,
+                      "interrupted before the log was begun; run the same command again to start over", true);
   STILLWATCH_CHECK(take_snapshot());
   return base::fail(Fault::environment,
                     fmt::format("interrupted; run the same command again to go on from {}", options_.state), true);
 }
 
-base::Status Run::write_campaigns(Outcome& outcome) {
+base::Status Run::write_campaigns(Outcome& outcome, OutputSet& outputs) {
   const auto open = [this](event::Token token) { return identities_.open(token); };
   const engine::CaseBook& book = engine_->case_book();
   outcome.campaigns = book.campaigns(engine_->detector());
-  STILLWATCH_TRY(campaigns, base::AtomicFile::create(options_.out + "/campaigns.ndjson"));
+  std::string lines;
   for (const event::Campaign& campaign : outcome.campaigns) {
-    STILLWATCH_CHECK(campaigns.write(event::to_json(campaign, open) + "\n"));
+    lines += event::to_json(campaign, open) + "\n";
     for (const event::Token model : campaign.models) outcome.models[campaign.id].emplace_back(open(model));
   }
-  STILLWATCH_TRY(members, base::AtomicFile::create(options_.out + "/members.ndjson"));
+  STILLWATCH_CHECK(outputs.write("campaigns.ndjson", lines));
+  lines.clear();
   for (const event::Member& member : book.members(open)) {
-    STILLWATCH_CHECK(members.write(event::to_json(member, open) + "\n"));
+    lines += event::to_json(member, open) + "\n";
     const auto standing = book.standings().find(member.account);
     const event::Level level = standing == book.standings().end() ? event::Level::clear : standing->second.level;
     outcome.members[member.campaign].push_back({std::string(open(member.account)), member, level});
@@ -280,15 +307,10 @@ base::Status Run::write_campaigns(Outcome& outcome) {
     std::stable_sort(item.second.begin(), item.second.end(),
                      [](const OpenedMember& a, const OpenedMember& b) { return a.member.queries > b.member.queries; });
   }
-  STILLWATCH_CHECK(campaigns.commit());
-  return members.commit();
+  return outputs.write("members.ndjson", lines);
 }
 
-base::Result<Outcome> Run::finish() {
-  Outcome outcome;
-  STILLWATCH_CHECK(write_campaigns(outcome));
-  STILLWATCH_CHECK(verdicts_->commit());
-  STILLWATCH_CHECK(rejects_->journal().commit());
+void Run::fill(Outcome& outcome) const {
   const intake::IntakeCounters intake = reader_->counters();
   const detect::Detector& detector = engine_->detector();
   outcome.engine = engine_->counters();
@@ -329,9 +351,21 @@ base::Result<Outcome> Run::finish() {
   outcome.warnings = reader_->warnings();
   outcome.problems = reader_->problems();
   outcome.resumed = resumed_;
+}
+
+base::Result<Outcome> Run::finish() {
+  Outcome outcome;
+  OutputSet outputs(options_.out);
+  STILLWATCH_CHECK(verdicts_->commit(outputs));
+  STILLWATCH_CHECK(rejects_->journal().commit(outputs));
+  STILLWATCH_CHECK(write_campaigns(outcome, outputs));
+  fill(outcome);
+  if (options_.add_report) STILLWATCH_CHECK(options_.add_report(outcome, outputs.aside("verdicts.ndjson"), outputs));
+  STILLWATCH_CHECK(outputs.publish());
+  // The snapshot first: it counts the journals' lines, and without it they are started anew.
+  if (!options_.state.empty()) remove_snapshot(options_.state);
   verdicts_->forget();
   rejects_->journal().forget();
-  if (!options_.state.empty()) remove_snapshot(options_.state);
   return outcome;
 }
 

@@ -1,7 +1,8 @@
 // A replay: log files through intake into the engine, verdict files out.
 //
 // Invariant: same logs, settings and secret give the same bytes in OUT for any number of threads and across any number
-// of stops and resumes. OUT's files appear complete or not at all.
+// of stops and resumes. OUT's files appear together when all are complete; a run that fails or is stopped leaves OUT as
+// it was.
 // Threads: run() on the caller; parsing and detection on `threads` workers. Cost: see `stillwatch bench replay`.
 #pragma once
 
@@ -14,6 +15,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "replay/output_set.h"
 
 namespace stillwatch::replay {
 
@@ -22,26 +24,13 @@ struct Progress {
   std::uint64_t bytes_read = 0, bytes_total = 0;  // of the log files; total 0 when not known
 };
 
-struct Options {
-  std::vector<std::string> logs;
-  std::string accounts, out, format = "native", calibrate, state, secret;
-  unsigned threads = 1;
-  engine::Settings engine;
-  std::int64_t lateness_us = 0;
-  std::uint64_t line_bytes_max = 0;
-  double snapshot_seconds = 30;
-  std::string policy_hash;
-  std::function<void(const Progress&)> on_progress;   // now and then
-  const std::atomic<bool>* stop_requested = nullptr;  // set by a signal handler
-};
-
 struct OpenedMember {
   std::string account;
   event::Member member;
   event::Level level = event::Level::clear;
 };
 
-/// What the run found, with ids opened, for the report; the verdict files are written already.
+/// What the run found, with ids opened, for the report.
 struct Outcome {
   std::vector<event::Campaign> campaigns;
   std::map<std::uint32_t, std::vector<OpenedMember>> members;  // by campaign, most queries first
@@ -62,7 +51,22 @@ struct Outcome {
   double reject_share() const { return lines == 0 ? 0 : static_cast<double>(rejected) / static_cast<double>(lines); }
 };
 
-/// Writes verdicts.ndjson, campaigns.ndjson, members.ndjson and rejects.ndjson into options.out.
+struct Options {
+  std::vector<std::string> logs;
+  std::string accounts, out, format = "native", calibrate, state, secret;
+  unsigned threads = 1;
+  engine::Settings engine;
+  std::int64_t lateness_us = 0;
+  std::uint64_t line_bytes_max = 0;
+  double snapshot_seconds = 30;
+  std::string policy_hash;
+  std::function<void(const Progress&)> on_progress;   // now and then
+  const std::atomic<bool>* stop_requested = nullptr;  // set by a signal handler
+  /// Adds the report's files to the outputs; `verdicts` is where the verdict lines stand by then. May be empty.
+  std::function<base::Status(const Outcome&, const std::string& verdicts, OutputSet&)> add_report;
+};
+
+/// Writes verdicts.ndjson, campaigns.ndjson, members.ndjson, rejects.ndjson and the report into options.out.
 /// When stopped: an environment error that says how to go on, with a snapshot in options.state if that is set.
 base::Result<Outcome> run(const Options& options);
 

@@ -72,7 +72,7 @@ base::Result<std::optional<SnapshotFile>> read_snapshot(const std::string& state
                       fmt::format("{} is damaged; remove the state folder to start over", path));
   if (snapshot.policy_hash != expected.policy_hash) return belongs_elsewhere(path, "other settings");
   if (snapshot.secret_id != expected.secret_id) return belongs_elsewhere(path, "another deployment secret");
-  if (snapshot.inputs != expected.inputs) return belongs_elsewhere(path, "other logs");
+  if (snapshot.inputs != expected.inputs) return belongs_elsewhere(path, "other logs, accounts or log format");
   return std::optional<SnapshotFile>(std::move(snapshot));
 }
 

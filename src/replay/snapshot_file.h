@@ -17,7 +17,7 @@ struct SnapshotFile {
   // Must equal those of the run that resumes.
   std::string policy_hash;
   std::uint64_t secret_id = 0;
-  std::string inputs;  // names and beginnings of the logs
+  std::string inputs;  // format, names of the logs, contents of the accounts and map files
   // The state.
   std::string reader, engine, identities;
   std::uint64_t verdicts_bytes = 0, rejects_bytes = 0, rejects_listed = 0;
