@@ -21,7 +21,7 @@ constexpr std::array<Prior, kMeasures> kTraitPriors{{{1.5, 1.0},
                                                      {0.35, 0.2},
                                                      {-0.5, 0.7},
                                                      {0.7, 0.25},
-                                                     {0.0, 0.8},
+                                                     {0.3, 0.5},
                                                      {0.7, 0.2},
                                                      {0.6, 0.25}}};
 // Relays: many users behind each account; few requests share exclusive content, conversations go on.
@@ -32,7 +32,7 @@ constexpr std::array<Prior, kMeasures> kHandoffPriors{{{1.5, 1.0},
                                                        {0.35, 0.2},
                                                        {-0.5, 0.7},
                                                        {0.5, 0.2},
-                                                       {0.0, 0.8},
+                                                       {0.3, 0.5},
                                                        {0.5, 0.25},
                                                        {0.05, 0.07}}};
 // A prior weighs as much as this many groups.

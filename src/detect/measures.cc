@@ -141,8 +141,9 @@ Measures measure_group(std::span<const GroupCounters* const> members, const Traf
   measures[Measure::division] = -std::log2(measures.multiplicity);
   measures[Measure::single_turn] = static_cast<double>(single_turn) / hits;
   if (base.output_tokens_mean > 0) {
-    measures[Measure::output_length] =
-        std::log2((static_cast<double>(output_tokens) / hits + 1) / (base.output_tokens_mean + 1));
+    // Short answers speak for nobody: a queue of judgements has them, and so has a chat button.
+    const double ratio = (static_cast<double>(output_tokens) / hits + 1) / (base.output_tokens_mean + 1);
+    measures[Measure::output_length] = std::max(0.0, std::log2(ratio));
   }
   measures[Measure::exclusivity] = hits / (hits + static_cast<double>(base.outsider_hits));
   measures[Measure::concentration] = hits / std::max(1.0, static_cast<double>(measures.queries));

@@ -24,7 +24,7 @@ enum class Measure : std::uint8_t {
   night_share,        // share of hits in the group's quietest 8 hours, 1 = as busy as the rest
   division,           // -log2 of how many members send the same prompt: 0 when work is divided
   single_turn,        // share of hits that open no conversation
-  output_length,      // log2 of output tokens per hit against the whole traffic
+  output_length,      // log2 of output tokens per hit against the whole traffic, 0 when shorter: judges are short
   exclusivity,        // share of the requests with the group's templates that come from members
   concentration,      // share of members' requests that carry the group's templates
 };

@@ -316,7 +316,8 @@ base::Result<std::unique_ptr<LogReader>> LogReader::open(const std::vector<std::
   std::vector<LineSource> sources;
   bool all_known = true;
   for (const std::string& path : paths) {
-    STILLWATCH_TRY(source, LineSource::open(path, {options.line_bytes_max, options.block_bytes, options.stop_requested}));
+    STILLWATCH_TRY(source,
+                   LineSource::open(path, {options.line_bytes_max, options.block_bytes, options.stop_requested}));
     state->bytes_total += source.bytes_total();
     all_known &= source.bytes_total() > 0;
     sources.push_back(std::move(source));

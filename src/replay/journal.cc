@@ -47,11 +47,10 @@ Journal::~Journal() {
 
 base::Status Journal::failed(const char* action) const {
   const int code = errno;
-  return base::fail(base::Fault::environment,
-                    fmt::format("cannot {} {}: {}; {}", action, path_, std::strerror(code),
-                                code == ENOSPC || code == EDQUOT || code == EFBIG
-                                    ? "free some space or choose another folder"
-                                    : "check the disk and the permissions of the folder"));
+  return base::fail(base::Fault::environment, fmt::format("cannot {} {}: {}; {}", action, path_, std::strerror(code),
+                                                          code == ENOSPC || code == EDQUOT || code == EFBIG
+                                                              ? "free some space or choose another folder"
+                                                              : "check the disk and the permissions of the folder"));
 }
 
 base::Status Journal::append(std::string_view line) {

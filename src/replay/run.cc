@@ -123,7 +123,8 @@ base::Status Run::prepare() {
   keyed_hash_ = std::make_unique<crypto::KeyedHash>(secret);
   inputs_ = options_.format + "\n" + options_.calibrate + "\n" + options_.accounts + "\n";
   for (const std::string& log : options_.logs) inputs_ += log + "\n";
-  if (std::find(options_.logs.begin(), options_.logs.end(), "-") != options_.logs.end()) wait_for_input(options_.stop_requested);
+  if (std::find(options_.logs.begin(), options_.logs.end(), "-") != options_.logs.end())
+    wait_for_input(options_.stop_requested);
   return {};
 }
 
