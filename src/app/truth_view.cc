@@ -8,8 +8,10 @@ namespace stillwatch::app {
 
 base::Status find_truth(const std::string& truth_folder) {
   if (quality::with_any_compression(truth_folder + "/truth.ndjson")) return {};
-  return base::fail(base::Fault::environment,
-                    fmt::format("{}/truth.ndjson is not there; name the folder that simulate wrote", truth_folder));
+  return base::fail(base::Fault::caller,
+                    fmt::format("{}/truth.ndjson is missing; --truth names the folder that `stillwatch simulate --out` "
+                                "wrote",
+                                truth_folder));
 }
 
 base::Result<report::TruthView> truth_view(const std::string& truth_folder, const std::string& verdicts_path) {

@@ -10,9 +10,9 @@
 
 namespace stillwatch::app {
 
-/// `truth_folder` is what `simulate --out` wrote; `verdicts_path` the verdicts to judge.
-/// Environment error when the folder has no truth.
+/// Caller error when the folder has no truth.
 base::Status find_truth(const std::string& truth_folder);
+/// `truth_folder` is what `simulate --out` wrote; `verdicts_path` the verdicts to judge.
 base::Result<report::TruthView> truth_view(const std::string& truth_folder, const std::string& verdicts_path);
 
 }  // namespace stillwatch::app
