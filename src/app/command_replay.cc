@@ -80,6 +80,16 @@ report::Report make_report(const Flags& flags, const replay::Outcome& outcome, c
   return report;
 }
 
+tl::unexpected<base::Error> too_many_refused(const std::string& out, const std::string& file, std::uint64_t refused,
+                                             std::uint64_t lines, double share_max) {
+  const double share = 100 * static_cast<double>(refused) / static_cast<double>(lines);
+  return base::fail(base::Fault::input,
+                    fmt::format("{}{} of {} lines were refused ({:.2f} %, more than the {:.2f} % of "
+                                "intake.reject_share_max); the outputs are complete for the others; read "
+                                "{}/rejects.ndjson for file, line and reason",
+                                file, refused, lines, share, 100 * share_max, out));
+}
+
 base::Result<int> replay_logs(Flags& flags) {
   STILLWATCH_TRY(settings, read_settings(flags.config));
   replay::Options& options = flags.options;
@@ -127,13 +137,11 @@ base::Result<int> replay_logs(Flags& flags) {
     first.message += "; the outputs cover what could be read";
     return base::fail(std::move(first));
   }
-  if (outcome->reject_share() > settings.reject_share_max) {
-    return base::fail(base::Fault::input,
-                      fmt::format("{} of {} lines were refused ({:.2f} %, more than the {:.2f} % of "
-                                  "intake.reject_share_max); the outputs are "
-                                  "complete for the others; read {}/rejects.ndjson for file, line and reason",
-                                  outcome->rejected, outcome->lines, 100 * outcome->reject_share(),
-                                  100 * settings.reject_share_max, options.out));
+  if (outcome->reject_share() > settings.reject_share_max)
+    return too_many_refused(options.out, "", outcome->rejected, outcome->lines, settings.reject_share_max);
+  if (outcome->account_reject_share() > settings.reject_share_max) {
+    return too_many_refused(options.out, options.accounts + ": ", outcome->account_lines_rejected,
+                            outcome->account_lines, settings.reject_share_max);
   }
   if (!is_printed) {
     return base::fail(base::Fault::environment,

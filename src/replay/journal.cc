@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -9,34 +10,60 @@
 
 namespace stillwatch::replay {
 
+namespace {
+
+void add_to(Journal::Mark& mark, std::string_view bytes) {
+  constexpr std::uint64_t kPrime = 0x100000001b3;
+  mark.bytes += bytes.size();
+  for (const char byte : bytes) mark.sum = (mark.sum ^ static_cast<unsigned char>(byte)) * kPrime;
+}
+
+}  // namespace
+
 base::Result<Journal> Journal::open(const std::string& out_folder, const std::string& state_folder,
-                                    const std::string& name, std::uint64_t resume_bytes) {
+                                    const std::string& name, const Mark& resume) {
   Journal journal;
   journal.name_ = name;
   journal.keep_ = !state_folder.empty();
   journal.path_ = journal.keep_ ? state_folder + "/" + name + ".journal" : OutputSet(out_folder).aside(name);
-  journal.file_ = std::fopen(journal.path_.c_str(), resume_bytes > 0 ? "r+be" : "w+be");
-  if (journal.file_ == nullptr) return base::fail(journal.failed("write").error());
-  if (resume_bytes > 0) {
-    std::fseek(journal.file_, 0, SEEK_END);
-    if (static_cast<std::uint64_t>(std::ftell(journal.file_)) < resume_bytes) {
-      return base::fail(
-          base::Fault::environment,
-          fmt::format("{} is shorter than the snapshot says; remove the state folder to start over", journal.path_));
-    }
-    if (::ftruncate(::fileno(journal.file_), static_cast<off_t>(resume_bytes)) != 0)
-      return base::fail(journal.failed("cut").error());
-    std::fseek(journal.file_, 0, SEEK_END);
-    journal.bytes_ = resume_bytes;
+  journal.file_ = std::fopen(journal.path_.c_str(), resume.bytes > 0 ? "r+be" : "w+be");
+  if (journal.file_ == nullptr && resume.bytes > 0 && errno == ENOENT) {
+    return base::fail(
+        base::Fault::environment,
+        fmt::format("{} is missing; restore it, or remove the state folder to start over", journal.path_));
   }
+  if (journal.file_ == nullptr) return base::fail(journal.failed("write").error());
+  STILLWATCH_CHECK(journal.keep(resume));
   return journal;
+}
+
+// Reads what is to be kept, and cuts off what a crash left behind it.
+base::Status Journal::keep(const Mark& resume) {
+  char block[1 << 16];
+  while (mark_.bytes < resume.bytes) {
+    const std::size_t wanted = std::min<std::uint64_t>(sizeof block, resume.bytes - mark_.bytes);
+    const std::size_t count = std::fread(block, 1, wanted, file_);
+    if (std::ferror(file_) != 0) return failed("read");
+    add_to(mark_, {block, count});
+    if (count == 0) break;
+  }
+  if (mark_.bytes != resume.bytes || mark_.sum != resume.sum) {
+    return base::fail(
+        base::Fault::environment,
+        fmt::format("{} is not what the snapshot counted; restore it, or remove the state folder to start over",
+                    path_));
+  }
+  if (resume.bytes == 0) return {};
+  if (::ftruncate(::fileno(file_), static_cast<off_t>(resume.bytes)) != 0) return failed("cut");
+  std::fseek(file_, 0, SEEK_END);
+  return {};
 }
 
 Journal::Journal(Journal&& other) noexcept
     : name_(std::move(other.name_)),
       path_(std::move(other.path_)),
       file_(std::exchange(other.file_, nullptr)),
-      bytes_(other.bytes_),
+      mark_(other.mark_),
       keep_(other.keep_) {}
 
 Journal::~Journal() {
@@ -56,7 +83,8 @@ base::Status Journal::failed(const char* action) const {
 base::Status Journal::append(std::string_view line) {
   if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() || std::fputc('\n', file_) == EOF)
     return failed("write");
-  bytes_ += line.size() + 1;
+  add_to(mark_, line);
+  add_to(mark_, "\n");
   return {};
 }
 

@@ -1,7 +1,8 @@
 // Lines written while a run goes on, that must survive a stop: verdicts and rejects.
 //
 // Invariant: without a state folder the lines are in OUT/NAME.partial and vanish with a failed run; with one they are
-// in STATE/NAME.journal, synced before the snapshot that counts them, and cut back to that count when the run resumes.
+// in STATE/NAME.journal, synced before the snapshot that counts them, and cut back to that count when the run resumes;
+// lines that are not what was counted are refused.
 // OUT/NAME appears with the other outputs, complete, or not at all. Threads: one user. Cost: a buffered write a line.
 #pragma once
 
@@ -17,9 +18,15 @@ namespace stillwatch::replay {
 
 class Journal {
  public:
-  /// `state_folder` may be empty. `resume_bytes`: how much of an existing journal to keep.
+  /// How far it was written, and a checksum of that (against damage, not against forgery).
+  struct Mark {
+    std::uint64_t bytes = 0;
+    std::uint64_t sum = 0xcbf29ce484222325;  // FNV-1a
+  };
+
+  /// `state_folder` may be empty. `resume`: what of an existing journal to keep.
   static base::Result<Journal> open(const std::string& out_folder, const std::string& state_folder,
-                                    const std::string& name, std::uint64_t resume_bytes);
+                                    const std::string& name, const Mark& resume);
   Journal(Journal&&) noexcept;
   Journal& operator=(Journal&&) = delete;
   ~Journal();
@@ -28,17 +35,18 @@ class Journal {
   base::Status sync();
   /// Hands the lines to `outputs`, of the same folder. Nothing is appended after it.
   base::Status commit(OutputSet& outputs);
-  std::uint64_t bytes() const { return bytes_; }
+  const Mark& mark() const { return mark_; }
   /// Removes the journal of a finished run from the state folder.
   void forget();
 
  private:
   Journal() = default;
+  base::Status keep(const Mark& resume);
   base::Status failed(const char* action) const;
 
   std::string name_, path_;
   std::FILE* file_ = nullptr;
-  std::uint64_t bytes_ = 0;
+  Mark mark_;
   bool keep_ = false;
 };
 

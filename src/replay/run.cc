@@ -204,10 +204,10 @@ base::Status Run::resume() {
     snapshot = std::move(found);
   }
   STILLWATCH_TRY(verdicts, Journal::open(options_.out, options_.state, "verdicts.ndjson",
-                                         snapshot ? snapshot->verdicts_bytes : 0));
+                                         snapshot ? snapshot->verdicts : Journal::Mark{}));
   verdicts_ = std::make_unique<Journal>(std::move(verdicts));
-  STILLWATCH_TRY(rejects,
-                 Journal::open(options_.out, options_.state, "rejects.ndjson", snapshot ? snapshot->rejects_bytes : 0));
+  STILLWATCH_TRY(rejects, Journal::open(options_.out, options_.state, "rejects.ndjson",
+                                        snapshot ? snapshot->rejects : Journal::Mark{}));
   rejects_ = std::make_unique<RejectFile>(std::move(rejects), snapshot ? snapshot->rejects_listed : 0);
   if (engine_ == nullptr)
     engine_ = make_engine([this](std::span<const event::Verdict> lines) { return write_verdicts(lines); });
@@ -268,8 +268,8 @@ base::Status Run::take_snapshot() {
   snapshot.reader = reader_->save();
   snapshot.engine = engine_->snapshot();
   snapshot.identities = identities_.save();
-  snapshot.verdicts_bytes = verdicts_->bytes();
-  snapshot.rejects_bytes = rejects_->journal().bytes();
+  snapshot.verdicts = verdicts_->mark();
+  snapshot.rejects = rejects_->journal().mark();
   snapshot.rejects_listed = rejects_->listed();
   return write_snapshot(options_.state, snapshot);
 }
@@ -321,6 +321,8 @@ void Run::fill(Outcome& outcome) const {
   outcome.duplicates = intake.duplicates();
   outcome.late = intake.late();
   outcome.unknown_fields = intake.parser.unknown_fields + accounts_.unknown_fields;
+  outcome.account_lines = accounts_.lines;
+  outcome.account_lines_rejected = accounts_.rejected;
   outcome.bytes = intake.bytes;
   for (std::size_t i = 0; i < intake::kRejectReasons; ++i) {
     if (intake.rejected_by_reason[i] > 0) {

@@ -38,6 +38,7 @@ struct Outcome {
   std::map<std::string, std::uint64_t> accounts_by_level;
   engine::Engine::Counters engine;
   std::uint64_t records = 0, rejected = 0, duplicates = 0, late = 0, unknown_fields = 0, bytes = 0, lines = 0;
+  std::uint64_t account_lines = 0, account_lines_rejected = 0;
   std::map<std::string, std::uint64_t> rejected_by_reason;
   std::map<std::string, std::uint64_t> counters;
   std::uint64_t accounts = 0, openings = 0;
@@ -49,6 +50,9 @@ struct Outcome {
   bool resumed = false;
   /// Share of lines that were refused.
   double reject_share() const { return lines == 0 ? 0 : static_cast<double>(rejected) / static_cast<double>(lines); }
+  double account_reject_share() const {
+    return account_lines == 0 ? 0 : static_cast<double>(account_lines_rejected) / static_cast<double>(account_lines);
+  }
 };
 
 struct Options {

@@ -34,8 +34,8 @@ base::Status write_snapshot(const std::string& state_folder, const SnapshotFile&
   out.put(snapshot.secret_id);
   out.put_bytes(snapshot.inputs);
   for (const std::string* part : {&snapshot.reader, &snapshot.engine, &snapshot.identities}) out.put_bytes(*part);
-  out.put(snapshot.verdicts_bytes);
-  out.put(snapshot.rejects_bytes);
+  out.put(snapshot.verdicts);
+  out.put(snapshot.rejects);
   out.put(snapshot.rejects_listed);
   STILLWATCH_TRY(file, base::AtomicFile::create(path_in(state_folder)));
   STILLWATCH_CHECK(file.write(kMagic));
@@ -64,8 +64,8 @@ base::Result<std::optional<SnapshotFile>> read_snapshot(const std::string& state
   snapshot.secret_id = in.get<std::uint64_t>();
   snapshot.inputs = in.get_bytes();
   for (std::string* part : {&snapshot.reader, &snapshot.engine, &snapshot.identities}) *part = in.get_bytes();
-  snapshot.verdicts_bytes = in.get<std::uint64_t>();
-  snapshot.rejects_bytes = in.get<std::uint64_t>();
+  snapshot.verdicts = in.get<Journal::Mark>();
+  snapshot.rejects = in.get<Journal::Mark>();
   snapshot.rejects_listed = in.get<std::uint64_t>();
   if (!in.ok() || !in.at_end())
     return base::fail(base::Fault::environment,

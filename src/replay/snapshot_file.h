@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "replay/journal.h"
 
 namespace stillwatch::replay {
 
@@ -20,7 +21,8 @@ struct SnapshotFile {
   std::string inputs;  // format, names of the logs, contents of the accounts and map files
   // The state.
   std::string reader, engine, identities;
-  std::uint64_t verdicts_bytes = 0, rejects_bytes = 0, rejects_listed = 0;
+  Journal::Mark verdicts, rejects;
+  std::uint64_t rejects_listed = 0;
 };
 
 base::Status write_snapshot(const std::string& state_folder, const SnapshotFile& snapshot);
