@@ -8,3 +8,18 @@ if(STILLWATCH_TESTS)
     add_test(NAME house.${check}_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/${check}_test.py)
   endforeach()
 endif()
+
+# The command line, end to end, over small simulated worlds.
+if(STILLWATCH_TESTS)
+  # Preloaded to end the program at a chosen point; sanitizers want to be loaded first themselves.
+  if(NOT STILLWATCH_SANITIZE)
+    add_library(crash_points MODULE ${CMAKE_SOURCE_DIR}/tests/e2e/crash_points.cc)
+    target_link_libraries(crash_points PRIVATE stillwatch_flags ${CMAKE_DL_LIBS})
+    set(crash_points STILLWATCH_CRASH_POINTS=$<TARGET_FILE:crash_points>)
+  endif()
+  foreach(suite replay bad_input interruption)
+    add_test(NAME e2e.${suite} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/${suite}_test.py)
+    set_tests_properties(e2e.${suite} PROPERTIES TIMEOUT 300
+      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${crash_points}")
+  endforeach()
+endif()
