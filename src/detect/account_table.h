@@ -20,8 +20,8 @@ namespace stillwatch::detect {
 
 class TokenTable;
 
-/// Keyed tokens are uniform already: they are their own hash, turned so that the bits all tokens of a partition share do
-/// not choose the slot (the map takes the highest bits for it).
+/// Keyed tokens are uniform already: they are their own hash, turned so that the bits all tokens of a partition share
+/// do not choose the slot (the map takes the highest bits for it).
 struct TokenHash {
   using is_avalanching = void;
   std::size_t operator()(Token token) const { return std::rotl(token, 32); }

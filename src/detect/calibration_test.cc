@@ -11,8 +11,8 @@ namespace {
 GroupTrajectory benign(base::Random& random, double shift = 0) {
   GroupTrajectory group;
   Measures measures;
-  const std::array<double, kMeasures> middle{1.5, -1.5, -1.5, -3, 0.35, -0.5, 0.7, 0, 0.7, 0.6};
-  const std::array<double, kMeasures> spread{1, 1, 1, 1.5, 0.2, 0.7, 0.25, 0.8, 0.2, 0.25};
+  const std::array<double, kMeasures> middle{2.3, 4, 3, 1, 0.65, -0.1, 0.9, 0.3, 0.8, 0.8};
+  const std::array<double, kMeasures> spread{0.9, 2, 1.5, 1.5, 0.2, 0.15, 0.15, 0.5, 0.15, 0.2};
   for (std::size_t m = 0; m < kMeasures; ++m) measures.value[m] = middle[m] + spread[m] * (random.normal() + shift);
   measures.testable = true;
   for (int day = 0; day < 7; ++day) group.samples.push_back(measures);
@@ -43,7 +43,7 @@ TEST(Calibration, FreshBenignGroupsSeldomPassTheThreshold) {
 TEST(Calibration, HarvestPasses) {
   const auto calibration = Calibration::fit(benign_groups(60, 1), 20'000, 7 * base::kDayUs, 1);
   Measures harvest;
-  harvest.value = {4.5, 0, 0, 0, 0.95, 0, 1, 0.5, 1, 0.5};
+  harvest.value = {4.7, 8, 8, 7.5, 0.95, 0, 1, 1.2, 0.98, 0.6};
   harvest.testable = true;
   const double score = calibration.score(LinkKind::trait, harvest);
   const auto strength = calibration.strength(LinkKind::trait, score);

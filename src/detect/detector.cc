@@ -51,8 +51,8 @@ Detector::Epoch Detector::close(std::int64_t now_us) {
 // A campaign that is running while we learn must not teach us that it is common.
 void Detector::end_phase(std::int64_t now_us) {
   population_.trusted_accounts = accounts_.trusted_count(log_start_us_);
-  const Calibration tentative = Calibration::fit(groups_.trajectories_with_current(), accounts_.size(), now_us - log_start_us_,
-                                                 settings_.false_campaigns_per_month_max);
+  const Calibration tentative = Calibration::fit(groups_.trajectories_with_current(), accounts_.size(),
+                                                 now_us - log_start_us_, settings_.false_campaigns_per_month_max);
   std::vector<std::uint32_t> suspects;
   std::vector<Token> traits;
   for (const Group& group : groups_.groups()) {

@@ -9,10 +9,19 @@ namespace {
 
 constexpr std::uint32_t kMemberHitsMin = 3;
 
-/// Pearson's chi-square of the members x bins table against homogeneity, over its degrees of freedom: 1 in expectation
-/// when every member draws from the same mix, larger when members have habits of their own.
+/// How unlike each other members are, as an upper bound on an effect that does not grow with the number of requests.
+/// chi-square over degrees of freedom is 1 + n x effect for n requests a member; two standard errors sqrt(2 / df) on
+/// top, so that a few requests, which could hide any habit, show no evenness.
+double evenness(double chi_square, double degrees, double requests_mean) {
+  if (degrees < 1 || requests_mean <= 0) return kAbsentMeasure;
+  // Clamped: beyond 8, an effect of 1/256, more evenness only means more data.
+  const double excess = std::max(0.0, chi_square / degrees - 1) + 2 * std::sqrt(2 / degrees);
+  return std::clamp(-std::log2(excess / requests_mean), -2.0, 8.0);
+}
+
+/// Of the members x bins table against one mix for all (Pearson).
 template <class CountsOf>
-double over_dispersion(std::span<const GroupCounters* const> members, std::size_t bins, CountsOf counts_of) {
+double table_evenness(std::span<const GroupCounters* const> members, std::size_t bins, CountsOf counts_of) {
   std::vector<double> pooled(bins, 0);
   double total = 0;
   for (const GroupCounters* member : members) {
@@ -20,9 +29,8 @@ double over_dispersion(std::span<const GroupCounters* const> members, std::size_
   }
   for (const double count : pooled) total += count;
   const auto used = std::count_if(pooled.begin(), pooled.end(), [](double count) { return count > 0; });
-  if (total == 0 || used < 2) return -1;
-  double chi_square = 0;
-  std::size_t rows = 0;
+  if (total == 0 || used < 2) return kAbsentMeasure;
+  double chi_square = 0, rows = 0;
   for (const GroupCounters* member : members) {
     double own = 0;
     for (std::size_t bin = 0; bin < bins; ++bin) own += counts_of(*member, bin);
@@ -35,28 +43,24 @@ double over_dispersion(std::span<const GroupCounters* const> members, std::size_
       chi_square += difference * difference / expected;
     }
   }
-  return rows < 2 ? -1 : chi_square / (static_cast<double>(rows - 1) * static_cast<double>(used - 1));
+  return evenness(chi_square, (rows - 1) * static_cast<double>(used - 1), total / std::max(1.0, rows));
 }
 
-/// -log2 of an over-dispersion, 0 when there is nothing to compare; floors at 1/2 since far less than 1 is chance too.
-double evenness(double dispersion) { return dispersion < 0 ? 0 : -std::log2(std::max(dispersion, 0.5)); }
-
-/// Variance over mean of members' requests per active day.
-double volume_dispersion(std::span<const GroupCounters* const> members) {
+/// Of members' totals against one daily rate for all; Poisson counts have chi-square 1 a degree.
+double volume_evenness(std::span<const GroupCounters* const> members) {
   double queries = 0, days = 0;
   for (const GroupCounters* member : members) {
     queries += member->queries;
     days += member->active_days;
   }
-  if (queries == 0 || days == 0) return -1;
-  // Each member's total against its expectation at the common daily rate; Poisson counts give 1.
-  const double rate = queries / days;
-  double sum = 0;
+  if (queries == 0 || days == 0) return kAbsentMeasure;
+  double chi_square = 0;
   for (const GroupCounters* member : members) {
-    const double expected = rate * member->active_days;
-    if (expected > 0) sum += (member->queries - expected) * (member->queries - expected) / expected;
+    const double expected = queries / days * member->active_days;
+    if (expected > 0) chi_square += (member->queries - expected) * (member->queries - expected) / expected;
   }
-  return sum / static_cast<double>(members.size() - 1);
+  const auto count = static_cast<double>(members.size());
+  return evenness(chi_square, count - 1, queries / count);
 }
 
 double breadth(std::span<const GroupCounters* const> members) {
@@ -130,15 +134,14 @@ Measures measure_group(std::span<const GroupCounters* const> members, const Traf
   const double hits = static_cast<double>(measures.hits);
   measures[Measure::breadth] = breadth(tested);
   measures[Measure::template_evenness] =
-      evenness(over_dispersion(tested, GroupCounters::kTemplateBuckets, [](const GroupCounters& m, std::size_t bin) {
-        return double{1} * m.template_buckets[bin];
-      }));
-  measures[Measure::hour_evenness] = evenness(
-      over_dispersion(tested, 24, [](const GroupCounters& m, std::size_t bin) { return double{1} * m.hours[bin]; }));
-  measures[Measure::volume_evenness] = evenness(volume_dispersion(tested));
+      table_evenness(tested, GroupCounters::kTemplateBuckets,
+                     [](const GroupCounters& m, std::size_t bin) { return double{1} * m.template_buckets[bin]; });
+  measures[Measure::hour_evenness] =
+      table_evenness(tested, 24, [](const GroupCounters& m, std::size_t bin) { return double{1} * m.hours[bin]; });
+  measures[Measure::volume_evenness] = volume_evenness(tested);
   measures[Measure::night_share] = night_share(tested);
   measures.multiplicity = multiplicity(tested);
-  measures[Measure::division] = -std::log2(measures.multiplicity);
+  measures[Measure::division] = -std::log2(measures.multiplicity) / std::log2(static_cast<double>(tested.size()));
   measures[Measure::single_turn] = static_cast<double>(single_turn) / hits;
   if (base.output_tokens_mean > 0) {
     // Short answers speak for nobody: a queue of judgements has them, and so has a chat button.

@@ -18,11 +18,11 @@ namespace stillwatch::detect {
 
 enum class Measure : std::uint8_t {
   breadth,            // log2 of the effective number of templates (perplexity over 32 buckets)
-  template_evenness,  // -log2 over-dispersion of the account x template table: 0 when members draw from one mix
+  template_evenness,  // -log2 of how much members' mixes of templates differ (an effect size, see evenness())
   hour_evenness,      // the same for the hours of the day
-  volume_evenness,    // -log2 over-dispersion of requests per active day between members
+  volume_evenness,    // the same for requests per active day
   night_share,        // share of hits in the group's quietest 8 hours, 1 = as busy as the rest
-  division,           // -log2 of how many members send the same prompt: 0 when work is divided
+  division,           // 0 when no two members send the same prompt, -1 when each sends all of them
   single_turn,        // share of hits that open no conversation
   output_length,      // log2 of output tokens per hit against the whole traffic, 0 when shorter: judges are short
   exclusivity,        // share of the requests with the group's templates that come from members
@@ -30,6 +30,9 @@ enum class Measure : std::uint8_t {
 };
 inline constexpr std::size_t kMeasures = 10;
 std::string_view name(Measure measure);
+
+/// Value of a measure that cannot be taken, such as the evenness of a single template; it counts for nobody.
+inline constexpr double kAbsentMeasure = -1000;
 
 struct Measures {
   std::array<double, kMeasures> value{};

@@ -67,9 +67,40 @@ TEST(Measures, QueueIsEvenAndPeopleAreNot) {
                                 Measure::volume_evenness, Measure::division, Measure::single_turn}) {
     EXPECT_GT(machine[measure], human[measure]) << name(measure);
   }
-  EXPECT_NEAR(machine[Measure::template_evenness], 0, 0.15);
-  EXPECT_NEAR(machine[Measure::hour_evenness], 0, 0.15);
+  EXPECT_GT(machine[Measure::volume_evenness], human[Measure::volume_evenness] + 3);
   EXPECT_NEAR(machine[Measure::breadth], 5, 0.2);
+}
+
+// The evenness of people must not depend on how long one watches: an effect, not a test statistic.
+TEST(Measures, EvennessOfPeopleStaysAsRequestsGrow) {
+  const auto measured = [](int times) {
+    Crowd crowd = people(100, 5);
+    for (auto& member : crowd.members) {
+      member.queries *= static_cast<std::uint32_t>(times);
+      member.hits *= static_cast<std::uint32_t>(times);
+      for (auto& count : member.hours) count = static_cast<std::uint16_t>(count * times);
+      for (auto& count : member.template_buckets) count = static_cast<std::uint8_t>(std::min(255, count * times));
+    }
+    return crowd.measure();
+  };
+  const Measures early = measured(1), late = measured(4);
+  for (const Measure measure : {Measure::hour_evenness, Measure::volume_evenness}) {
+    EXPECT_NEAR(early[measure], late[measure], 0.8) << name(measure);
+  }
+}
+
+TEST(Measures, FewRequestsShowNoEvenness) {
+  EXPECT_LT(queue(10, 6, 6).measure()[Measure::volume_evenness],
+            queue(100, 60, 6).measure()[Measure::volume_evenness] - 2);
+}
+
+TEST(Measures, OneTemplateHasNoMix) {
+  Crowd crowd = queue(20, 20, 7);
+  for (auto& member : crowd.members) {
+    member.template_buckets = {};
+    member.template_buckets[3] = 20;
+  }
+  EXPECT_EQ(crowd.measure()[Measure::template_evenness], kAbsentMeasure);
 }
 
 TEST(Measures, WholeSetByEveryLaboratoryIsNotDivided) {
@@ -85,7 +116,7 @@ TEST(Measures, WholeSetByEveryLaboratoryIsNotDivided) {
   }
   const Measures measures = laboratories.measure();
   EXPECT_GT(measures.multiplicity, 8);
-  EXPECT_LT(measures[Measure::division], -3);
+  EXPECT_LT(measures[Measure::division], -0.8);
 }
 
 TEST(Measures, TooFewHitsAreNotTestable) {

@@ -198,8 +198,9 @@ std::vector<Token> TokenTable::mark_known(std::uint32_t actors_min, std::span<co
   std::vector<Token> tokens;
   for (Partition& partition : partitions_) {
     for (auto& [token, entry] : partition.shared) {
-      const bool suspect = std::binary_search(suspect_traits.begin(), suspect_traits.end(), token) ||
-                           (entry.group != 0 && std::binary_search(suspects.begin(), suspects.end(), resolve(entry.group)));
+      const bool suspect =
+          std::binary_search(suspect_traits.begin(), suspect_traits.end(), token) ||
+          (entry.group != 0 && std::binary_search(suspects.begin(), suspects.end(), resolve(entry.group)));
       if (suspect || (!entry.known && entry.trusted_actors < actors_min)) continue;
       entry.known = true;
       entry.group = 0;

@@ -75,8 +75,8 @@ class TokenTable {
   void set_aliases(std::vector<std::uint32_t> alias) { alias_ = std::move(alias); }
   /// Gives tokens to the group that won the vote of their new senders, and takes them from groups that lost it.
   void settle_votes();
-  /// Tokens that at least `actors_min` trusted actors share become known, but for those of a group in `suspects` and those
-  /// in `suspect_traits` (both sorted). Returns all that are known, sorted.
+  /// Tokens that at least `actors_min` trusted actors share become known, but for those of a group in `suspects` and
+  /// those in `suspect_traits` (both sorted). Returns all that are known, sorted.
   std::vector<Token> mark_known(std::uint32_t actors_min, std::span<const std::uint32_t> suspects,
                                 std::span<const Token> suspect_traits);
   void add_known(std::span<const Token> tokens);

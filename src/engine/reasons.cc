@@ -107,6 +107,7 @@ std::vector<std::pair<std::string, double>> measure_list(const detect::GroupFind
   list.push_back({"harvest_log10_e", rounded(finding.harvest.log10_e)});
   list.push_back({"harvest_score", rounded(finding.score)});
   for (std::size_t m = 0; m < detect::kMeasures; ++m) {
+    if (finding.measures.value[m] <= detect::kAbsentMeasure) continue;
     list.push_back({std::string(detect::name(static_cast<detect::Measure>(m))), rounded(finding.measures.value[m])});
   }
   for (std::size_t m = 0; m < detect::kMeasures; ++m) {

@@ -13,7 +13,9 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
+#include "base/assert.h"
 #include "base/token.h"
 
 namespace stillwatch::sketch {
@@ -71,6 +73,42 @@ class Simhash {
   std::uint64_t total_ = 0;
   std::uint32_t pending_ = 0;
 };
+
+/// The SimHash of at most 127 tokens: bit planes of the 64 counts, eight tokens at a time through full adders. About
+/// 6 operations a token, a quarter of Simhash::add().
+inline std::uint64_t simhash_of(std::span<const base::Token> tokens) {
+  STILLWATCH_ASSERT(tokens.size() < 128);
+  std::array<std::uint64_t, 7> planes{};
+  const auto full_add = [](std::uint64_t& sum, std::uint64_t a, std::uint64_t b) {  // returns the carry
+    const std::uint64_t half = sum ^ a, carry = (sum & a) | (half & b);
+    sum = half ^ b;
+    return carry;
+  };
+  const auto ripple = [&](std::uint64_t carry, std::size_t plane) {
+    for (; plane < planes.size(); ++plane) {
+      const std::uint64_t next = planes[plane] & carry;
+      planes[plane] ^= carry;
+      carry = next;
+    }
+  };
+  std::size_t i = 0;
+  for (; i + 8 <= tokens.size(); i += 8) {
+    const base::Token* const t = tokens.data() + i;
+    const std::uint64_t twos_a = full_add(planes[0], t[0], t[1]), twos_b = full_add(planes[0], t[2], t[3]);
+    const std::uint64_t twos_c = full_add(planes[0], t[4], t[5]), twos_d = full_add(planes[0], t[6], t[7]);
+    const std::uint64_t fours_a = full_add(planes[1], twos_a, twos_b), fours_b = full_add(planes[1], twos_c, twos_d);
+    ripple(full_add(planes[2], fours_a, fours_b), 3);
+  }
+  for (; i < tokens.size(); ++i) ripple(tokens[i], 0);
+  // A bit is set where its count is at least `majority`: no borrow is left when that is subtracted.
+  const std::size_t majority = tokens.size() / 2 + 1;
+  std::uint64_t borrow = 0;
+  for (std::size_t plane = 0; plane < planes.size(); ++plane) {
+    const std::uint64_t take = (majority >> plane & 1U) != 0 ? ~std::uint64_t{0} : 0;
+    borrow = (~planes[plane] & take) | ((~planes[plane] | take) & borrow);
+  }
+  return ~borrow;
+}
 
 inline int hamming_distance(std::uint64_t a, std::uint64_t b) { return std::popcount(a ^ b); }
 

@@ -11,7 +11,6 @@
 #include "base/random.h"
 #include "sketch/one_permutation_minhash.h"
 #include "sketch/simhash.h"
-#include "text/lexicon.h"
 #include "text/masking.h"
 #include "text/normal_form.h"
 #include "text/scores.h"
@@ -91,7 +90,6 @@ struct Fingerprinter::State {
   void read_words(event::Fingerprint& out);
   void sample_middle(std::string_view middle);
   void sample_at(std::string_view window);
-  void cover(const Item& item);
   // Word hashes are uniform under the secret, so their rotated sum is a uniform token that knows their order.
   void shingle(std::uint64_t a, std::uint64_t b, std::uint64_t c) {
     minhash.add(a + std::rotl(b, 21) + std::rotl(c, 42));
@@ -115,8 +113,7 @@ struct Fingerprinter::State {
   MaskedText masked, sample;
   TemplateMaker templates;
   sketch::OnePermutationMinhash minhash;
-  std::uint64_t coverage_least = 0;
-  bool covered = false;
+  std::uint64_t order_least = 0;  // of the words of content, see MaskedText
   std::size_t samples = 0;
 };
 
@@ -253,7 +250,7 @@ void Fingerprinter::State::read_prompt(std::string_view text, event::Fingerprint
   masked.clear();
   minhash.clear();
   samples = 0;
-  covered = false;
+  order_least = MaskedText::kNoContent;
   if (whole.size() <= kWholeBytesMax) {
     masked.add(whole, false, false);
   } else {
@@ -267,71 +264,30 @@ void Fingerprinter::State::read_prompt(std::string_view text, event::Fingerprint
   read_words(out);
 }
 
-void Fingerprinter::State::cover(const Item& item) {
-  const bool content = (item.kind == ItemKind::word && item.length >= 4) || item.kind == ItemKind::sign;
-  if (!content || (item.lexicon & kStructureWord) != 0) return;
-  const std::uint64_t order = item.hash ^ sketch_key.low;  // as random as the hash
-  if (!covered || order < coverage_least) coverage_least = order;
-  covered = true;
-}
-
-// Shingles, SimHashes, coverage and score features in one pass over the items.
 void Fingerprinter::State::read_words(event::Fingerprint& out) {
-  ScoreFeatures features;
-  sketch::Simhash head, tail;
-  std::uint64_t before = 0, before_that = 0;
-  std::size_t run = 0, words = 0;
-  std::uint32_t half = 0;
-  ItemKind previous = ItemKind::newline;
-  std::uint64_t sign_before_low = 0;
-  for (const Item& item : masked) {
-    if (item.kind == ItemKind::mark) {
-      const char c = masked.bytes(item).front();
-      features.questions += c == '?' ? 1 : 0;
-      features.brackets += c == '{' || c == '[' || c == '=' || c == '<' ? 1 : 0;
-      features.list_lines += c == '-' && previous == ItemKind::newline ? 1 : 0;
-    } else if (item.kind == ItemKind::cut) {
-      run = 0;
-    } else if (is_wordlike(item.kind)) {
-      half += half_words(item.kind);
-      features.numbers += item.kind == ItemKind::number ? 1 : 0;
-      features.list_lines += item.kind == ItemKind::number && item.line_first ? 1 : 0;
-      features.code_spans += item.kind == ItemKind::code ? 1 : 0;
-      std::uint8_t cues = item.lexicon;
-      if (item.kind == ItemKind::sign) {
-        // Cues of scripts without spaces are pairs of characters.
-        if (previous == ItemKind::sign && sign_before_low != 0) {
-          const auto pair = masked.bytes(item);
-          cues = Lexicon::instance().look_up(word_key(pair.data() - 3, 6));
-        }
-        sign_before_low = item.length == 3 ? 1 : 0;
-      }
-      for (std::size_t score = 0; cues > 1 && score < kScores; ++score)
-        features.cues[score] += cues >> (1 + score) & 1U;
-      if (words++ < kSimhashWords) head.add(item.hash);
-      if (++run >= 3) shingle(before_that, before, item.hash);
-      before_that = before;
-      before = item.hash;
-      cover(item);
-    }
-    previous = item.kind;
-  }
-  if (words > 0 && words < 3) shingle(before_that, before, 0);
-  std::size_t left = words > kSimhashWords ? kSimhashWords : 0;
-  for (const Item* item = masked.end(); item > masked.begin() && left > 0;) {
-    if (!is_wordlike((--item)->kind)) continue;
-    tail.add(item->hash);
-    --left;
-  }
-  features.words = half / 2;
-  features.labels = templates.labels_count();
-  out.template_words = saturated<std::uint8_t>((half + 1) / 2);
-  out.simhash_head = head.value();
-  out.simhash_tail = words > kSimhashWords ? tail.value() : out.simhash_head;
+  const std::span<const std::uint64_t> hashes = masked.hashes();
+  const auto shingles = [&](std::span<const std::uint64_t> run) {
+    for (std::size_t i = 2; i < run.size(); ++i) shingle(run[i - 2], run[i - 1], run[i]);
+  };
+  const std::size_t cut = masked.has_cut() ? masked.words_before_cut() : 0;
+  shingles(hashes.first(cut));
+  shingles(hashes.subspan(cut));
+  if (hashes.size() == 1) shingle(0, hashes[0], 0);
+  if (hashes.size() == 2) shingle(hashes[0], hashes[1], 0);
+  const std::size_t seen = std::min(hashes.size(), kSimhashWords);
+  out.simhash_head = sketch::simhash_of(hashes.first(seen));
+  out.simhash_tail = hashes.size() > seen ? sketch::simhash_of(hashes.last(seen)) : out.simhash_head;
   out.minhash = minhash.finish();
+
+  ScoreFeatures features = masked.counts();
+  features.words = masked.half_words_count() / 2;
+  features.labels = templates.labels_count();
+  out.template_words = saturated<std::uint8_t>((masked.half_words_count() + 1) / 2);
   out.scores = scores_of(features);
+  order_least = std::min(order_least, masked.order_least());
+  const bool covered = order_least != MaskedText::kNoContent;
   const std::uint64_t bucket =
-      covered ? base::mix64(coverage_least + sketch_key.high) : base::mix64(out.simhash_head ^ sketch_key.high);
+      covered ? base::mix64(order_least + sketch_key.high) : base::mix64(out.simhash_head ^ sketch_key.high);
   out.coverage_bucket = static_cast<std::uint16_t>(bucket >> 53);
 }
 
@@ -361,14 +317,13 @@ void Fingerprinter::State::sample_at(std::string_view window) {
   }
   sample.clear();
   sample.add(window.substr(begin, kSampleBytes), false, false);
-  std::array<std::uint64_t, 3> hashes{};
-  std::size_t found = 0;
-  for (const Item& item : sample) {
-    if (!is_wordlike(item.kind) || found == hashes.size()) continue;
-    hashes[found++] = item.hash;
-    cover(item);
+  const std::span<const std::uint64_t> hashes = sample.hashes();
+  for (std::size_t i = 0, words = 0; i < sample.count() && words < 3; ++i) {
+    if (!is_wordlike(sample[i].kind)) continue;
+    ++words;
+    order_least = std::min(order_least, sample.order_of(sample[i]));
   }
-  if (found < hashes.size()) return;
+  if (hashes.size() < 3) return;
   ++samples;
   shingle(hashes[0], hashes[1], hashes[2]);
 }

@@ -156,6 +156,15 @@ Lexicon::Lexicon() : entries_(1) {
   for (const auto& cues : kCues) add(cues.words, static_cast<std::uint8_t>(2U << static_cast<unsigned>(cues.score)));
 }
 
+std::uint8_t Lexicon::look_up_beyond(const WordKey& key, std::size_t slot) const {
+  while (true) {
+    slot = (slot + 1) & (kSlots - 1);
+    const std::uint16_t entry = slots_[slot];
+    if (entry == 0) return 0;
+    if (entries_[entry].key == key) return entries_[entry].bits;
+  }
+}
+
 void Lexicon::add(std::string_view words, std::uint8_t bits) {
   while (!words.empty()) {
     const std::size_t length = std::min(words.find(' '), words.size());
@@ -166,11 +175,14 @@ void Lexicon::add(std::string_view words, std::uint8_t bits) {
     if (length == 0) continue;
     const WordKey key = word_key(padded, length);
     std::size_t slot = slot_of(key);
-    while (slots_[slot] != 0 && !(entries_[slots_[slot]].key == key)) slot = (slot + 1) & (kSlots - 1);
+    while (slots_[slot] != 0 && !(entries_[slots_[slot]].key == key)) {
+      entries_[slots_[slot]].is_passed = true;
+      slot = (slot + 1) & (kSlots - 1);
+    }
     if (slots_[slot] == 0) {
       STILLWATCH_ASSERT(3 * entries_.size() < kSlots);
       slots_[slot] = static_cast<std::uint16_t>(entries_.size());
-      entries_.push_back({key, 0});
+      entries_.push_back({key});
     }
     entries_[slots_[slot]].bits |= bits;
   }

@@ -44,26 +44,29 @@ class Lexicon {
  public:
   static const Lexicon& instance();
 
+  /// Half of the words of a text are in here and half are not, so the answer is computed without a branch on it.
   std::uint8_t look_up(const WordKey& key) const {
-    std::size_t slot = slot_of(key);
-    while (true) {
-      const std::uint16_t entry = slots_[slot];
-      if (entry == 0) return 0;
-      if (entries_[entry].key == key) return entries_[entry].bits;
-      slot = (slot + 1) & (kSlots - 1);
-    }
+    const std::size_t slot = slot_of(key);
+    const Entry& entry = entries_[slots_[slot]];  // entry 0 says nothing
+    const unsigned is_it =
+        static_cast<unsigned>(entry.key.low == key.low) & static_cast<unsigned>(entry.key.high == key.high);
+    if ((is_it | static_cast<unsigned>(!entry.is_passed)) != 0)
+      return static_cast<std::uint8_t>(entry.bits & (0U - is_it));
+    return look_up_beyond(key, slot);
   }
 
  private:
   Lexicon();
   void add(std::string_view words, std::uint8_t bits);
+  std::uint8_t look_up_beyond(const WordKey& key, std::size_t slot) const;
   static std::size_t slot_of(const WordKey& key) {
     return (key.low * 0x9E3779B97F4A7C15ULL ^ key.high * 0xC2B2AE3D27D4EB4FULL) >> 52;
   }
 
   struct Entry {
     WordKey key;
-    std::uint8_t bits;
+    std::uint8_t bits = 0;
+    bool is_passed = false;  // another word, whose slot this is, had to go further
   };
   static constexpr std::size_t kSlots = 4096;  // at most a third full: most look-ups of other words end at once
   std::array<std::uint16_t, kSlots> slots_{};

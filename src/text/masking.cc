@@ -1,63 +1,19 @@
 #include "text/masking.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "base/assert.h"
 #include "base/random.h"
+#include "text/letter_run.h"
 #include "text/unicode.h"
 
 namespace stillwatch::text {
 namespace {
 
-enum Ascii : std::uint8_t {
-  kSpace,
-  kNewline,
-  kLetter,
-  kDigit,
-  kDoubleQuote,
-  kApostrophe,
-  kBacktick,
-  kMark,
-  kListMark,
-  kDrop,
-  kHigh
-};
-
-constexpr std::array<std::uint8_t, 256> make_classes() {
-  std::array<std::uint8_t, 256> classes{};
-  for (int c = 0; c < 256; ++c) {
-    std::uint8_t& cls = classes[static_cast<std::size_t>(c)];
-    if (c >= 0x80)
-      cls = kHigh;
-    else if (c == '\n' || c == '\r')
-      cls = kNewline;
-    else if (c <= ' ' || c == 0x7F)
-      cls = kSpace;
-    else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_')
-      cls = kLetter;  // '_' joins identifiers
-    else if (c >= '0' && c <= '9')
-      cls = kDigit;
-    else
-      cls = kDrop;
-  }
-  classes['"'] = kDoubleQuote;
-  classes['\''] = kApostrophe;
-  classes['`'] = kBacktick;
-  for (const char c : {':', '?', '[', ']', '{', '}', '<', '>', '|', '='})
-    classes[static_cast<unsigned char>(c)] = kMark;
-  for (const char c : {'-', '*', '+', '#'}) classes[static_cast<unsigned char>(c)] = kListMark;
-  return classes;
-}
-constexpr auto kClasses = make_classes();
-
 constexpr std::size_t kInlineBytesMax = 200;  // 'quoted' or `code` within a line
 constexpr std::size_t kOpaqueBytesMin = 24;   // with digits: keys, hashes, encoded bytes
 constexpr std::size_t kWordBytesMax = 40;     // longer runs of ASCII letters are no words
-
-std::uint8_t ascii_class(char c) { return kClasses[static_cast<unsigned char>(c)]; }
-bool is_alnum(char c) { return ascii_class(c) == kLetter || ascii_class(c) == kDigit; }
 
 __extension__ using Wide = unsigned __int128;
 
@@ -66,25 +22,11 @@ std::uint64_t fold_product(std::uint64_t a, std::uint64_t b) {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-// Eight bytes at once: the high bit of each byte that is an ASCII letter.
-std::uint64_t letters_of(std::uint64_t bytes) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101ULL, kHighBits = 0x80 * kOnes;
-  const std::uint64_t folded = (bytes | 0x20 * kOnes) & ~kHighBits;
-  return (folded + (0x80 - 'a') * kOnes) & ~(folded + (0x80 - 'z' - 1) * kOnes) & ~bytes & kHighBits;
-}
-
-// Length of the run of ASCII letters that starts 16 readable bytes.
-std::size_t letter_run(const char* at) {
-  std::uint64_t bytes;
-  std::memcpy(&bytes, at, 8);
-  const std::uint64_t low = ~letters_of(bytes) & 0x8080808080808080ULL;
-  if (low != 0) return static_cast<std::size_t>(std::countr_zero(low)) / 8;
-  std::memcpy(&bytes, at + 8, 8);
-  const std::uint64_t high = ~letters_of(bytes) & 0x8080808080808080ULL;
-  return high != 0 ? 8 + static_cast<std::size_t>(std::countr_zero(high)) / 8 : 16;
-}
-
 }  // namespace
+
+std::uint64_t MaskedText::short_hash(const WordKey& key, std::size_t length) const {
+  return base::mix64(fold_product(key.low ^ key_.low ^ length, key.high ^ key_.high) ^ key_.last);
+}
 
 std::uint64_t MaskedText::hash_of(std::size_t begin, std::size_t length) const {
   std::uint64_t hash = length;
@@ -96,39 +38,91 @@ std::uint64_t MaskedText::hash_of(std::size_t begin, std::size_t length) const {
   return base::mix64(hash ^ key_.last);
 }
 
+void MaskedText::clear() {
+  size_ = count_ = words_ = words_before_cut_ = 0;
+  line_open_ = has_cut_ = false;
+  counts_ = {};
+  half_words_ = lines_ = 0;
+  order_least_ = kNoContent;
+}
+
 void MaskedText::push(ItemKind kind, std::size_t begin, std::size_t length) {
   STILLWATCH_ASSERT(count_ < items_.size());
   items_[count_++] = {0, static_cast<std::uint16_t>(begin), static_cast<std::uint16_t>(length), kind, 0, false};
-  if (kind == ItemKind::newline || kind == ItemKind::cut) line_open_ = false;
+}
+
+void MaskedText::end_line(ItemKind kind) {
+  push(kind, size_, 0);
+  line_open_ = false;
+}
+
+void MaskedText::add_cut() {
+  end_line(ItemKind::cut);
+  has_cut_ = true;
+  words_before_cut_ = words_;
+}
+
+// What every word-like item does beside its own bytes.
+inline void MaskedText::push_word_like(ItemKind kind, std::size_t begin, std::size_t length, std::uint64_t hash,
+                                       std::uint8_t lexicon) {
+  STILLWATCH_ASSERT(count_ < items_.size());
+  items_[count_++] = {hash,       static_cast<std::uint16_t>(begin), static_cast<std::uint16_t>(length), kind, lexicon,
+                      !line_open_};
+  hashes_[words_++] = hash;
+  half_words_ += half_words(kind);
+  lines_ += line_open_ ? 0 : 1;
+  line_open_ = true;
+  const std::uint64_t order = order_of(items_[count_ - 1]);
+  order_least_ = order < order_least_ ? order : order_least_;
+}
+
+void MaskedText::add_cues(std::uint8_t lexicon) {
+  for (std::size_t score = 0; score < kScores; ++score) counts_.cues[score] += lexicon >> (1 + score) & 1U;
 }
 
 void MaskedText::push_word(std::size_t begin) {
   const std::size_t length = size_ - begin;
   if (length == 0) return;
   if (length <= 16) return push_short_word(begin, length, word_key(bytes_.data() + begin, length));
-  push(ItemKind::word, begin, length);
-  Item& item = items_[count_ - 1];
-  item.hash = hash_of(begin, length);
-  item.line_first = !line_open_;
-  line_open_ = true;
+  const std::uint64_t hash = hash_of(begin, length);
+  push_word_like(ItemKind::word, begin, length, hash, 0);
 }
 
-void MaskedText::push_short_word(std::size_t begin, std::size_t length, const WordKey& key) {
-  push(ItemKind::word, begin, length);
-  Item& item = items_[count_ - 1];
-  item.hash = base::mix64(fold_product(key.low ^ key_.low ^ length, key.high ^ key_.high) ^ key_.last);
-  item.lexicon = lexicon_.look_up(key);
-  item.line_first = !line_open_;
-  line_open_ = true;
+inline void MaskedText::push_short_word(std::size_t begin, std::size_t length, const WordKey& key) {
+  const std::uint64_t hash = short_hash(key, length);
+  const std::uint8_t lexicon = lexicon_.look_up(key);
+  push_word_like(ItemKind::word, begin, length, hash, lexicon);
+  if (lexicon > kStructureWord) add_cues(lexicon);
+}
+
+void MaskedText::push_sign(std::size_t begin) {
+  const std::size_t length = size_ - begin;
+  const WordKey key = word_key(bytes_.data() + begin, length);
+  const std::uint64_t hash = short_hash(key, length);
+  const std::uint8_t lexicon = lexicon_.look_up(key);
+  // Cues of scripts without spaces are pairs of characters.
+  const Item* before = count_ > 0 ? &items_[count_ - 1] : nullptr;
+  const bool pair = before != nullptr && before->kind == ItemKind::sign && before->length == 3;
+  add_cues(pair ? lexicon_.look_up(word_key(bytes_.data() + begin - 3, 6)) : lexicon);
+  push_word_like(ItemKind::sign, begin, length, hash, lexicon);
 }
 
 void MaskedText::push_mask(ItemKind kind) {
   if (count_ > 0 && items_[count_ - 1].kind == kind) return;  // a run of one kind is one slot
-  push(kind, size_, 0);
-  Item& item = items_[count_ - 1];
-  item.hash = base::mix64(key_.last + static_cast<std::uint64_t>(kind) + 1);
-  item.line_first = !line_open_;
-  line_open_ = true;
+  const bool first = !line_open_;
+  push_word_like(kind, size_, 0, base::mix64(key_.last + static_cast<std::uint64_t>(kind) + 1), 0);
+  counts_.numbers += kind == ItemKind::number ? 1 : 0;
+  counts_.list_lines += kind == ItemKind::number && first ? 1 : 0;
+  counts_.code_spans += kind == ItemKind::code ? 1 : 0;
+}
+
+void MaskedText::push_mark(char c) {
+  const bool opens_line = count_ == 0 || items_[count_ - 1].kind == ItemKind::newline;
+  counts_.questions += c == '?' ? 1 : 0;
+  counts_.brackets += c == '{' || c == '[' || c == '=' || c == '<' ? 1 : 0;
+  counts_.list_lines += c == '-' && opens_line ? 1 : 0;
+  bytes_[size_] = c;
+  push(ItemKind::mark, size_++, 1);
 }
 
 // The cursor over one region. Each step consumes at least one byte.
@@ -145,7 +139,7 @@ struct MaskedText::Scan {
   void newline() {
     while (at < end && (ascii_class(*at) == kNewline || ascii_class(*at) == kSpace)) ++at;
     if (out.count_ > 0 && out.items_[out.count_ - 1].kind == ItemKind::newline) return;
-    out.push(ItemKind::newline, out.size_, 0);
+    out.end_line(ItemKind::newline);
   }
 
   void mark(char c) {
@@ -153,8 +147,7 @@ struct MaskedText::Scan {
       const Item& before = out.items_[out.count_ - 1];
       if (before.kind == ItemKind::mark && out.bytes_[before.begin] == c) return;
     }
-    out.bytes_[out.size_] = c;
-    out.push(ItemKind::mark, out.size_++, 1);
+    out.push_mark(c);
   }
 
   void to_blank() {
@@ -248,28 +241,20 @@ struct MaskedText::Scan {
   // A word of up to 16 ASCII letters before a blank or plain punctuation, most words of many languages: folded,
   // stored and hashed from registers. False when word() must look closer.
   bool plain_word() {
-    if (end - at < 18) return false;
-    const std::size_t length = letter_run(at);
-    const auto next = ascii_class(at[length]);
-    if (length == 0 || (length == 16 && next == kLetter)) return false;
-    const bool ends = next == kSpace || next == kNewline || next == kListMark ||
-                      (next == kMark && (at[length] != ':' || at[length + 1] != '/')) ||
-                      (next == kDrop && at[length] != '@' && (at[length] != '.' || length != 3));
-    if (!ends) return false;
-    WordKey key = word_key(at, length);
-    constexpr std::uint64_t kFold = 0x2020202020202020ULL;
-    const std::uint64_t low_mask = length < 8 ? (std::uint64_t{1} << (8 * length)) - 1 : ~std::uint64_t{0};
-    const std::uint64_t high_mask = length <= 8   ? 0
-                                    : length < 16 ? (std::uint64_t{1} << (8 * (length - 8))) - 1
-                                                  : ~std::uint64_t{0};
-    key.low |= kFold & low_mask;
-    key.high |= kFold & high_mask;
-    std::memcpy(out.bytes_.data() + out.size_, &key.low, 8);  // two stores: one of 16 would wait for both halves
-    std::memcpy(out.bytes_.data() + out.size_ + 8, &key.high, 8);
+    if (end - at < 19) return false;  // 16 letters, two signs, and a byte that is left
+    const LetterRun run = letter_run(at);
+    const std::size_t length = run.length;
+    const char next = at[length];
+    // "www." and "x://" open addresses. Computed without branches: what follows a word is hard to predict.
+    const bool address = ((next == '.') & (length == 3)) | ((next == ':') & (at[length + 1] == '/'));
+    if (!(ends_word(next) & !address & (length != 0))) return false;
+    std::memcpy(out.bytes_.data() + out.size_, &run.key.low, 8);  // two stores: one of 16 would wait for both halves
+    std::memcpy(out.bytes_.data() + out.size_ + 8, &run.key.high, 8);
     const std::size_t begin = out.size_;
     out.size_ += length;
-    at += length + (next == kSpace ? 1 : 0);
-    out.push_short_word(begin, length, key);
+    const std::size_t skipped = is_skipped(next) ? 1 : 0;
+    at += length + skipped + (skipped & static_cast<std::size_t>(is_skipped(at[length + 1])));
+    out.push_short_word(begin, length, run.key);
     return true;
   }
 
@@ -343,9 +328,7 @@ struct MaskedText::Scan {
         std::memcpy(out.bytes_.data() + begin, at, decoded.length);
         out.size_ += decoded.length;
         at += decoded.length;
-        out.push_word(begin);
-        out.items_[out.count_ - 1].kind = ItemKind::sign;
-        return;
+        return out.push_sign(begin);
       }
       case CodeClass::digit: at += decoded.length; return out.push_mask(ItemKind::number);
       case CodeClass::newline: at += decoded.length; return newline();

@@ -12,10 +12,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/limits.h"
 #include "text/lexicon.h"
+#include "text/scores.h"
 
 namespace stillwatch::text {
 
@@ -52,20 +54,17 @@ struct WordHashKey {
 class MaskedText {
  public:
   static constexpr std::size_t kBytesMax = base::limits::kFingerprintHeadBytes + base::limits::kFingerprintTailBytes;
+  static constexpr std::size_t kContentBytesMin = 4;    // shorter words say little
   static constexpr std::size_t kQuoteBytesMax = 2'048;  // a quoted passage; longer ones are read as text
 
   explicit MaskedText(const WordHashKey& key) : key_(key) {}
 
-  void clear() {
-    size_ = 0;
-    count_ = 0;
-    line_open_ = false;
-  }
+  void clear();
   /// Adds a region; all regions together have at most kBytesMax bytes. `cut_before`, `cut_after`: the turn has more
   /// text there.
   void add(std::string_view region, bool cut_before, bool cut_after);
   /// Marks where text was left out between two regions.
-  void add_cut() { push(ItemKind::cut, 0, 0); }
+  void add_cut();
 
   const Item* begin() const { return items_.data(); }
   const Item* end() const { return items_.data() + count_; }
@@ -73,20 +72,51 @@ class MaskedText {
   const Item& operator[](std::size_t i) const { return items_[i]; }
   std::string_view bytes(const Item& item) const { return {bytes_.data() + item.begin, item.length}; }
 
+  // Kept while the items are written, so that nobody has to walk them again.
+  /// Hashes of the word-like items, in order.
+  std::span<const std::uint64_t> hashes() const { return {hashes_.data(), words_}; }
+  bool has_cut() const { return has_cut_; }
+  std::size_t words_before_cut() const { return words_before_cut_; }
+  std::uint32_t half_words_count() const { return half_words_; }
+  /// Lines with a word in them.
+  std::uint32_t lines_count() const { return lines_; }
+  /// Cues and structure; not `words` and `labels`.
+  const ScoreFeatures& counts() const { return counts_; }
+  /// The place of an item in an order that the key gives; kNoContent when it is no word of content.
+  std::uint64_t order_of(const Item& item) const {
+    const bool content =
+        (item.kind == ItemKind::word && item.length >= kContentBytesMin) || item.kind == ItemKind::sign;
+    return content && (item.lexicon & kStructureWord) == 0 ? item.hash ^ key_.low : kNoContent;
+  }
+  /// The least of them.
+  std::uint64_t order_least() const { return order_least_; }
+  static constexpr std::uint64_t kNoContent = ~std::uint64_t{0};
+
  private:
   struct Scan;
   void push(ItemKind kind, std::size_t begin, std::size_t length);
+  void push_word_like(ItemKind kind, std::size_t begin, std::size_t length, std::uint64_t hash, std::uint8_t lexicon);
   void push_word(std::size_t begin);
   void push_short_word(std::size_t begin, std::size_t length, const WordKey& key);
+  void push_sign(std::size_t begin);
   void push_mask(ItemKind kind);
+  void push_mark(char c);
+  void end_line(ItemKind kind);
+  void add_cues(std::uint8_t lexicon);
+  std::uint64_t short_hash(const WordKey& key, std::size_t length) const;
   std::uint64_t hash_of(std::size_t begin, std::size_t length) const;
 
   WordHashKey key_;
   const Lexicon& lexicon_ = Lexicon::instance();
-  std::size_t size_ = 0, count_ = 0;
-  bool line_open_ = false;                    // the current line already has a word
+  std::size_t size_ = 0, count_ = 0, words_ = 0, words_before_cut_ = 0;
+  bool line_open_ = false;  // the current line already has a word
+  bool has_cut_ = false;
+  std::uint32_t half_words_ = 0, lines_ = 0;
+  std::uint64_t order_least_ = kNoContent;
+  ScoreFeatures counts_;
   std::array<char, kBytesMax + 64> bytes_{};  // 16 spare bytes are read past a word's begin, 4 written at once
   std::array<Item, kBytesMax + 8> items_;
+  std::array<std::uint64_t, kBytesMax + 8> hashes_;
 };
 
 }  // namespace stillwatch::text

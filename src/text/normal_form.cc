@@ -1,5 +1,9 @@
 #include "text/normal_form.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -37,12 +41,31 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// Eight bytes at once where blanks are single spaces, as in most text; otherwise byte by byte. Every byte is
-// written, and the end advances only past those that stay: no branch to mispredict.
+// Sixteen bytes at once (SSE2, part of every x86-64) or eight where blanks are single spaces, as in most text;
+// otherwise byte by byte. Every byte is written, and the end advances only past those that stay: no branch to
+// mispredict.
 std::size_t fold_spaces(std::string_view text, char* out) {
   std::size_t length = 0, at = 0;
   char before = 0;
   while (at < text.size()) {
+#ifdef __SSE2__
+    while (text.size() - at >= 16) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
+      const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+      const __m128i blank = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(' '));
+      const auto blanks = static_cast<std::uint32_t>(_mm_movemask_epi8(blank));
+      const std::uint32_t after_blank = blanks << 1 | (before == ' ' ? 1U : 0U);
+      if ((static_cast<std::uint32_t>(_mm_movemask_epi8(control)) | (blanks & after_blank)) != 0) break;
+      const __m128i place = _mm_sub_epi8(bytes, _mm_set1_epi8('A'));
+      const __m128i upper = _mm_cmpeq_epi8(_mm_min_epu8(place, _mm_set1_epi8(25)), place);
+      const __m128i folded = _mm_or_si128(bytes, _mm_and_si128(upper, _mm_set1_epi8(0x20)));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out + length), folded);
+      length += 16;
+      at += 16;
+      before = (blanks & 0x8000U) != 0 ? ' ' : 'x';  // only whether it is a blank matters
+    }
+    if (at == text.size()) break;
+#endif
     if (text.size() - at >= 8) {
       std::uint64_t bytes;
       std::memcpy(&bytes, text.data() + at, 8);

@@ -1,6 +1,7 @@
 #include "text/templates.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/assert.h"
@@ -46,13 +47,30 @@ void TemplateMaker::put(const MaskedText& masked, const Item& item) {
   if (item.kind == ItemKind::word) put(' ');
 }
 
+// Whether a word is kept is as good as random, so both ways are one: a copy, and how far the end moves.
+TemplateMaker::Written TemplateMaker::put_or_gap(const MaskedText& masked, const Item& item, bool kept) {
+  static constexpr std::array<char, 16> kGapBytes{kGap};
+  const bool fresh_gap = !kept && bytes_[size_ - 1] != kGap;
+  if (item.length > 16) {
+    if (kept) put(masked, item);
+    if (fresh_gap) put(kGap);
+    return {kept, fresh_gap};
+  }
+  STILLWATCH_ASSERT(size_ + 17 < bytes_.size());
+  char* const to = bytes_.data() + size_;
+  std::memcpy(to, kept ? masked.bytes(item).data() : kGapBytes.data(), 16);
+  to[kept ? item.length : 16] = ' ';
+  size_ += kept ? item.length + (item.kind == ItemKind::word ? std::size_t{1} : 0) : fresh_gap ? 1 : 0;
+  return {kept, fresh_gap};
+}
+
 base::Token TemplateMaker::token(const crypto::KeyedHash& keyed_hash) const {
   return keyed_hash(crypto::Domain::template_, std::string_view(bytes_.data(), size_));
 }
 
 TemplateTokens TemplateMaker::make(const crypto::KeyedHash& keyed_hash, const MaskedText& masked) {
-  half_words_ = half_words_of(masked.begin(), masked.end());
-  cut_ = std::any_of(masked.begin(), masked.end(), [](const Item& item) { return item.kind == ItemKind::cut; });
+  half_words_ = masked.half_words_count();
+  cut_ = masked.has_cut();
   TemplateTokens tokens{};
   const auto set = [&](TemplateKind kind, base::Token value) { tokens[static_cast<std::size_t>(kind)] = value; };
   set(TemplateKind::head_5, literal(keyed_hash, masked, TemplateKind::head_5, 5, kHead5WordsMin, false));
@@ -94,23 +112,16 @@ base::Token TemplateMaker::literal(const crypto::KeyedHash& keyed_hash, const Ma
 
 base::Token TemplateMaker::skeleton(const crypto::KeyedHash& keyed_hash, const MaskedText& masked) {
   begin(TemplateKind::skeleton);
-  std::uint32_t lines = 0;
-  for (const Item *at = masked.begin(), *end = masked.end(); at < end;) {
-    const Item* stop = line_end(at, end);
-    lines += half_words_of(at, stop) > 0 ? 1 : 0;
-    at = stop + (stop < end ? 1 : 0);
-  }
+  const std::uint32_t lines = masked.lines_count();
   std::uint32_t survivors = 0, gaps = 0;
-  const auto gap = [&] {
-    if (bytes_[size_ - 1] != kGap) put(kGap), ++gaps;
-  };
   // Lines from `at` to `end`; a prompt that was cut has its head read to `survivors_max` surviving words only.
   const auto read = [&](const Item* at, const Item* end, std::uint32_t survivors_max) {
     std::size_t previous = size_, current = size_;
     std::uint32_t taken = 0;
     while (at < end && taken < survivors_max) {
       const Item* stop = line_end(at, end);
-      if (lines > 1 && half_words_of(at, stop) > 2 * kParagraphWords) {
+      const bool may_be_long = lines > 1 && stop - at > static_cast<std::ptrdiff_t>(kParagraphWords);
+      if (may_be_long && half_words_of(at, stop) > 2 * kParagraphWords) {
         put(kParagraph);
         ++gaps;
       } else {
@@ -123,12 +134,12 @@ base::Token TemplateMaker::skeleton(const crypto::KeyedHash& keyed_hash, const M
           } else if (item->kind == ItemKind::number && item->line_first && lines > 1) {
             put(masked, *item);
             list_line = true;
-          } else if ((item->lexicon & kStructureWord) != 0 ||
-                     (item->line_first && !list_line && !is_masked(item->kind))) {
-            put(masked, *item);
-            ++survivors, ++taken;
           } else {
-            gap();
+            const bool kept =
+                (item->lexicon & kStructureWord) != 0 || (item->line_first && !list_line && !is_masked(item->kind));
+            const Written written = put_or_gap(masked, *item, kept);
+            survivors += written.word, taken += written.word;
+            gaps += written.gap;
           }
         }
       }

@@ -58,6 +58,11 @@ class TemplateMaker {
   void begin(TemplateKind kind) { size_ = 0, put(static_cast<char>('A' + static_cast<int>(kind))); }
   void put(char c);
   void put(const MaskedText& masked, const Item& item);
+  struct Written {
+    bool word, gap;
+  };
+  /// A kept word, or one gap for a run of others.
+  Written put_or_gap(const MaskedText& masked, const Item& item, bool kept);
   base::Token token(const crypto::KeyedHash& keyed_hash) const;
 
   std::uint32_t half_words_ = 0, labels_count_ = 0;

@@ -52,8 +52,8 @@ class BadLines(world_fixture.FolderTest):
         self.assert_refused("line_too_long", json.dumps(record(999, at(150), key="k" * (8 << 20))).encode() + b"\n")
 
     def test_not_utf8(self):
-        self.assert_refused("not_utf8", json.dumps(record(999, at(150), key="KEY")).encode().replace(b"KEY", b"\xff\xfe")
-                            + b"\n")
+        line = json.dumps(record(999, at(150), key="KEY")).encode()
+        self.assert_refused("not_utf8", line.replace(b"KEY", b"\xff\xfe") + b"\n")
 
     def test_too_deep(self):
         nested = b"[" * 500 + b"]" * 500
@@ -66,7 +66,8 @@ class BadLines(world_fixture.FolderTest):
     def test_missing_required_fields(self):
         for field in ("id", "time", "account", "dialect", "request", "v"):
             rejects, _ = self.outcome(record(999, at(150), **{field: None}), name=f"no-{field}")
-            self.assertEqual([(reject["line"], reject["reason"]) for reject in rejects], [(151, "missing_field")], field)
+            self.assertEqual([(reject["line"], reject["reason"]) for reject in rejects], [(151, "missing_field")],
+                             field)
 
     def test_another_version(self):
         self.assert_refused("bad_version", record(999, at(150), v=2))

@@ -1,7 +1,7 @@
 """A small simulated world and the ways to run `stillwatch` over it, for the end-to-end tests.
 
-The binary is named by the environment variable STILLWATCH_BINARY. Every test class has a folder of its own; programs run
-inside it with relative names, so that outputs of different runs can be compared byte for byte.
+The binary is named by the environment variable STILLWATCH_BINARY. Every test class has a folder of its own; programs
+run inside it with relative names, so that outputs of different runs can be compared byte for byte.
 """
 import json
 import os
@@ -143,23 +143,31 @@ class FolderTest(unittest.TestCase):
 
 
 class WorldTest(FolderTest):
-    """`world/` with its log, `queries.ndjson` beside it in plain text, and the outputs of one plain run in `expected/`."""
-
-    scale = 1
+    """`world/`, its log with some bad lines as `queries.ndjson`, and the outputs of one plain run in `expected/`."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         (cls.folder / "world.toml").write_text(WORLD)
         test = cls()
-        test.run_program("simulate", "--world=world.toml", "--seed=1", "--out=world", f"--scale={cls.scale}")
-        unpacked = subprocess.run(["zstd", "-dqf", "world/queries.ndjson.zst", "-o", "queries.ndjson"], cwd=cls.folder,
-                                  check=False)
-        assert unpacked.returncode == 0
+        test.run_program("simulate", "--world=world.toml", "--seed=1", "--out=world")
+        subprocess.run(["zstd", "-dqf", "world/queries.ndjson.zst", "-o", "clean.ndjson"], cwd=cls.folder, check=True)
+        cls.write_noisy_log()
         test.replay("queries.ndjson", accounts="world/accounts.ndjson", out="expected")
         test.assert_complete("expected")
         verdicts = records_of(cls.folder / "expected" / "verdicts.ndjson")
         assert len(verdicts) > 50, "the world is too tame to test with"
+        assert len(lines_of(cls.folder / "expected" / "rejects.ndjson")) > 50
+
+    @classmethod
+    def write_noisy_log(cls):
+        """queries.ndjson: the world's log, with a repeated line and one of an unknown dialect after every 400."""
+        with open(cls.folder / "queries.ndjson", "wb") as log:
+            for number, line in enumerate(lines_of(cls.folder / "clean.ndjson")):
+                log.write(line)
+                if number % 400 == 399:
+                    log.write(line)
+                    log.write(json.dumps({**json.loads(line), "id": f"x{number}", "dialect": "x"}).encode() + b"\n")
 
     def runTest(self):
         """Lets setUpClass use the methods of a test."""
