@@ -9,7 +9,10 @@
 int main(int argc, char** argv) {
   using namespace stillwatch;
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error with a message, as a full disk is
-  CLI::App cli{"stillwatch finds distillation campaigns in the logs of an LLM API", "stillwatch"};
+  CLI::App cli{
+      "stillwatch finds distillation campaigns in the logs of an LLM API\n\n"
+      "Example:\n  stillwatch replay queries.ndjson.zst --accounts=accounts.ndjson --out=report\n",
+      "stillwatch"};
   cli.set_version_flag("--version", STILLWATCH_VERSION);
   cli.require_subcommand(1);
   app::Run run;

@@ -15,6 +15,7 @@
 #include "event/json_lines.h"
 #include "intake/account_parser.h"
 #include "intake/log_reader.h"
+#include "replay/folder_lock.h"
 #include "replay/journal.h"
 #include "replay/snapshot_file.h"
 
@@ -105,6 +106,7 @@ class Run {
   void show_progress();
 
   const Options& options_;
+  std::vector<FolderLock> locks_;
   std::unique_ptr<crypto::KeyedHash> keyed_hash_;
   intake::Identities identities_;
   intake::AccountFile accounts_;
@@ -117,8 +119,14 @@ class Run {
 };
 
 base::Status Run::prepare() {
-  STILLWATCH_CHECK(base::make_writable_folder(options_.out));
-  if (!options_.state.empty()) STILLWATCH_CHECK(base::make_writable_folder(options_.state));
+  // The same folder for both is one lock.
+  std::vector<std::string> folders{options_.out};
+  if (!options_.state.empty() && options_.state != options_.out) folders.push_back(options_.state);
+  for (const std::string& folder : folders) {
+    STILLWATCH_CHECK(base::make_writable_folder(folder));
+    STILLWATCH_TRY(lock, FolderLock::take(folder));
+    locks_.push_back(std::move(lock));
+  }
   STILLWATCH_TRY(secret, crypto::load_or_create_secret(options_.secret));
   keyed_hash_ = std::make_unique<crypto::KeyedHash>(secret);
   inputs_ = options_.format + "\n" + options_.calibrate + "\n" + options_.accounts + "\n";

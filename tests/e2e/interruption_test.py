@@ -135,6 +135,18 @@ class Interruption(world_fixture.WorldTest):
         self.assert_complete("earlier")
         self.assert_same("expected", "earlier")
 
+    def test_two_runs_at_once(self):
+        """In one output or state folder they would write into each other's files."""
+        process = self.start("-", "busy", "busy-state")
+        self.feed_half(process)
+        self.wait_until(lambda: "verdicts.ndjson.journal" in self.names_in("busy-state"), "it has begun")
+        self.replay(LOG, out="busy", code=4, says=["busy", "another run"])
+        self.replay(LOG, out="not-busy", state="busy-state", code=4, says=["busy-state", "another run"])
+        process.kill()
+        self.end(process)
+        self.replay(LOG, accounts=ACCOUNTS, out="busy")
+        self.assert_same("expected", "busy")
+
     @unittest.skipUnless(CRASH_POINTS, "STILLWATCH_CRASH_POINTS names no library (sanitizer builds have none)")
     def test_every_point_at_which_files_change(self):
         """Killed before the 1st, 2nd, ... call that changes names on the disk, then run again."""
@@ -152,7 +164,8 @@ class Interruption(world_fixture.WorldTest):
                 out = f"crash-{point}{'-state' if state else ''}"
                 shutil.copytree(self.folder / "old", self.folder / out)
                 environment = dict(os.environ, LD_PRELOAD=CRASH_POINTS, STILLWATCH_CRASH_AT=str(point))
-                arguments = self.arguments("short.ndjson", accounts=ACCOUNTS, out=out, state=state, settings="rare.toml")
+                arguments = self.arguments("short.ndjson", accounts=ACCOUNTS, out=out, state=state,
+                                           settings="rare.toml")
                 done = subprocess.run([BINARY, *arguments], cwd=self.folder, env=environment, capture_output=True,
                                       timeout=60, check=False)
                 names = [name for name in self.names_in(out) if name in OUTPUTS]

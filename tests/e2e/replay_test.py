@@ -37,8 +37,8 @@ class SameBytes(world_fixture.WorldTest):
             self.assert_same("expected", out, VERDICTS)
 
     def test_simulate_streams_into_replay(self):
-        producer = subprocess.Popen([BINARY, "simulate", "--world=world.toml", "--seed=1", "--out=streamed", "--stream"],
-                                    cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        command = [BINARY, "simulate", "--world=world.toml", "--seed=1", "--out=streamed", "--stream"]
+        producer = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.replay("-", accounts="streamed/accounts.ndjson", out="stream-out", run={"stdin": producer.stdout})
         producer.stdout.close()
         self.assertEqual(producer.wait(), 0)
@@ -165,7 +165,8 @@ class OtherCommands(world_fixture.WorldTest):
             text = self.run_program(command, "--help").stdout.decode()
             self.assertIn(f"stillwatch {command} ", text)
             self.assertLess(text.index(f"stillwatch {command} "), text.index("Usage:"), command)
-        self.assertIn("stillwatch replay ", self.run_program("--help").stdout.decode())
+        text = self.run_program("--help").stdout.decode()
+        self.assertLess(text.index("stillwatch replay "), text.index("Usage:"))
         self.run_program("--version")
 
     def test_bad_arguments(self):
