@@ -17,5 +17,5 @@ for seed in $(seq 1 "$seeds"); do
       --threads=1 --quiet > "$folder/replay.log"
   echo "== $(basename "$world") seed $seed: $(grep -o '^[0-9]* records ([0-9]* hostile)' "$folder/simulate.log" || true)"
   "$binary" evaluate --truth="$folder/world" --verdicts="$folder/out/verdicts.ndjson" |
-    grep -E 'prevented, requests|first alert|hostile accounts|honest accounts|campaigns|resellers' || true
+    grep -E "prevented, requests|first alert|hostile accounts|honest accounts|campaigns|resellers" || true
 done

@@ -44,6 +44,18 @@ bool is_of_group(std::uint32_t members, std::uint32_t actors, double share) {
   return stats::log10_binomial_upper_tail(members, std::max(members, actors), std::min(share, 1.0)) <= kOwnLog10Max;
 }
 
+/// Adds the traffic of an absorbed group to the strip of the one that carries on.
+void add_hours(Group& into, const Group& from) {
+  if (from.first_hour < into.first_hour) {
+    into.hits_per_hour.insert(into.hits_per_hour.begin(), static_cast<std::size_t>(into.first_hour - from.first_hour),
+                              0);
+    into.first_hour = from.first_hour;
+  }
+  const auto offset = static_cast<std::size_t>(from.first_hour - into.first_hour);
+  into.hits_per_hour.resize(std::max(into.hits_per_hour.size(), offset + from.hits_per_hour.size()), 0);
+  for (std::size_t i = 0; i < from.hits_per_hour.size(); ++i) into.hits_per_hour[offset + i] += from.hits_per_hour[i];
+}
+
 /// Each value once, ascending, and how often it was there.
 template <class Value>
 std::vector<std::pair<Value, std::uint32_t>> run_lengths(std::vector<Value> values) {
@@ -222,6 +234,7 @@ void GroupTable::adopt(const std::vector<Handle>& members, AccountTable& account
       GroupCounters& counters = accounts.at(member).in_group;
       if (counters.group == same[i]) counters.group = id;
     }
+    add_hours(group(id), absorbed);
     group(id).hits_total += absorbed.hits_total;
     group(id).hits_counted += absorbed.hits_counted;
   }
@@ -345,95 +358,6 @@ void GroupTable::measure(const AccountTable& accounts, std::int64_t now_us, bool
     if (each.samples.size() <= day) each.samples.resize(day + 1, each.measures);
     each.samples[day] = each.measures;
   }
-}
-
-std::vector<GroupTrajectory> GroupTable::trajectories_with_current() const {
-  std::vector<GroupTrajectory> all = trajectories_;
-  for (const Group& each : groups_) {
-    if (each.live && !each.samples.empty()) all.push_back({each.kind(), each.samples});
-  }
-  return all;
-}
-
-void GroupTable::end_phase(AccountTable& accounts, std::span<const std::uint32_t> suspects) {
-  for (Group& each : groups_) {
-    if (std::binary_search(suspects.begin(), suspects.end(), each.id)) continue;
-    if (each.live && !each.samples.empty()) trajectories_.push_back({each.kind(), each.samples});
-    each.samples.clear();
-    each.live = false;
-    for (const Handle member : each.members) {
-      if (accounts.at(member).in_group.group == each.id) accounts.at(member).in_group = {};
-    }
-    each.members.clear();
-  }
-}
-
-void GroupTable::save(base::ByteWriter& out) const {
-  out.put<std::uint64_t>(groups_.size());
-  for (const Group& each : groups_) {
-    out.put(each.id);
-    out.put(each.formed_us);
-    out.put(each.live);
-    out.put_all(each.members);
-    out.put_all(each.traits);
-    out.put(each.measures);
-    out.put_all(each.samples);
-    out.put(each.hits_total);
-    out.put(each.hits_counted);
-    out.put(each.first_hour);
-    out.put_all(each.hits_per_hour);
-  }
-  out.put_all(alias_);
-  out.put_all(linked_);
-  out.put<std::uint64_t>(pairs_.size());
-  for (const auto& [pair, use] : pairs_) {
-    out.put(pair.first);
-    out.put(pair.second);
-    out.put(use);
-  }
-  out.put<std::uint64_t>(trajectories_.size());
-  for (const GroupTrajectory& trajectory : trajectories_) {
-    out.put(trajectory.kind);
-    out.put_all(trajectory.samples);
-  }
-  out.put(handoffs_total_);
-}
-
-bool GroupTable::load(base::ByteReader& in) {
-  const auto count = in.get<std::uint64_t>();
-  groups_.clear();
-  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
-    Group each;
-    each.id = in.get<std::uint32_t>();
-    each.formed_us = in.get<std::int64_t>();
-    each.live = in.get<bool>();
-    each.members = in.get_all<Handle>();
-    each.traits = in.get_all<Trait>();
-    each.measures = in.get<Measures>();
-    each.samples = in.get_all<Measures>();
-    each.hits_total = in.get<std::uint64_t>();
-    each.hits_counted = in.get<std::uint64_t>();
-    each.first_hour = in.get<std::int64_t>();
-    each.hits_per_hour = in.get_all<std::uint32_t>();
-    if (each.id != i + 1) return false;
-    groups_.push_back(std::move(each));
-  }
-  alias_ = in.get_all<std::uint32_t>();
-  linked_ = in.get_all<Handle>();
-  const auto pairs = in.get<std::uint64_t>();
-  pairs_.clear();
-  for (std::uint64_t i = 0; i < pairs && in.ok(); ++i) {
-    const auto from = in.get<Handle>();
-    const auto to = in.get<Handle>();
-    pairs_[{from, to}] = in.get<PairUse>();
-  }
-  trajectories_.clear();
-  for (auto left = in.get<std::uint64_t>(); left > 0 && in.ok(); --left) {
-    const auto kind = in.get<LinkKind>();
-    trajectories_.push_back({kind, in.get_all<Measures>()});
-  }
-  handoffs_total_ = in.get<std::uint64_t>();
-  return in.ok() && alias_.size() == groups_.size() + 1;
 }
 
 }  // namespace stillwatch::detect

@@ -68,6 +68,7 @@ void CaseBook::merge_campaigns(const detect::Detector& detector) {
     gone.members.clear();
     at->second = older;
   }
+  for (auto& [group, id] : by_group) campaigns_[id].group = group;
   campaign_by_group_ = std::move(by_group);
 }
 
@@ -141,12 +142,10 @@ void CaseBook::apply_member(const detect::GroupFinding& finding, const detect::M
   place->second.channels |= member.channels.bits();
   Standing& stand = standings_[member.account];
   stand.account = member.account;
-  const auto renewed_until = now_us - settings_.renewal_us;
-  const bool fresh =
-      static_cast<std::int64_t>(std::max(member.last_hit_hour, member.joined_hour) + 1) * base::kHourUs >=
-      renewed_until;
-  // Who did nothing of the group's work since, keeps his level only until it expires.
-  if (!fresh) return;
+  // Who did nothing of the group's work since it was linked, or lately, gets no level for it and keeps one only until
+  // it expires.
+  const std::int64_t last_hit_us = static_cast<std::int64_t>(member.last_hit_hour + 1) * base::kHourUs;
+  if (member.hits + member.handoffs == 0 || last_hit_us < now_us - settings_.renewal_us) return;
   const bool rises = decision.level > stand.level;
   if (decision.level >= stand.level) stand.expires_us = now_us + settings_.expiry_us;
   if (!rises && decision.class_ <= stand.class_ && stand.campaign == campaign.id) return;

@@ -268,14 +268,40 @@ TEST(Engine, AccountsOfOneOwnerAreNoCampaign) {
   EXPECT_TRUE(replayer.run.actioned.empty());
 }
 
-TEST(Engine, VerdictsOfOneTimeAreOrderedAndChangesOnly) {
-  const Outcome run = replay(make_world({}, 9));
-  std::map<std::string, std::string> level_of;
+std::string field(const std::string& line, const std::string& key) {
+  const auto at = line.find('"' + key + "\":\"");
+  if (at == std::string::npos) return "";
+  const auto begin = at + key.size() + 4;
+  return line.substr(begin, line.find('"', begin) - begin);
+}
+
+TEST(Engine, VerdictsAreOrderedAndEachIsAChange) {
+  // A campaign that stops after four days: its members' levels must expire, each with a line of its own.
+  TokenWorld world;
+  world.days = 22;
+  auto queries = make_world(world, 9);
+  std::erase_if(queries, [](const Query& query) {
+    return query.client == base::mix64(999) && query.time_us > kStart + 12 * base::kDayUs;
+  });
+  const Outcome run = replay(queries);
+  std::map<std::string, std::string> state_of;
   std::string before;
+  std::size_t expired = 0;
   for (const std::string& line : run.lines) {
-    const std::string order = line.substr(line.find("\"time\""), line.find("\"level\"") - line.find("\"time\""));
+    const std::string order = field(line, "time") + field(line, "kind") + field(line, "id");
     EXPECT_LE(before, order);
     before = order;
+    const std::string state = field(line, "level") + "/" + field(line, "class") + "/" + field(line, "campaign");
+    std::string& known = state_of[field(line, "kind") + field(line, "id")];
+    EXPECT_NE(known, state) << "a line without a change: " << line;
+    known = state;
+    expired += field(line, "level") == "clear" ? 1 : 0;
+  }
+  EXPECT_GE(expired, 54U);
+  for (const auto& [subject, state] : state_of) {
+    if (subject.rfind("account", 0) == 0) {
+      EXPECT_EQ(state.rfind("clear", 0), 0U) << subject << " " << state;
+    }
   }
 }
 

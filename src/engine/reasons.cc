@@ -111,6 +111,7 @@ std::vector<std::pair<std::string, double>> measure_list(const detect::GroupFind
     list.push_back({std::string(detect::name(static_cast<detect::Measure>(m))), rounded(finding.measures.value[m])});
   }
   for (std::size_t m = 0; m < detect::kMeasures; ++m) {
+    if (finding.measures.value[m] <= detect::kAbsentMeasure) continue;
     list.push_back({fmt::format("{}_part", detect::name(static_cast<detect::Measure>(m))), rounded(finding.parts[m])});
   }
   return list;

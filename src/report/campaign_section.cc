@@ -2,6 +2,8 @@
 
 #include <cctype>
 
+#include <map>
+
 #include <fmt/format.h>
 
 #include "base/event_time.h"
@@ -113,13 +115,48 @@ std::string evidence(const event::Campaign& campaign) {
   return out + "</ul></div>";
 }
 
+/// What a measure of the group test asks, for a reader; a name without an entry shows as it is.
+std::string measure_label(std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> kLabels[] = {
+      {"operator_log10_e", "One operator: strength (log10 e)"},
+      {"harvest_log10_e", "Harvest: strength (log10 e)"},
+      {"harvest_score", "Harvest: sum of the parts below"},
+      {"breadth", "Many templates (log2 of their effective number)"},
+      {"template_evenness", "Members use them in the same mix"},
+      {"hour_evenness", "Members are busy at the same hours"},
+      {"volume_evenness", "Members send equally much"},
+      {"night_share", "Nights as busy as days"},
+      {"division", "No two members send the same prompt"},
+      {"single_turn", "Requests that open no conversation"},
+      {"output_length", "Long answers (log2 against all traffic)"},
+      {"exclusivity", "Nobody else uses the templates"},
+      {"concentration", "Share of members' requests with them"},
+  };
+  for (const auto& [known, label] : kLabels) {
+    if (known == name) return std::string(label);
+  }
+  return spaced(name);
+}
+
 std::string measures(const event::Campaign& campaign) {
-  std::string out = "<div><h3>Is it a harvest?</h3><div class=\"scroll\"><table><tbody>";
   if (campaign.measures.empty())
     return "<div><h3>Is it a harvest?</h3><p class=\"note\">No measure of the group test was kept.</p></div>";
+  std::string out =
+      "<div><h3>Is it a harvest?</h3><div class=\"scroll\"><table><thead><tr><th>Measure</th><th class=\"n\">Value</th>"
+      "<th class=\"n\">Counts</th></tr></thead><tbody>";
+  // A measure NAME may come with NAME_part: how many benign standard deviations it counts for.
+  constexpr std::string_view kPart = "_part";
+  std::map<std::string_view, double> parts;
   for (const auto& [name, value] : campaign.measures) {
-    fmt::format_to(std::back_inserter(out), "<tr><td>{}</td><td class=\"n\">{}</td></tr>", escape(spaced(name)),
-                   escape(measure_value(name, value)));
+    const std::string_view key = name;
+    if (key.ends_with(kPart)) parts[key.substr(0, key.size() - kPart.size())] = value;
+  }
+  for (const auto& [name, value] : campaign.measures) {
+    if (std::string_view(name).ends_with(kPart)) continue;
+    const auto part = parts.find(name);
+    fmt::format_to(std::back_inserter(out), "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+                   escape(measure_label(name)), escape(measure_value(name, value)),
+                   part == parts.end() ? std::string() : fmt::format("{:+.1f}", part->second));
   }
   return out + "</tbody></table></div></div>";
 }
