@@ -76,6 +76,17 @@ TEST(Simhash, ManyTokensSpillWithoutLoss) {
   EXPECT_EQ(Simhash().value(), 0U);
 }
 
+TEST(Simhash, AllAtOnceIsOneAfterTheOther) {
+  base::Random random(5);
+  std::vector<base::Token> tokens;
+  for (std::size_t count = 0; count < 128; ++count) {
+    Simhash simhash;
+    for (const base::Token token : tokens) simhash.add(token);
+    EXPECT_EQ(simhash_of(tokens), simhash.value()) << count;
+    tokens.push_back(count % 3 == 0 && count > 0 ? tokens[count / 2] : random.next());
+  }
+}
+
 TEST(Simhash, DistanceFollowsTheAngle) {
   for (const int common : {0, 30, 60, 90}) {
     constexpr int kWords = 100, kRuns = 300;

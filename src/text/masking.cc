@@ -5,15 +5,13 @@
 
 #include "base/assert.h"
 #include "base/random.h"
-#include "text/letter_run.h"
-#include "text/unicode.h"
+#include "text/masking_scan.h"
 
 namespace stillwatch::text {
 namespace {
 
-constexpr std::size_t kInlineBytesMax = 200;  // 'quoted' or `code` within a line
-constexpr std::size_t kOpaqueBytesMin = 24;   // with digits: keys, hashes, encoded bytes
-constexpr std::size_t kWordBytesMax = 40;     // longer runs of ASCII letters are no words
+constexpr std::size_t kOpaqueBytesMin = 24;  // with digits: keys, hashes, encoded bytes
+constexpr std::size_t kWordBytesMax = 40;    // longer runs of ASCII letters are no words
 
 __extension__ using Wide = unsigned __int128;
 
@@ -24,7 +22,7 @@ std::uint64_t fold_product(std::uint64_t a, std::uint64_t b) {
 
 }  // namespace
 
-std::uint64_t MaskedText::short_hash(const WordKey& key, std::size_t length) const {
+inline std::uint64_t MaskedText::short_hash(const WordKey& key, std::size_t length) const {
   return base::mix64(fold_product(key.low ^ key_.low ^ length, key.high ^ key_.high) ^ key_.last);
 }
 
@@ -125,269 +123,166 @@ void MaskedText::push_mark(char c) {
   push(ItemKind::mark, size_++, 1);
 }
 
-// The cursor over one region. Each step consumes at least one byte.
-struct MaskedText::Scan {
-  MaskedText& out;
-  const char* const first;
-  const char* at;
-  const char* const end;
-  const bool cut_after;
+void MaskedText::Scan::newline() {
+  while (at < end && (ascii_class(*at) == kNewline || ascii_class(*at) == kSpace)) ++at;
+  if (out.count_ > 0 && out.items_[out.count_ - 1].kind == ItemKind::newline) return;
+  out.end_line(ItemKind::newline);
+}
 
-  char peek(std::ptrdiff_t offset) const { return end - at > offset ? at[offset] : '\0'; }
-  bool line_open() const { return out.line_open_; }
-
-  void newline() {
-    while (at < end && (ascii_class(*at) == kNewline || ascii_class(*at) == kSpace)) ++at;
-    if (out.count_ > 0 && out.items_[out.count_ - 1].kind == ItemKind::newline) return;
-    out.end_line(ItemKind::newline);
+void MaskedText::Scan::mark(char c) {
+  if (out.count_ > 0) {
+    const Item& before = out.items_[out.count_ - 1];
+    if (before.kind == ItemKind::mark && out.bytes_[before.begin] == c) return;
   }
+  out.push_mark(c);
+}
 
-  void mark(char c) {
-    if (out.count_ > 0) {
-      const Item& before = out.items_[out.count_ - 1];
-      if (before.kind == ItemKind::mark && out.bytes_[before.begin] == c) return;
-    }
-    out.push_mark(c);
-  }
+void MaskedText::Scan::to_blank() {
+  while (at < end && ascii_class(*at) != kSpace && ascii_class(*at) != kNewline) ++at;
+}
 
-  void to_blank() {
-    while (at < end && ascii_class(*at) != kSpace && ascii_class(*at) != kNewline) ++at;
-  }
-
-  // A quotation opens after a blank or an opening sign, not inside a word and not before a blank. Scripts
-  // without spaces open it right after a character.
-  bool opens(bool after_high) const {
-    if (end - at < 2 || *(at + 1) == ' ' || *(at + 1) == '\n') return false;
-    if (at == first) return true;
-    const char before = at[-1];
-    return ascii_class(before) != kLetter && ascii_class(before) != kDigit &&
-           (after_high || ascii_class(before) != kHigh) && std::memchr(")]}.,;!?\"'`", before, 11) == nullptr;
-  }
-
-  // Masks up to the closing text when it comes within bytes_max, or to the end of a head that the quotation outlasts.
-  bool mask_until(std::string_view close, std::size_t open_bytes, std::size_t bytes_max, ItemKind kind) {
-    const std::string_view rest(at + open_bytes, static_cast<std::size_t>(end - at) - open_bytes);
-    const std::size_t found = rest.substr(0, bytes_max).find(close);
-    if (found == std::string_view::npos) {
-      if (!cut_after || rest.size() >= bytes_max) return false;
-      at = end;
-    } else {
-      at += open_bytes + found + close.size();
-    }
-    out.push_mask(kind);
-    return true;
-  }
-
-  void double_quote() {
-    if (end - at >= 3 && at[1] == '"' && at[2] == '"') {
-      if (!mask_until("\"\"\"", 3, kQuoteBytesMax, ItemKind::quote)) at += 3;
-      return;
-    }
-    if (!opens(true) || !mask_until("\"", 1, kQuoteBytesMax, ItemKind::quote)) ++at;
-  }
-
-  void apostrophe() {
-    if (opens(false)) {
-      const char* stop = at + 1 + std::min<std::ptrdiff_t>(kInlineBytesMax, end - at - 1);
-      for (const char* p = at + 1; p < stop && *p != '\n'; ++p) {
-        if (*p != '\'' || p[-1] == ' ' || p == at + 1 ||
-            (p + 1 < end && (is_alnum(p[1]) || ascii_class(p[1]) == kHigh)))
-          continue;
-        at = p + 1;
-        out.push_mask(ItemKind::quote);
-        return;
-      }
-    }
-    ++at;
-  }
-
-  void backtick() {
-    if (end - at >= 3 && at[1] == '`' && at[2] == '`') {
-      const std::string_view rest(at + 3, static_cast<std::size_t>(end - at) - 3);
-      const std::size_t found = rest.find("```");
-      at = found == std::string_view::npos ? end : at + 6 + found;  // an open fence runs to the end
-      out.push_mask(ItemKind::code);
-      return;
-    }
-    const std::string_view rest(at + 1, std::min<std::size_t>(kInlineBytesMax, static_cast<std::size_t>(end - at) - 1));
-    const std::size_t found = rest.find('`');
-    if (found == std::string_view::npos || rest.substr(0, found).find('\n') != std::string_view::npos) {
+void MaskedText::Scan::number() {
+  const char* start = at;
+  bool letters = false;
+  while (at < end) {
+    const auto cls = ascii_class(*at);
+    if (cls == kDigit || cls == kLetter) {
+      letters |= cls == kLetter;
       ++at;
-      return;
+    } else if (end - at >= 2 && ascii_class(at[1]) == kDigit && std::memchr(".,:/-%'^", *at, 8) != nullptr) {
+      ++at;
+    } else {
+      break;
     }
-    at += found + 2;
-    out.push_mask(ItemKind::code);
   }
+  const bool blob = letters && static_cast<std::size_t>(at - start) >= kOpaqueBytesMin;
+  if (blob) to_blank();
+  out.push_mask(blob ? ItemKind::opaque : ItemKind::number);
+}
 
-  void number() {
-    const char* start = at;
-    bool letters = false;
-    while (at < end) {
-      const auto cls = ascii_class(*at);
-      if (cls == kDigit || cls == kLetter) {
-        letters |= cls == kLetter;
-        ++at;
-      } else if (end - at >= 2 && ascii_class(at[1]) == kDigit && std::memchr(".,:/-%'^", *at, 8) != nullptr) {
-        ++at;
+// A word of up to 16 ASCII letters before a blank or plain punctuation, most words of many languages: folded,
+// stored and hashed from registers. False when word() must look closer.
+bool MaskedText::Scan::plain_word() {
+  if (end - at < 19) return false;  // 16 letters, two signs, and a byte that is left
+  const LetterRun run = letter_run(at);
+  const std::size_t length = run.length;
+  const char next = at[length];
+  // "www." and "x://" open addresses. Computed without branches: what follows a word is hard to predict.
+  const bool address = ((next == '.') & (length == 3)) | ((next == ':') & (at[length + 1] == '/'));
+  if (!(ends_word(next) & !address & (length != 0))) return false;
+  std::memcpy(out.bytes_.data() + out.size_, &run.key.low, 8);  // two stores: one of 16 would wait for both halves
+  std::memcpy(out.bytes_.data() + out.size_ + 8, &run.key.high, 8);
+  const std::size_t begin = out.size_;
+  out.size_ += length;
+  const std::size_t skipped = is_skipped(next) ? 1 : 0;
+  at += length + skipped + (skipped & static_cast<std::size_t>(is_skipped(at[length + 1])));
+  out.push_short_word(begin, length, run.key);
+  return true;
+}
+
+// Letters of any script, digits inside a word as one '#', apostrophes dropped or (after one or two letters) ending
+// it.
+void MaskedText::Scan::word() {
+  const char* start = at;
+  const std::size_t begin = out.size_;
+  std::size_t digits = 0, letters = 0;
+  bool high = false;
+  char* const bytes = out.bytes_.data();
+  while (at < end) {
+    const char c = *at;
+    const auto cls = ascii_class(c);
+    if (cls == kLetter) {
+      bytes[out.size_++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+      ++letters;
+      ++at;
+    } else if (cls == kDigit) {
+      if (at == start || ascii_class(at[-1]) != kDigit) bytes[out.size_++] = '#';
+      ++digits;
+      ++at;
+    } else if (cls == kApostrophe && end - at >= 2 && (ascii_class(at[1]) == kLetter || ascii_class(at[1]) == kHigh)) {
+      ++at;
+      if (letters <= 2) break;
+    } else if (cls == kHigh) {
+      const Decoded decoded = decode(at, end);
+      if (decoded.code == kInvalid) {
+        bytes[out.size_++] = c;
       } else {
-        break;
-      }
-    }
-    const bool blob = letters && static_cast<std::size_t>(at - start) >= kOpaqueBytesMin;
-    if (blob) to_blank();
-    out.push_mask(blob ? ItemKind::opaque : ItemKind::number);
-  }
-
-  // A word of up to 16 ASCII letters before a blank or plain punctuation, most words of many languages: folded,
-  // stored and hashed from registers. False when word() must look closer.
-  bool plain_word() {
-    if (end - at < 19) return false;  // 16 letters, two signs, and a byte that is left
-    const LetterRun run = letter_run(at);
-    const std::size_t length = run.length;
-    const char next = at[length];
-    // "www." and "x://" open addresses. Computed without branches: what follows a word is hard to predict.
-    const bool address = ((next == '.') & (length == 3)) | ((next == ':') & (at[length + 1] == '/'));
-    if (!(ends_word(next) & !address & (length != 0))) return false;
-    std::memcpy(out.bytes_.data() + out.size_, &run.key.low, 8);  // two stores: one of 16 would wait for both halves
-    std::memcpy(out.bytes_.data() + out.size_ + 8, &run.key.high, 8);
-    const std::size_t begin = out.size_;
-    out.size_ += length;
-    const std::size_t skipped = is_skipped(next) ? 1 : 0;
-    at += length + skipped + (skipped & static_cast<std::size_t>(is_skipped(at[length + 1])));
-    out.push_short_word(begin, length, run.key);
-    return true;
-  }
-
-  // Letters of any script, digits inside a word as one '#', apostrophes dropped or (after one or two letters) ending
-  // it.
-  void word() {
-    const char* start = at;
-    const std::size_t begin = out.size_;
-    std::size_t digits = 0, letters = 0;
-    bool high = false;
-    char* const bytes = out.bytes_.data();
-    while (at < end) {
-      const char c = *at;
-      const auto cls = ascii_class(c);
-      if (cls == kLetter) {
-        bytes[out.size_++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-        ++letters;
-        ++at;
-      } else if (cls == kDigit) {
-        if (at == start || ascii_class(at[-1]) != kDigit) bytes[out.size_++] = '#';
-        ++digits;
-        ++at;
-      } else if (cls == kApostrophe && end - at >= 2 &&
-                 (ascii_class(at[1]) == kLetter || ascii_class(at[1]) == kHigh)) {
-        ++at;
-        if (letters <= 2) break;
-      } else if (cls == kHigh) {
-        const Decoded decoded = decode(at, end);
-        if (decoded.code == kInvalid) {
-          bytes[out.size_++] = c;
-        } else {
-          const CodeClass code_class = class_of(decoded.code);
-          if (code_class == CodeClass::letter) {
-            out.size_ += encode_utf8(fold(decoded.code), bytes + out.size_);
-          } else if (decoded.code == 0x2019 && end - at >= 4 &&
-                     (ascii_class(at[3]) == kLetter || ascii_class(at[3]) == kHigh)) {
-            at += 3;
-            if (letters <= 2) break;
-            continue;
-          } else if (code_class != CodeClass::ignorable) {
-            break;
-          }
+        const CodeClass code_class = class_of(decoded.code);
+        if (code_class == CodeClass::letter) {
+          out.size_ += encode_utf8(fold(decoded.code), bytes + out.size_);
+        } else if (decoded.code == 0x2019 && end - at >= 4 &&
+                   (ascii_class(at[3]) == kLetter || ascii_class(at[3]) == kHigh)) {
+          at += 3;
+          if (letters <= 2) break;
+          continue;
+        } else if (code_class != CodeClass::ignorable) {
+          break;
         }
-        high = true;
-        ++letters;
-        at += decoded.length;
-      } else {
+      }
+      high = true;
+      ++letters;
+      at += decoded.length;
+    } else {
+      break;
+    }
+  }
+  const auto length = static_cast<std::size_t>(at - start);
+  const bool address = (peek(0) == '@' && is_alnum(peek(1))) || (peek(0) == ':' && peek(1) == '/' && peek(2) == '/') ||
+                       (peek(0) == '.' && out.size_ - begin == 3 && std::memcmp(bytes + begin, "www", 3) == 0);
+  if (address || (length >= kOpaqueBytesMin && digits >= 2) || (length > kWordBytesMax && !high)) {
+    out.size_ = begin;
+    to_blank();
+    out.push_mask(ItemKind::opaque);
+    return;
+  }
+  out.push_word(begin);
+}
+
+void MaskedText::Scan::high() {
+  const Decoded decoded = decode(at, end);
+  if (decoded.code == kInvalid) return word();
+  switch (class_of(decoded.code)) {
+    case CodeClass::letter: return word();
+    case CodeClass::sign: {
+      const std::size_t begin = out.size_;
+      std::memcpy(out.bytes_.data() + begin, at, decoded.length);
+      out.size_ += decoded.length;
+      at += decoded.length;
+      return out.push_sign(begin);
+    }
+    case CodeClass::digit: at += decoded.length; return out.push_mask(ItemKind::number);
+    case CodeClass::newline: at += decoded.length; return newline();
+    case CodeClass::space:
+    case CodeClass::ignorable: at += decoded.length; return;
+    case CodeClass::punctuation: return punctuation(decoded);
+  }
+}
+
+void MaskedText::Scan::run() {
+  while (at < end) {
+    switch (ascii_class(*at)) {
+      case kSpace: ++at; break;
+      case kNewline: newline(); break;
+      case kLetter:
+        while (plain_word()) {
+          if (ascii_class(*at) != kLetter) break;  // there is text left: plain_word() stops before the last bytes
+        }
+        if (at < end && ascii_class(*at) == kLetter) word();
         break;
-      }
-    }
-    const auto length = static_cast<std::size_t>(at - start);
-    const bool address = (peek(0) == '@' && is_alnum(peek(1))) ||
-                         (peek(0) == ':' && peek(1) == '/' && peek(2) == '/') ||
-                         (peek(0) == '.' && out.size_ - begin == 3 && std::memcmp(bytes + begin, "www", 3) == 0);
-    if (address || (length >= kOpaqueBytesMin && digits >= 2) || (length > kWordBytesMax && !high)) {
-      out.size_ = begin;
-      to_blank();
-      out.push_mask(ItemKind::opaque);
-      return;
-    }
-    out.push_word(begin);
-  }
-
-  void high() {
-    const Decoded decoded = decode(at, end);
-    if (decoded.code == kInvalid) return word();
-    switch (class_of(decoded.code)) {
-      case CodeClass::letter: return word();
-      case CodeClass::sign: {
-        const std::size_t begin = out.size_;
-        std::memcpy(out.bytes_.data() + begin, at, decoded.length);
-        out.size_ += decoded.length;
-        at += decoded.length;
-        return out.push_sign(begin);
-      }
-      case CodeClass::digit: at += decoded.length; return out.push_mask(ItemKind::number);
-      case CodeClass::newline: at += decoded.length; return newline();
-      case CodeClass::space:
-      case CodeClass::ignorable: at += decoded.length; return;
-      case CodeClass::punctuation: return punctuation(decoded);
+      case kDigit: number(); break;
+      case kDoubleQuote: double_quote(); break;
+      case kApostrophe: apostrophe(); break;
+      case kBacktick: backtick(); break;
+      case kMark: mark(*at++); break;
+      case kListMark:
+        if (!line_open()) mark(*at == '#' ? '#' : '-');
+        ++at;
+        break;
+      case kHigh: high(); break;
+      default: ++at; break;
     }
   }
-
-  void punctuation(const Decoded& decoded) {
-    std::string_view close;
-    switch (decoded.code) {
-      case 0x201C: close = "\xE2\x80\x9D"; break;
-      case 0x201E: close = "\xE2\x80\x9C"; break;
-      case 0x00AB: close = "\xC2\xBB"; break;
-      case 0x300C: close = "\xE3\x80\x8D"; break;
-      case 0x300E: close = "\xE3\x80\x8F"; break;
-      default: break;
-    }
-    if (!close.empty() && mask_until(close, decoded.length, kQuoteBytesMax, ItemKind::quote)) return;
-    at += decoded.length;
-    switch (decoded.code) {
-      case 0xFF1A: return mark(':');
-      case 0xFF1F: return mark('?');
-      case 0x3010: return mark('[');
-      case 0x3011: return mark(']');
-      case 0x2022:
-        if (!line_open()) mark('-');
-        return;
-      default: return;
-    }
-  }
-
-  void run() {
-    while (at < end) {
-      switch (ascii_class(*at)) {
-        case kSpace: ++at; break;
-        case kNewline: newline(); break;
-        case kLetter:
-          while (plain_word()) {
-            if (ascii_class(*at) != kLetter) break;  // there is text left: plain_word() stops before the last bytes
-          }
-          if (at < end && ascii_class(*at) == kLetter) word();
-          break;
-        case kDigit: number(); break;
-        case kDoubleQuote: double_quote(); break;
-        case kApostrophe: apostrophe(); break;
-        case kBacktick: backtick(); break;
-        case kMark: mark(*at++); break;
-        case kListMark:
-          if (!line_open()) mark(*at == '#' ? '#' : '-');
-          ++at;
-          break;
-        case kHigh: high(); break;
-        default: ++at; break;
-      }
-    }
-  }
-};
+}
 
 void MaskedText::add(std::string_view region, bool cut_before, bool cut_after) {
   STILLWATCH_ASSERT(size_ + region.size() <= kBytesMax);

@@ -6,7 +6,7 @@
 // Invariants: reads only the region; writes at most as many bytes as it read; equal regions give equal
 // items. Word hashes are keyed but not a PRF (a multiply-fold under secret constants): they feed sketches
 // only, where a collision merely blurs a similarity. Tokens that link accounts hash bytes() with SipHash.
-// Threads: one user each. Cost: ~1.5-3 ns a byte; an opening quote is searched at most kQuoteBytesMax far.
+// Threads: one user each. Cost: ~1-2.5 ns a byte; an opening quote is searched at most kQuoteBytesMax far.
 #pragma once
 
 #include <array>
