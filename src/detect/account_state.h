@@ -34,6 +34,7 @@ struct GroupCounters {
   std::uint32_t queries = 0;  // since it joined
   std::uint32_t hits = 0;     // of these, with a content token of the group
   std::uint32_t hits_single_turn = 0;
+  std::uint32_t hits_prompt = 0;  // of the hits, those whose whole prompt other members sent too
   std::uint32_t hit_output_tokens = 0;
   std::uint32_t handoffs = 0;  // with members of the group
   std::uint16_t active_days = 0, last_day = 0;

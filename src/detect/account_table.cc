@@ -123,11 +123,12 @@ void AccountTable::count_in_group(Partition& partition, AccountState& account, c
   GroupCounters& counters = account.in_group;
   std::uint32_t hit_group = 0;
   Token hit_token = 0;
-  for (const Token token : content) {
-    const std::uint32_t group = token == 0 ? 0 : tokens.group_of(token);
+  bool prompt_shared = false;
+  for (std::size_t c = 0; c < content.size(); ++c) {
+    const std::uint32_t group = content[c] == 0 ? 0 : tokens.group_of(content[c]);
     if (group == 0) continue;
-    if (hit_group == 0 || group == counters.group) hit_group = group, hit_token = token;
-    if (group == counters.group) break;
+    prompt_shared = c + 1 == content.size() && group == counters.group;
+    if (hit_group == 0 || (group == counters.group && hit_group != group)) hit_group = group, hit_token = content[c];
   }
   if (hit_group != 0 && hit_group != counters.group) {
     ++partition.outsiders.hits_by_group[hit_group];
@@ -144,6 +145,7 @@ void AccountTable::count_in_group(Partition& partition, AccountState& account, c
   if (hit_group != counters.group) return;
   ++counters.hits;
   counters.last_hit_hour = static_cast<std::uint32_t>(query.time_us / base::kHourUs);
+  counters.hits_prompt += prompt_shared ? 1 : 0;
   counters.hits_single_turn += query.fingerprint.turns <= 1 ? 1 : 0;
   add_saturating(counters.hit_output_tokens, query.output_tokens);
   counters.input_tokens += query.input_tokens;

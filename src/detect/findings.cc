@@ -39,8 +39,8 @@ double handoff_log10_e(const Group& group, const Population& population) {
                                                  measures.queries, rate));
 }
 
-double content_log10_e(const Measures& measures, double base_rate) {
-  return capped(stats::log10_binomial_upper_tail(measures.hits, std::max(measures.queries, measures.hits), base_rate));
+double content_log10_e(const Measures& measures, std::uint64_t hits, double base_rate) {
+  return capped(stats::log10_binomial_upper_tail(hits, std::max(measures.queries, hits), base_rate));
 }
 
 /// The weaker of the two best independent groups of channels, leaving one channel out.
@@ -66,6 +66,7 @@ MemberFinding find_member(Handle handle, const AccountState& account, const std:
   member.account = account.account;
   member.queries = counters.queries;
   member.hits = counters.hits;
+  member.hits_prompt = counters.hits_prompt;
   member.handoffs = counters.handoffs;
   member.joined_hour = counters.joined_hour;
   member.last_hit_hour = counters.last_hit_hour;
@@ -79,6 +80,7 @@ MemberFinding find_member(Handle handle, const AccountState& account, const std:
   if (counters.hits >= settings.member_hits_min && member.log10_p <= settings.member_log10_p_max) {
     member.channels.add(event::Channel::template_);
   }
+  if (counters.hits_prompt >= settings.member_hits_min) member.channels.add(event::Channel::prompt);
   if (counters.handoffs > 0) member.channels.add(event::Channel::handoff);
   const TraitList own(account);
   for (const Trait& trait : traits) {
@@ -177,8 +179,12 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
     finding.members.push_back(find_member(member, accounts.at(member), group.traits, finding.base_rate, settings));
   }
   std::map<event::Channel, double> by_channel;
-  if (group.measures.hits > 0)
-    by_channel[event::Channel::template_] = content_log10_e(group.measures, finding.base_rate);
+  if (group.measures.hits > 0) {
+    by_channel[event::Channel::template_] = content_log10_e(group.measures, group.measures.hits, finding.base_rate);
+  }
+  if (group.measures.hits_prompt > 0) {
+    by_channel[event::Channel::prompt] = content_log10_e(group.measures, group.measures.hits_prompt, finding.base_rate);
+  }
   if (const double handoff = handoff_log10_e(group, population); handoff > 0)
     by_channel[event::Channel::handoff] = handoff;
   for (const Trait& trait : group.traits) {

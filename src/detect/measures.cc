@@ -121,6 +121,7 @@ Measures measure_group(std::span<const GroupCounters* const> members, const Traf
     measures.queries += member->queries;
     measures.hits += member->hits;
     measures.handoffs += member->handoffs;
+    measures.hits_prompt += member->hits_prompt;
     single_turn += member->hits_single_turn;
     output_tokens += member->hit_output_tokens;
     if (member->hits >= kMemberHitsMin) tested.push_back(member);

@@ -39,7 +39,8 @@ struct Measures {
   std::uint64_t queries = 0, hits = 0, outsider_hits = 0;
   std::uint32_t members = 0, members_tested = 0;  // tested: with enough hits to say something
   std::uint32_t handoffs = 0;
-  double multiplicity = 1;  // members per distinct prompt
+  std::uint64_t hits_prompt = 0;  // hits whose whole prompt other members sent too
+  double multiplicity = 1;        // members per distinct prompt
   bool testable = false;
 
   double& operator[](Measure measure) { return value[static_cast<std::size_t>(measure)]; }

@@ -55,6 +55,10 @@ std::vector<Reason> group_reasons(const detect::GroupFinding& finding) {
                         {"shared", static_cast<double>(measures.hits)},
                         {"accounts", measures.members},
                         {"outside", static_cast<double>(measures.outsider_hits)}};
+    } else if (channel == Channel::prompt) {
+      reason.text = fmt::format("{} requests repeat, word for word, a prompt that another of these accounts sent",
+                                measures.hits_prompt);
+      reason.numbers = {{"repeated", static_cast<double>(measures.hits_prompt)}, {"accounts", measures.members}};
     } else if (channel == Channel::handoff) {
       reason.text = fmt::format(
           "{} conversations that began on one of these accounts went on at another, with text that could not be "
@@ -87,6 +91,11 @@ std::vector<Reason> member_reasons(const detect::GroupFinding& finding, const de
                         {"shared", member.hits},
                         {"accounts", others},
                         {"log10_p", rounded(std::max(member.log10_p, -300.0), 0.01)}};
+    } else if (channel == Channel::prompt) {
+      reason.text =
+          fmt::format("{} of its requests repeat, word for word, a prompt that other accounts of the group sent",
+                      member.hits_prompt);
+      reason.numbers = {{"repeated", member.hits_prompt}, {"accounts", others}};
     } else if (channel == Channel::handoff) {
       reason.text = fmt::format("{} conversations moved between it and other accounts of the group", member.handoffs);
       reason.numbers = {{"handoffs", member.handoffs}, {"accounts", others}};
