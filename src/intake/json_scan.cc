@@ -1,5 +1,9 @@
 #include "intake/json_scan.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -14,6 +18,15 @@ constexpr std::uint64_t zero_bytes(std::uint64_t word) { return (word - kOnes) &
 
 /// Index of the first quote or backslash, or the size.
 std::size_t find_special(std::string_view text, std::size_t at) {
+#ifdef __SSE2__  // part of every x86-64
+  for (; at + 16 <= text.size(); at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
+    const __m128i hits =
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+    const auto mask = static_cast<std::uint32_t>(_mm_movemask_epi8(hits));
+    if (mask != 0) return at + static_cast<std::size_t>(std::countr_zero(mask));
+  }
+#endif
   if constexpr (std::endian::native == std::endian::little) {
     for (; at + 8 <= text.size(); at += 8) {
       std::uint64_t word;
@@ -25,6 +38,29 @@ std::size_t find_special(std::string_view text, std::size_t at) {
   }
   while (at < text.size() && text[at] != '"' && text[at] != '\\') ++at;
   return at;
+}
+
+/// How many '{' and '[' there are, inside strings too.
+std::size_t count_opening(std::string_view text) {
+  std::size_t count = 0, at = 0;
+#ifdef __SSE2__
+  const __m128i zero = _mm_setzero_si128();
+  while (text.size() - at >= 16) {
+    // A byte counts to 255 at most: summed before it could wrap.
+    __m128i counts = zero;
+    const std::size_t stop = at + std::min<std::size_t>((text.size() - at) / 16, 255) * 16;
+    for (; at < stop; at += 16) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
+      const __m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+      counts = _mm_sub_epi8(counts, _mm_cmpeq_epi8(folded, _mm_set1_epi8('{')));
+    }
+    const __m128i sums = _mm_sad_epu8(counts, zero);
+    count += static_cast<std::size_t>(_mm_cvtsi128_si64(sums)) +
+             static_cast<std::size_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(sums, sums)));
+  }
+#endif
+  for (; at < text.size(); ++at) count += static_cast<std::size_t>((text[at] | 0x20) == '{');
+  return count;
 }
 
 int hex_digit(char letter) {
@@ -125,10 +161,8 @@ std::optional<std::string_view> JsonText::unescape(std::string_view text) {
 }
 
 bool nests_deeper(std::string_view json, std::size_t depth_max) {
-  // Few lines have more opening brackets than the limit at all: count first, which the compiler vectorises.
-  std::size_t opening = 0;
-  for (const char letter : json) opening += static_cast<std::size_t>((letter | 0x20) == '{');
-  if (opening <= depth_max) return false;
+  // Few lines have more opening brackets than the limit at all.
+  if (count_opening(json) <= depth_max) return false;
   std::size_t depth = 0;
   for (std::size_t at = 0; at < json.size(); ++at) {
     switch (json[at]) {
