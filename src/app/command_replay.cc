@@ -67,6 +67,7 @@ report::Report make_report(const Flags& flags, const replay::Outcome& outcome, c
   for (const event::Campaign& campaign : outcome.campaigns) {
     report::CampaignView view;
     view.campaign = campaign;
+    view.input_tokens = campaign.input_tokens;
     if (const auto models = outcome.models.find(campaign.id); models != outcome.models.end())
       view.models = models->second;
     if (const auto members = outcome.members.find(campaign.id); members != outcome.members.end()) {

@@ -41,9 +41,9 @@ constexpr std::array<Prior, kMeasures> kHandoffPriors{{{1.5, 1.0},
                                                        {0.05, 0.07}}};
 // A prior weighs as much as this many groups.
 constexpr double kPriorGroups = 8;
-// Standardised measures of honest groups add up to about 0 with this spread: sqrt(10) were they independent, more as
-// products differ as a whole. Exponential tail beyond the upper quartile.
-constexpr double kPriorTailStart = 2.5, kPriorTailScale = 1.4;
+// Standardised measures of honest groups add up to about 0: the machine-like ones together, up to their bound, and four
+// or five others, of which an upper quartile of 2.5 and an exponential tail of 1.1 beyond it are generous.
+constexpr double kPriorTailStart = 2.5, kPriorTailScale = 1.1;
 
 /// log10 of the e-value that a p-value can be exchanged for: e = (1 - p + p ln p) / (p ln^2 p). The infimum over p = 1
 /// is 0.5.
@@ -59,6 +59,15 @@ double quantile(std::vector<double> values, double share) {
   const auto below = static_cast<std::size_t>(at);
   const std::size_t above = std::min(below + 1, values.size() - 1);
   return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
+}
+
+// Evenness, busy nights and requests without conversation all say "machines": they come together, and honest machines
+// exist (a vendor's fleet of devices). So they count together, up to this; the rest must come from the work itself.
+constexpr double kMachineMax = 5;
+
+bool is_machine_like(Measure measure) {
+  return measure == Measure::template_evenness || measure == Measure::hour_evenness ||
+         measure == Measure::volume_evenness || measure == Measure::night_share || measure == Measure::single_turn;
 }
 
 const std::array<Prior, kMeasures>& priors(LinkKind kind) {
@@ -148,9 +157,10 @@ std::array<double, kMeasures> Calibration::parts(LinkKind kind, const Measures& 
 }
 
 double Calibration::score(LinkKind kind, const Measures& measures) const {
-  double sum = 0;
-  for (const double part : parts(kind, measures)) sum += part;
-  return sum;
+  const auto all = parts(kind, measures);
+  double machine = 0, work = 0;
+  for (std::size_t m = 0; m < kMeasures; ++m) (is_machine_like(static_cast<Measure>(m)) ? machine : work) += all[m];
+  return std::min(machine, kMachineMax) + work;
 }
 
 event::Strength Calibration::strength(LinkKind kind, double score) const {

@@ -13,7 +13,8 @@ GroupTrajectory benign(base::Random& random, double shift = 0) {
   Measures measures;
   const std::array<double, kMeasures> middle{2.3, 4, 3, 1, 0.65, -0.1, 0.9, 0.3, 0.8, 0.8};
   const std::array<double, kMeasures> spread{0.9, 2, 1.5, 1.5, 0.2, 0.15, 0.15, 0.5, 0.15, 0.2};
-  for (std::size_t m = 0; m < kMeasures; ++m) measures.value[m] = middle[m] + spread[m] * (random.normal() + shift);
+  for (std::size_t m = 0; m < kMeasures; ++m)
+    measures.value[m] = middle[m] + 0.7 * spread[m] * (random.normal() + shift);
   measures.testable = true;
   for (int day = 0; day < 7; ++day) group.samples.push_back(measures);
   return group;
@@ -50,6 +51,16 @@ TEST(Calibration, HarvestPasses) {
   EXPECT_GE(strength.log10_e, calibration.threshold_log10_e());
   EXPECT_TRUE(strength.extrapolated);
   EXPECT_EQ(strength.calibration_groups, 60U);
+}
+
+// An honest fleet of devices: as even as a queue in every way that machines are, with a dozen templates.
+TEST(Calibration, MachinesAreNoHarvest) {
+  const auto calibration = Calibration::fit(benign_groups(2, 1), 3000, 7 * base::kDayUs, 1);
+  Measures fleet;
+  fleet.value = {3.6, 8, 8, 8, 1.0, 0, 1, 0, 0.98, 1.0};
+  fleet.testable = true;
+  const double score = calibration.score(LinkKind::trait, fleet);
+  EXPECT_LT(calibration.strength(LinkKind::trait, score).log10_e, calibration.threshold_log10_e());
 }
 
 TEST(Calibration, StrengthGrowsWithTheScoreOnly) {

@@ -62,6 +62,7 @@ void CaseBook::merge_campaigns(const detect::Detector& detector) {
       const auto [place, fresh] = kept.members.try_emplace(account, member);
       if (fresh) continue;
       place->second.queries += member.queries;
+      place->second.input_tokens += member.input_tokens;
       place->second.output_tokens += member.output_tokens;
       place->second.since_us = std::min(place->second.since_us, member.since_us);
     }
@@ -122,10 +123,12 @@ void CaseBook::apply_member(const detect::GroupFinding& finding, const detect::M
   if (const auto known = campaign.members.find(member.account); known != campaign.members.end()) {
     MemberState& state = known->second;
     const std::uint32_t fresh = member.hits >= state.hits_counted ? member.hits - state.hits_counted : member.hits;
-    const auto tokens = static_cast<std::uint32_t>(member.output_tokens);
-    state.output_tokens += tokens >= state.tokens_counted ? tokens - state.tokens_counted : tokens;
+    const auto since = [](std::uint64_t now, std::uint64_t counted) { return now >= counted ? now - counted : now; };
+    state.input_tokens += since(member.input_tokens, state.input_counted);
+    state.output_tokens += since(member.output_tokens, state.output_counted);
     state.hits_counted = member.hits;
-    state.tokens_counted = tokens;
+    state.input_counted = member.input_tokens;
+    state.output_counted = member.output_tokens;
     state.queries += fresh;
     campaign.prevented_queries += actioned ? fresh : 0;
     if (member.model != 0) state.model = member.model;
@@ -135,8 +138,8 @@ void CaseBook::apply_member(const detect::GroupFinding& finding, const detect::M
   if (joined) {
     place->second.since_us = now_us;
     place->second.queries = place->second.hits_counted = member.hits;
-    place->second.output_tokens = member.output_tokens;
-    place->second.tokens_counted = static_cast<std::uint32_t>(member.output_tokens);
+    place->second.input_tokens = place->second.input_counted = member.input_tokens;
+    place->second.output_tokens = place->second.output_counted = member.output_tokens;
     place->second.model = member.model;
   }
   place->second.channels |= member.channels.bits();
@@ -202,6 +205,7 @@ std::vector<event::Campaign> CaseBook::campaigns(const detect::Detector& detecto
       const MemberState& member = item.second;
       ++campaign.accounts_count;
       campaign.queries += member.queries;
+      campaign.input_tokens += member.input_tokens;
       campaign.output_tokens += member.output_tokens;
       if (member.model != 0) models[member.model] += member.queries;
     }

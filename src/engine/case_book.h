@@ -50,9 +50,9 @@ class CaseBook {
   struct MemberState {
     std::int64_t since_us = 0;
     std::uint64_t queries = 0;  // requests of the campaign, over all its time in it
-    std::uint64_t output_tokens = 0;
+    std::uint64_t input_tokens = 0, output_tokens = 0;
     std::uint32_t hits_counted = 0;  // of the detector's counter, which restarts when it joins again
-    std::uint32_t tokens_counted = 0;
+    std::uint64_t input_counted = 0, output_counted = 0;
     std::uint32_t channels = 0;
     Token model = 0;
   };

@@ -102,7 +102,7 @@ struct Campaign {
   std::uint32_t id = 0;
   Class class_ = Class::unknown;
   std::int64_t opened_us = 0, updated_us = 0;
-  std::uint64_t accounts_count = 0, queries = 0, output_tokens = 0, prevented_queries = 0;
+  std::uint64_t accounts_count = 0, queries = 0, input_tokens = 0, output_tokens = 0, prevented_queries = 0;
   ChannelSet channels;
   std::vector<Token> models;
   Strength strength;
