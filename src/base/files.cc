@@ -25,11 +25,13 @@ tl::unexpected<Error> failed(std::string_view action, const std::string& path, i
 
 }  // namespace
 
-Result<AtomicFile> AtomicFile::create(std::string path) {
+Result<AtomicFile> AtomicFile::create(std::string path, unsigned mode) {
   AtomicFile out;
   out.path_ = std::move(path);
   out.partial_path_ = out.path_ + ".partial";
-  out.file_ = std::fopen(out.partial_path_.c_str(), "wbe");
+  ::unlink(out.partial_path_.c_str());  // a leftover's mode must not outlive it
+  const int file = ::open(out.partial_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+  if (file >= 0) out.file_ = ::fdopen(file, "wb");
   if (out.file_ == nullptr) return failed("write", out.partial_path_, errno);
   std::setvbuf(out.file_, nullptr, _IOFBF, 1 << 18);
   return out;

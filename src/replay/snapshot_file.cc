@@ -37,7 +37,7 @@ base::Status write_snapshot(const std::string& state_folder, const SnapshotFile&
   out.put(snapshot.verdicts);
   out.put(snapshot.rejects);
   out.put(snapshot.rejects_listed);
-  STILLWATCH_TRY(file, base::AtomicFile::create(path_in(state_folder)));
+  STILLWATCH_TRY(file, base::AtomicFile::create(path_in(state_folder), 0600));
   STILLWATCH_CHECK(file.write(kMagic));
   STILLWATCH_CHECK(file.write(crypto::sha256_hex(out.bytes())));
   STILLWATCH_CHECK(file.write(out.bytes()));
