@@ -15,7 +15,8 @@ for seed in $(seq 1 "$seeds"); do
     2> "$folder/simulate.log" |
     "$binary" replay - --accounts="$folder/world/accounts.ndjson" --out="$folder/out" --secret="$folder/secret" \
       --threads=1 --quiet > "$folder/replay.log"
-  echo "== $(basename "$world") seed $seed: $(grep -o '^[0-9]* records ([0-9]* hostile)' "$folder/simulate.log" || true)"
+  size=$(grep -o '^[0-9]* records ([0-9]* hostile)' "$folder/simulate.log" || true)
+  echo "== $(basename "$world") seed $seed: $size"
   "$binary" evaluate --truth="$folder/world" --verdicts="$folder/out/verdicts.ndjson" |
     grep -E "prevented, requests|first alert|hostile accounts|honest accounts|campaigns|resellers" || true
 done
