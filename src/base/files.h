@@ -17,7 +17,7 @@ namespace stillwatch::base {
 /// A file being written aside (`NAME.partial`) that becomes NAME on commit() and is removed otherwise.
 class AtomicFile {
  public:
-  /// Environment error naming the path and the reason when it cannot be created. `mode` as for open(2), under the umask.
+  /// Environment error naming the path and the reason when it cannot be created. `mode` as for open(2).
   static Result<AtomicFile> create(std::string path, unsigned mode = 0666);
   AtomicFile(AtomicFile&&) noexcept;
   AtomicFile& operator=(AtomicFile&&) noexcept;

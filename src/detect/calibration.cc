@@ -41,9 +41,10 @@ constexpr std::array<Prior, kMeasures> kHandoffPriors{{{1.5, 1.0},
                                                        {0.05, 0.07}}};
 // A prior weighs as much as this many groups.
 constexpr double kPriorGroups = 8;
-// Standardised measures of honest groups add up to about 0: the machine-like ones together, up to their bound, and four
-// or five others, of which an upper quartile of 2.5 and an exponential tail of 1.1 beyond it are generous.
-constexpr double kPriorTailStart = 2.5, kPriorTailScale = 1.1;
+// Standardised measures of honest groups add up to about 0; as products differ as a whole, their upper quartile lies
+// near 2.5, with an exponential tail of 1.4 beyond it. A tail of 1.1 was tried: over 45 days a product's claimed
+// templates drift upward, and one of them passed.
+constexpr double kPriorTailStart = 2.5, kPriorTailScale = 1.4;
 
 /// log10 of the e-value that a p-value can be exchanged for: e = (1 - p + p ln p) / (p ln^2 p). The infimum over p = 1
 /// is 0.5.
@@ -63,7 +64,7 @@ double quantile(std::vector<double> values, double share) {
 
 // Evenness, busy nights and requests without conversation all say "machines": they come together, and honest machines
 // exist (a vendor's fleet of devices). So they count together, up to this; the rest must come from the work itself.
-constexpr double kMachineMax = 5;
+constexpr double kMachineMax = 7;
 
 bool is_machine_like(Measure measure) {
   return measure == Measure::template_evenness || measure == Measure::hour_evenness ||

@@ -156,23 +156,27 @@ void GroupTable::drop_idle(AccountTable& accounts, std::int64_t now_us) {
 void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, double actors_max,
                       double trait_actors_max) {
   const std::uint32_t now = minute_of(now_us);
-  std::vector<Handle> nodes = linked_;
+  std::vector<Handle> handed;
   for (const auto& pair : pairs_) {
-    nodes.push_back(pair.first.first);
-    nodes.push_back(pair.first.second);
+    handed.push_back(pair.first.first);
+    handed.push_back(pair.first.second);
   }
-  std::sort(nodes.begin(), nodes.end());
-  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  std::sort(handed.begin(), handed.end());
+  handed.erase(std::unique(handed.begin(), handed.end()), handed.end());
+  std::vector<Handle> candidates;
+  std::set_union(linked_.begin(), linked_.end(), handed.begin(), handed.end(), std::back_inserter(candidates));
+  std::vector<Handle> nodes;
   std::vector<Token> actors;
   std::vector<graph::ContentEdge> content;
   std::vector<graph::TraitEdge> traits;
   std::vector<graph::HandoffEdge> handoffs;
   linked_.clear();
-  for (std::uint32_t node = 0; node < nodes.size(); ++node) {
-    AccountState& account = accounts.at(nodes[node]);
-    actors.push_back(account.actor);
+  for (const Handle candidate : candidates) {
+    AccountState& account = accounts.at(candidate);
+    const auto node = static_cast<std::uint32_t>(nodes.size());
+    const std::size_t content_before = content.size(), traits_before = traits.size();
     std::uint8_t kept = 0;
-    std::uint8_t useful = 0;
+    bool several_requests = settings_.link_requests_min < 2;
     for (std::uint8_t i = 0; i < account.links_count; ++i) {
       const LinkToken link = account.links[i];
       const TokenEntry* entry = tokens.find(link.token);
@@ -181,15 +185,25 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
       if (!ours && link.seen_minute + kLinkIdleMinutes < now) continue;
       account.links[kept++] = link;
       if (!is_linkable(entry, settings_.link_actors_min, actors_max)) continue;
-      ++useful;
+      several_requests |= content.size() > content_before && content.back().request != link.request;
       content.push_back({node, link.token, link.request});
     }
     account.links_count = kept;
-    if (kept > 0) linked_.push_back(nodes[node]);
-    if (useful == 0) continue;
-    for (const auto& [token, kind] : TraitList(account)) {
-      if (is_linkable(tokens.find(token), settings_.link_actors_min, trait_actors_max)) traits.push_back({node, token});
+    if (kept > 0) linked_.push_back(candidate);
+    if (several_requests) {
+      for (const auto& [token, kind] : TraitList(account)) {
+        if (is_linkable(tokens.find(token), settings_.link_actors_min, trait_actors_max))
+          traits.push_back({node, token});
+      }
     }
+    // Without a trait, or with one shared request, it would be peeled in the first round: leaving it out changes
+    // nothing.
+    if (traits.size() == traits_before && !std::binary_search(handed.begin(), handed.end(), candidate)) {
+      content.resize(content_before);
+      continue;
+    }
+    nodes.push_back(candidate);
+    actors.push_back(account.actor);
   }
   const auto node_of = [&](Handle handle) {
     return static_cast<std::uint32_t>(std::lower_bound(nodes.begin(), nodes.end(), handle) - nodes.begin());
