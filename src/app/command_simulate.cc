@@ -2,7 +2,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -11,12 +10,11 @@
 #include <CLI/CLI.hpp>
 
 #include "app/commands.h"
+#include "app/progress_bar.h"
 #include "sim/simulate.h"
 
 namespace stillwatch::app {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 struct SimulateFlags {
   std::string world, out, prompts;
@@ -25,33 +23,6 @@ struct SimulateFlags {
   double scale = 0;
   bool stream = false, json = false;
   std::vector<std::string> overrides;
-};
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-// Redraws one line on a terminal, from one second of work on, five times a second.
-class ProgressLine {
- public:
-  explicit ProgressLine(Clock::time_point start) : start_(start), enabled_(::isatty(STDERR_FILENO) == 1) {}
-  void show(const sim::SimulateProgress& progress) {
-    const double elapsed = seconds_since(start_);
-    if (!enabled_ || elapsed < 1 || elapsed - shown_ < 0.2) return;
-    shown_ = elapsed;
-    const double left = progress.share > 0 ? elapsed / progress.share - elapsed : 0;
-    std::fprintf(stderr, "\r%s",
-                 fmt::format("simulate {:>5.1f} %  {} records  {:.0f} a second  {:.0f} s left   ", 100 * progress.share,
-                             progress.records, static_cast<double>(progress.records) / elapsed, left)
-                     .c_str());
-    std::fflush(stderr);
-  }
-  void clear() {
-    if (shown_ > 0) std::fprintf(stderr, "\r%70s\r", "");
-  }
-
- private:
-  Clock::time_point start_;
-  bool enabled_;
-  double shown_ = 0;
 };
 
 // A flag wins; otherwise the world says where prompts come from.
@@ -79,13 +50,15 @@ int run_simulate(const SimulateFlags& flags) {
   options.out = flags.out;
   options.threads = flags.threads != 0 ? flags.threads : sim::machine_threads();
   if (flags.stream) options.stream_to = STDOUT_FILENO;
-  const auto start = Clock::now();
-  ProgressLine line(start);
-  options.progress = [&line](const sim::SimulateProgress& progress) { line.show(progress); };
+  ProgressBar bar(true);
+  // The share of the world's time, in millionths: the bar counts in whole units.
+  options.progress = [&bar](const sim::SimulateProgress& progress) {
+    bar.show("simulate", progress.records, static_cast<std::uint64_t>(1e6 * progress.share), 1'000'000);
+  };
   const auto summary = sim::simulate(options);
-  line.clear();
+  bar.finish();
   if (!summary) return report_error(summary.error());
-  const double elapsed = std::max(1e-9, seconds_since(start));
+  const double elapsed = std::max(1e-9, bar.seconds());
   const double mean_bytes =
       summary->records == 0 ? 0 : static_cast<double>(summary->bytes) / static_cast<double>(summary->records);
   std::FILE* const report_to = flags.stream ? stderr : stdout;

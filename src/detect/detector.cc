@@ -42,6 +42,7 @@ Detector::Epoch Detector::close(std::int64_t now_us) {
     epoch.calibration_ended = true;
   }
   epoch.calibrated = !calibrating_;
+  if (calibrating_) return epoch;  // nobody is judged yet
   for (const Group& group : groups_.groups()) {
     if (group.live) epoch.findings.push_back(find_group(group, accounts_, calibration_, population_, settings_));
   }

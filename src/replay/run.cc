@@ -115,7 +115,6 @@ class Run {
   std::unique_ptr<RejectFile> rejects_;
   std::unique_ptr<intake::LogReader> reader_;
   std::string inputs_;
-  bool resumed_ = false;
 };
 
 base::Status Run::prepare() {
@@ -234,7 +233,6 @@ base::Status Run::resume() {
   STILLWATCH_CHECK(identities_.load(snapshot->identities));
   STILLWATCH_CHECK(engine_->restore(snapshot->engine));
   STILLWATCH_CHECK(reader_->restore(snapshot->reader));
-  resumed_ = true;
   return {};
 }
 
@@ -361,7 +359,6 @@ void Run::fill(Outcome& outcome) const {
   outcome.queries_per_hour = engine_->queries_per_hour();
   outcome.warnings = reader_->warnings();
   outcome.problems = reader_->problems();
-  outcome.resumed = resumed_;
 }
 
 base::Result<Outcome> Run::finish() {

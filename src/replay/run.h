@@ -47,7 +47,6 @@ struct Outcome {
   std::vector<std::uint32_t> queries_per_hour;
   std::vector<std::string> warnings;
   std::vector<base::Error> problems;  // logs that were damaged or cut: their readable lines counted
-  bool resumed = false;
   /// Share of lines that were refused.
   double reject_share() const { return lines == 0 ? 0 : static_cast<double>(rejected) / static_cast<double>(lines); }
   double account_reject_share() const {
