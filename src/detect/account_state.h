@@ -10,6 +10,7 @@
 
 #include "base/event_time.h"
 #include "detect/partition.h"
+#include "detect/rhythm.h"
 #include "event/account.h"
 #include "event/query.h"
 #include "sketch/cardinality.h"
@@ -28,18 +29,29 @@ struct LinkToken {
 
 struct GroupCounters {
   static constexpr std::size_t kTemplateBuckets = 32;
+  static constexpr std::size_t kContentBuckets = 64;
+  static constexpr std::size_t kParamsBuckets = 16;
 
   std::uint32_t group = 0;  // 0: none
   std::uint32_t joined_hour = 0, last_hit_hour = 0;
   std::uint32_t queries = 0;  // since it joined
   std::uint32_t hits = 0;     // of these, with a content token of the group
+  std::uint32_t hits_exclusive = 0;  // of these, with a token that only the group sends
   std::uint32_t hits_single_turn = 0;
   std::uint32_t hits_prompt = 0;  // of the hits, those whose whole prompt other members sent too
   std::uint32_t hit_output_tokens = 0;
   std::uint32_t handoffs = 0;  // with members of the group
+  std::uint32_t gaps_before = 0;  // of its rhythm, when it joined
+  bool linked_by_handoff = false;
   std::uint16_t active_days = 0, last_day = 0;
   std::array<std::uint16_t, 24> hours{};
   std::array<std::uint8_t, kTemplateBuckets> template_buckets{};
+  std::array<std::uint8_t, kContentBuckets> content_buckets{};  // of all requests: what they are about
+  std::array<std::uint8_t, kParamsBuckets> params_buckets{};    // of all requests: their parameter vectors
+  std::uint32_t queries_single_turn = 0, queries_content = 0;
+  std::uint32_t prompts_novel = 0;  // prompts that the account had not sent before
+  std::uint32_t repeats_fresh = 0;  // of these, sent by another account within the two hours before
+  std::uint64_t output_tokens = 0;  // of all requests
   sketch::Cardinality prompts;     // distinct prompts among the hits
   std::uint64_t input_tokens = 0;  // of the hits, as hit_output_tokens
   Token model = 0;                 // of the last hit
@@ -67,6 +79,7 @@ struct AccountState {
   bool identity_changed = false;  // its identity tokens wait to be observed
   std::uint8_t links_count = 0;
   std::array<LinkToken, kLinksMax> links{};  // a consistent sample: the smallest tokens
+  Rhythm rhythm;
   sketch::RollingBitmap content_seen;
   GroupCounters in_group;
 };

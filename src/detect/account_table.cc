@@ -29,6 +29,15 @@ void add_saturating(Number& counter, std::uint64_t amount = 1) {
   counter = static_cast<Number>(std::min<std::uint64_t>(std::numeric_limits<Number>::max(), counter + amount));
 }
 
+/// Counts in a byte each; all are halved before one overflows, so that their proportions stay.
+template <std::size_t N>
+void count_bucket(std::array<std::uint8_t, N>& buckets, std::size_t bucket) {
+  if (buckets[bucket] == 255) {
+    for (auto& count : buckets) count /= 2;
+  }
+  ++buckets[bucket];
+}
+
 }  // namespace
 
 AccountTable::AccountTable(const Settings& settings) : settings_(settings), partitions_(kPartitions) {}
@@ -95,6 +104,7 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
     if (account.queries == 0) account.first_us = query.time_us;
     seen.first_of_day = account.last_us / base::kDayUs != query.time_us / base::kDayUs;
     account.last_us = query.time_us;
+    if (query.fingerprint.turns <= 1 && (query.flags & event::kFlagFailed) == 0) account.rhythm.add(query.time_us);
     add_saturating(account.queries);
     seen.handle = make_handle(p, index);
     seen.request = account.queries;
@@ -111,6 +121,8 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
       if (content[c] != 0 && account.content_seen.set(sketch::RollingBitmap::bucket_of(content[c])))
         seen.content_novel |= static_cast<std::uint8_t>(1U << c);
     }
+    const bool prompt_novel = (seen.content_novel >> (kContentTokens - 1) & 1) != 0;
+    account.in_group.prompts_novel += account.in_group.group != 0 && prompt_novel ? 1 : 0;
     count_in_group(partition, account, query, content, tokens);
   }
   for (; next_update < updates.size(); ++next_update) {
@@ -124,16 +136,21 @@ void AccountTable::count_in_group(Partition& partition, AccountState& account, c
   std::uint32_t hit_group = 0;
   Token hit_token = 0;
   bool prompt_shared = false;
+  unsigned exclusive = 0;  // tokens of the hit group alone in this request
   for (std::size_t c = 0; c < content.size(); ++c) {
-    const std::uint32_t group = content[c] == 0 ? 0 : tokens.group_of(content[c]);
-    if (group == 0) continue;
-    prompt_shared = c + 1 == content.size() && group == counters.group;
-    if (hit_group == 0 || (group == counters.group && hit_group != group)) hit_group = group, hit_token = content[c];
+    const TokenTable::Ownership owner = content[c] == 0 ? TokenTable::Ownership{} : tokens.owner_of(content[c]);
+    if (owner.group == 0) continue;
+    prompt_shared = c + 1 == content.size() && owner.group == counters.group;
+    if (hit_group == 0 || (owner.group == counters.group && hit_group != owner.group)) {
+      hit_group = owner.group, hit_token = content[c], exclusive = 0;
+    }
+    exclusive += owner.exclusive && owner.group == hit_group ? 1 : 0;
   }
   if (hit_group != 0 && hit_group != counters.group) {
     ++partition.outsiders.hits_by_group[hit_group];
-    if (account.outside_group != hit_group) account.outside_group = hit_group, account.outside_hits = 0;
-    add_saturating(account.outside_hits);
+    partition.outsiders.hits_exclusive += exclusive > 0 ? 1 : 0;
+    if (exclusive > 0 && account.outside_group != hit_group) account.outside_group = hit_group, account.outside_hits = 0;
+    if (exclusive > 0) add_saturating(account.outside_hits);
   }
   if (counters.group == 0) return;
   ++counters.queries;
@@ -142,19 +159,26 @@ void AccountTable::count_in_group(Partition& partition, AccountState& account, c
     counters.last_day = day;
     ++counters.active_days;
   }
+  counters.queries_single_turn += query.fingerprint.turns <= 1 ? 1 : 0;
+  counters.output_tokens += query.output_tokens;
+  count_bucket(counters.params_buckets, query.fingerprint.params % GroupCounters::kParamsBuckets);
+  if (query.fingerprint.prompt_bytes >= kPromptBytesMin) {
+    ++counters.queries_content;
+    count_bucket(counters.content_buckets, query.fingerprint.coverage_bucket >> 5);
+  }
   if (hit_group != counters.group) return;
   ++counters.hits;
+  // One phrase that an account uses again and again ("write a function that") is a habit. Evidence is a request that
+  // agrees with a template in two ways, or a template that it had not used before.
+  const bool unused = counters.template_buckets[hit_token % GroupCounters::kTemplateBuckets] == 0;
+  counters.hits_exclusive += exclusive >= 2 || (exclusive == 1 && unused) ? 1 : 0;
   counters.last_hit_hour = static_cast<std::uint32_t>(query.time_us / base::kHourUs);
   counters.hits_prompt += prompt_shared ? 1 : 0;
   counters.hits_single_turn += query.fingerprint.turns <= 1 ? 1 : 0;
   add_saturating(counters.hit_output_tokens, query.output_tokens);
   counters.input_tokens += query.input_tokens;
   counters.model = query.model;
-  auto& bucket = counters.template_buckets[hit_token % GroupCounters::kTemplateBuckets];
-  if (bucket == 255) {
-    for (auto& count : counters.template_buckets) count /= 2;
-  }
-  ++bucket;
+  count_bucket(counters.template_buckets, hit_token % GroupCounters::kTemplateBuckets);
   if (query.fingerprint.prompt != 0) counters.prompts.add(query.fingerprint.prompt);
 }
 
@@ -169,6 +193,7 @@ OutsiderCounts AccountTable::outsiders() const {
   for (const Partition& partition : partitions_) {
     all.queries += partition.outsiders.queries;
     all.output_tokens += partition.outsiders.output_tokens;
+    all.hits_exclusive += partition.outsiders.hits_exclusive;
     for (const auto& [group, hits] : partition.outsiders.hits_by_group) all.hits_by_group[group] += hits;
   }
   return all;
@@ -190,6 +215,7 @@ void AccountTable::save(base::ByteWriter& out) const {
     for (std::uint32_t i = 0; i < partition.count; ++i) out.put(partition.at(i));
     out.put(partition.outsiders.queries);
     out.put(partition.outsiders.output_tokens);
+    out.put(partition.outsiders.hits_exclusive);
     std::vector<std::pair<std::uint32_t, std::uint64_t>> hits(partition.outsiders.hits_by_group.begin(),
                                                               partition.outsiders.hits_by_group.end());
     std::sort(hits.begin(), hits.end());
@@ -212,6 +238,7 @@ bool AccountTable::load(base::ByteReader& in) {
     }
     partition.outsiders.queries = in.get<std::uint64_t>();
     partition.outsiders.output_tokens = in.get<std::uint64_t>();
+    partition.outsiders.hits_exclusive = in.get<std::uint64_t>();
     const auto groups = in.get<std::uint64_t>();
     for (std::uint64_t i = 0; i < groups && in.ok(); ++i) {
       const auto group = in.get<std::uint32_t>();

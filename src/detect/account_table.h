@@ -31,6 +31,7 @@ struct TokenHash {
 struct OutsiderCounts {
   std::uint64_t queries = 0;  // all requests
   std::uint64_t output_tokens = 0;
+  std::uint64_t hits_exclusive = 0;                           // of any group's exclusive tokens
   base::FlatMap<std::uint32_t, std::uint64_t> hits_by_group;  // by requests of non-members
 };
 

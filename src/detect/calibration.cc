@@ -17,18 +17,24 @@ struct Prior {
 // needs; around the world, nights are two thirds as busy as days. Concentration does not count: a product's accounts do
 // nothing else, a campaign hides its work in other traffic, a class too.
 constexpr double kDoesNotCount = 1e6;
-constexpr std::array<Prior, kMeasures> kTraitPriors{{{2.3, 0.9},
-                                                     {4.0, 3.0},
-                                                     {3.0, 2.0},
-                                                     {1.0, 1.5},
-                                                     {0.65, 0.25},
-                                                     {-0.1, 0.15},
-                                                     {0.9, 0.2},
-                                                     {0.3, 0.5},
-                                                     {0.8, 0.15},
-                                                     {0.8, kDoesNotCount}}};
+constexpr std::array<Prior, kMeasures> kTraitPriors{{{2.3, 0.9},              // breadth
+                                                     {4.0, 3.0},              // template_evenness
+                                                     {3.0, 2.0},              // hour_evenness
+                                                     {1.0, 1.5},              // volume_evenness
+                                                     {0.65, 0.25},            // night_share
+                                                     {-0.1, 0.15},            // division
+                                                     {0.9, 0.2},              // single_turn
+                                                     {0.3, 0.5},              // output_length
+                                                     {0.8, 0.15},             // exclusivity
+                                                     {0.8, kDoesNotCount},    // concentration
+                                                     {4.5, kDoesNotCount},    // content_breadth
+                                                     {7.0, 2.0},              // content_evenness
+                                                     {0.7, kDoesNotCount},    // single_turn_all
+                                                     {0.3, kDoesNotCount},    // output_length_all
+                                                     {0.5, kDoesNotCount},    // params_pinned
+                                                     {0.1, kDoesNotCount}}};  // fresh_repeats
 // Relays: a pool is exchangeable by its making, so evenness says little; but few requests share exclusive content,
-// and conversations go on.
+// conversations go on, and what is asked is as various as the people who ask.
 constexpr std::array<Prior, kMeasures> kHandoffPriors{{{1.5, 1.0},
                                                        {4.0, 3.0},
                                                        {6.0, 2.0},
@@ -38,7 +44,13 @@ constexpr std::array<Prior, kMeasures> kHandoffPriors{{{1.5, 1.0},
                                                        {0.5, 0.2},
                                                        {0.3, 0.5},
                                                        {0.5, 0.25},
-                                                       {0.05, 0.07}}};
+                                                       {0.02, 0.04},
+                                                       {5.5, kDoesNotCount},
+                                                       {7.0, kDoesNotCount},
+                                                       {0.45, 0.15},
+                                                       {0.15, 0.25},
+                                                       {0.35, 0.15},
+                                                       {0.03, 0.05}}};
 // A prior weighs as much as this many groups.
 constexpr double kPriorGroups = 8;
 // Standardised measures of honest groups add up to about 0; as products differ as a whole, their upper quartile lies

@@ -65,7 +65,7 @@ void Detector::end_phase(std::int64_t now_us) {
   }
   std::sort(traits.begin(), traits.end());
   known_ = tokens_.mark_known(settings_.known_actors_min, suspects, traits);
-  groups_.end_phase(accounts_, suspects);
+  groups_.end_phase(accounts_, suspects, log_start_us_);
   learning_ = false;
 }
 

@@ -15,6 +15,8 @@ constexpr double kSelectionLog10 = 5;
 constexpr double kChannelLog10Max = 12;
 // Added to the population when a rate is estimated from no events (Laplace).
 constexpr double kRatePriorEvents = 1;
+// A rhythm is a member's own evidence when it went on this long after the account was linked.
+constexpr std::uint32_t kMemberGapsMin = 4;
 
 double capped(double log10_p) { return std::clamp(-log10_p - kSelectionLog10, 0.0, kChannelLog10Max); }
 
@@ -66,6 +68,7 @@ MemberFinding find_member(Handle handle, const AccountState& account, const std:
   member.account = account.account;
   member.queries = counters.queries;
   member.hits = counters.hits;
+  member.hits_exclusive = counters.hits_exclusive;
   member.hits_prompt = counters.hits_prompt;
   member.handoffs = counters.handoffs;
   member.joined_hour = counters.joined_hour;
@@ -73,18 +76,23 @@ MemberFinding find_member(Handle handle, const AccountState& account, const std:
   member.output_tokens = counters.hit_output_tokens;
   member.input_tokens = counters.input_tokens;
   member.model = counters.model;
-  if (counters.hits > 0) {
-    member.log10_p =
-        stats::log10_binomial_upper_tail(counters.hits, std::max(counters.queries, counters.hits), base_rate);
+  // Only what nobody outside the group sends speaks against one account: a template of a popular tool that a campaign
+  // uses as well convicts no user of the tool.
+  if (counters.hits_exclusive > 0) {
+    member.log10_p = stats::log10_binomial_upper_tail(counters.hits_exclusive,
+                                                      std::max(counters.queries, counters.hits_exclusive), base_rate);
   }
-  if (counters.hits >= settings.member_hits_min && member.log10_p <= settings.member_log10_p_max) {
+  if (counters.hits_exclusive >= settings.member_hits_min && member.log10_p <= settings.member_log10_p_max) {
     member.channels.add(event::Channel::template_);
   }
   if (counters.hits_prompt >= settings.member_hits_min) member.channels.add(event::Channel::prompt);
-  if (counters.handoffs > 0) member.channels.add(event::Channel::handoff);
+  // The hand-off that linked it could not be guessed; what the account did since is the other kind of evidence.
+  if (counters.handoffs > 0 || counters.linked_by_handoff) member.channels.add(event::Channel::handoff);
   const TraitList own(account);
   for (const Trait& trait : traits) {
-    if (own.has(trait.token)) member.channels.add(channel_of(trait.kind));
+    const bool later =
+        trait.kind != TokenKind::rhythm || account.rhythm.gaps_total() >= counters.gaps_before + kMemberGapsMin;
+    if (later && own.has(trait.token)) member.channels.add(channel_of(trait.kind));
   }
   member.stands = member.channels.has(event::Channel::template_) && member.channels.independent_count() >= 2;
   return member;
@@ -159,6 +167,7 @@ event::Channel channel_of(TokenKind kind) {
     case TokenKind::egress: return event::Channel::egress;
     case TokenKind::payment: return event::Channel::payment;
     case TokenKind::signup: return event::Channel::signup;
+    case TokenKind::rhythm: return event::Channel::timing;
   }
   return event::Channel::template_;
 }

@@ -21,7 +21,7 @@ struct MemberFinding {
   Token account = 0;
   event::ChannelSet channels;  // that hold for this member alone
   double log10_p = 0;          // of its content evidence under independence
-  std::uint32_t queries = 0, hits = 0, hits_prompt = 0, handoffs = 0;
+  std::uint32_t queries = 0, hits = 0, hits_exclusive = 0, hits_prompt = 0, handoffs = 0;
   std::uint32_t joined_hour = 0, last_hit_hour = 0;
   std::uint64_t output_tokens = 0, input_tokens = 0;
   Token model = 0;

@@ -71,10 +71,9 @@ std::vector<std::pair<Value, std::uint32_t>> run_lengths(std::vector<Value> valu
 }  // namespace
 
 LinkKind Group::kind() const {
-  // What linked them: hand-offs that are a habit and no accident between two members, or, without any trait, only
-  // those.
+  // What linked them: hand-offs that are a habit and no accident between two members.
   const bool habit = measures.handoffs >= 5 && measures.handoffs * 10 >= measures.members;
-  return habit || traits.empty() ? LinkKind::handoff : LinkKind::trait;
+  return habit ? LinkKind::handoff : LinkKind::trait;
 }
 
 bool is_linkable(const TokenEntry* entry, std::uint32_t actors_min, double actors_max) {
@@ -89,6 +88,7 @@ TraitList::TraitList(const AccountState& account) {
   for (const Token token : account.clients) add(token, TokenKind::client);
   for (const Token token : account.egress) add(token, TokenKind::egress);
   for (std::size_t i = 0; i < account.identity.size(); ++i) add(account.identity[i], kIdentity[i]);
+  for (const Token box : rhythm_boxes(account.rhythm)) add(box, TokenKind::rhythm);
 }
 
 void GroupTable::step(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts,
@@ -104,6 +104,11 @@ void GroupTable::step(AccountTable& accounts, TokenTable& tokens, std::int64_t n
   collect(accounts, tokens);
 }
 
+bool GroupTable::links(Token token, TokenKind kind, const TokenTable& tokens, double actors_max) const {
+  if (kind == TokenKind::rhythm) return census_.is_rare(token);
+  return is_linkable(tokens.find(token), settings_.link_actors_min, actors_max);
+}
+
 void GroupTable::take_links(AccountTable& accounts, TokenTable& tokens) {
   std::vector<Handle> added;
   for (const LinkEvent& link : tokens.take_links()) {
@@ -111,7 +116,9 @@ void GroupTable::take_links(AccountTable& accounts, TokenTable& tokens) {
     const bool content =
         entry != nullptr && !entry->known && (entry->kind == TokenKind::content || entry->kind == TokenKind::prompt);
     if (!content) continue;
-    add_link(accounts.at(link.handle), link);
+    AccountState& account = accounts.at(link.handle);
+    if (link.fresh && account.in_group.group != 0) ++account.in_group.repeats_fresh;
+    add_link(account, link);
     added.push_back(link.handle);
   }
   added.insert(added.end(), linked_.begin(), linked_.end());
@@ -192,8 +199,7 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
     if (kept > 0) linked_.push_back(candidate);
     if (several_requests) {
       for (const auto& [token, kind] : TraitList(account)) {
-        if (is_linkable(tokens.find(token), settings_.link_actors_min, trait_actors_max))
-          traits.push_back({node, token});
+        if (links(token, kind, tokens, trait_actors_max)) traits.push_back({node, token, kind != TokenKind::rhythm});
       }
     }
     // Without a trait, or with one shared request, it would be peeled in the first round: leaving it out changes
@@ -210,23 +216,35 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
   };
   for (const auto& pair : pairs_) handoffs.push_back({node_of(pair.first.first), node_of(pair.first.second)});
   const graph::LinkRules rules{settings_.link_actors_min, settings_.link_requests_min, settings_.group_actors_min};
+  std::set<std::uint32_t> taken;
   for (const auto& component : graph::linked_groups(actors, content, traits, handoffs, rules)) {
     std::vector<Handle> members;
     for (const std::uint32_t node : component) members.push_back(nodes[node]);
-    adopt(members, accounts, tokens, now_us);
+    adopt(members, taken, accounts, tokens, now_us);
+  }
+  note_handoff_links(accounts);
+}
+
+void GroupTable::note_handoff_links(AccountTable& accounts) {
+  for (const auto& pair : pairs_) {
+    AccountState& a = accounts.at(pair.first.first);
+    AccountState& b = accounts.at(pair.first.second);
+    if (a.in_group.group == 0 || a.in_group.group != b.in_group.group || a.actor == b.actor) continue;
+    a.in_group.linked_by_handoff = b.in_group.linked_by_handoff = true;
   }
 }
 
 // A component carries on the oldest group that at least a quarter of it, or half of that group, belongs to; otherwise
-// it is new.
-void GroupTable::adopt(const std::vector<Handle>& members, AccountTable& accounts, TokenTable& tokens,
-                       std::int64_t now_us) {
+// it is new. A group carries on in one component only: what is no longer linked with it starts anew.
+void GroupTable::adopt(const std::vector<Handle>& members, std::set<std::uint32_t>& taken, AccountTable& accounts,
+                       TokenTable& tokens, std::int64_t now_us) {
   std::map<std::uint32_t, std::size_t> votes;
   for (const Handle member : members) {
     if (const std::uint32_t id = accounts.at(member).in_group.group; id != 0) ++votes[id];
   }
   std::vector<std::uint32_t> same;
   for (const auto& [id, count] : votes) {
+    if (taken.contains(id)) continue;
     if (count * 4 >= members.size() || count * 2 >= group(id).members.size()) same.push_back(id);
   }
   std::uint32_t id = same.empty() ? 0 : same.front();
@@ -255,8 +273,10 @@ void GroupTable::adopt(const std::vector<Handle>& members, AccountTable& account
   if (same.size() > 1) tokens.set_aliases(alias_);
   for (const Handle member : members) {
     AccountState& account = accounts.at(member);
-    if (account.in_group.group == 0) join(account, id, now_us);
+    const std::uint32_t before = account.in_group.group;
+    if (before == 0 || (before != id && taken.contains(before))) join(account, id, now_us);
   }
+  taken.insert(id);
 }
 
 void GroupTable::join(AccountState& account, std::uint32_t id, std::int64_t now_us) {
@@ -264,6 +284,7 @@ void GroupTable::join(AccountState& account, std::uint32_t id, std::int64_t now_
   account.in_group.group = id;
   account.in_group.joined_hour = static_cast<std::uint32_t>(now_us / base::kHourUs);
   account.in_group.last_hit_hour = account.in_group.joined_hour;
+  account.in_group.gaps_before = account.rhythm.gaps_total();
   account.outside_group = 0;
   account.outside_hits = 0;
 }
@@ -317,6 +338,11 @@ void GroupTable::collect(AccountTable& accounts, TokenTable& tokens) {
     }
     each.traits.clear();
     for (const auto& [trait, count] : run_lengths(std::move(all))) {
+      if (trait.second == TokenKind::rhythm) {
+        if (count >= settings_.link_actors_min && census_.is_rare(trait.first) && is_rhythm_of_group(count, each, trait.first))
+          each.traits.push_back({trait.first, trait.second, count, census_.count(trait.first)});
+        continue;
+      }
       const TokenEntry* entry = count < settings_.link_actors_min ? nullptr : tokens.find(trait.first);
       if (entry == nullptr || entry->known || entry->actors < settings_.link_actors_min) continue;
       const double share = static_cast<double>(each.members.size()) / account_count;
@@ -331,6 +357,12 @@ void GroupTable::collect(AccountTable& accounts, TokenTable& tokens) {
     const double share = std::max(sent / queries, static_cast<double>(each.members.size()) / account_count);
     claim_tokens(each, share, accounts, tokens);
   }
+}
+
+// So many members cannot have a rhythm by chance that so few trusted accounts have.
+bool GroupTable::is_rhythm_of_group(std::uint32_t members, const Group& each, Token box) const {
+  const double rate = (census_.count(box) + 1.0) / (census_.total() + 1.0);
+  return stats::log10_binomial_upper_tail(members, each.members.size(), rate) <= kOwnLog10Max;
 }
 
 void GroupTable::claim_tokens(const Group& each, double share, AccountTable& accounts, TokenTable& tokens) {
@@ -360,7 +392,8 @@ void GroupTable::measure(const AccountTable& accounts, std::int64_t now_us, bool
     for (const Handle member : each.members) members.push_back(&accounts.at(member).in_group);
     const auto hits = outsider_hits.find(each.id);
     const TrafficBase base{outsiders.queries, output_mean, hits == outsider_hits.end() ? 0 : hits->second};
-    each.measures = measure_group(members, base, settings_.test_hits_min, settings_.test_members_min);
+    each.measures = measure_group(members, base, settings_.test_hits_min, settings_.test_queries_min,
+                                  settings_.test_members_min);
     const std::uint64_t fresh = each.measures.hits > each.hits_counted ? each.measures.hits - each.hits_counted : 0;
     each.hits_counted = each.measures.hits;
     each.hits_total += fresh;

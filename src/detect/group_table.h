@@ -6,10 +6,12 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "detect/account_table.h"
 #include "detect/calibration.h"
+#include "detect/rhythm_census.h"
 #include "detect/token_table.h"
 #include "graph/linked_groups.h"
 
@@ -51,7 +53,7 @@ class GroupTable {
   void measure(const AccountTable& accounts, std::int64_t now_us, bool calibrating);
   /// A phase of calibration ends: what groups did goes to the calibration; all fall apart and form again from what is
   /// not known by then. The `suspects` (sorted ids) do neither: they look like campaigns already.
-  void end_phase(AccountTable& accounts, std::span<const std::uint32_t> suspects);
+  void end_phase(AccountTable& accounts, std::span<const std::uint32_t> suspects, std::int64_t log_start_us);
   /// Trajectories of the finished phases, and of the current one when asked.
   std::vector<GroupTrajectory> trajectories_with_current() const;
   const std::vector<GroupTrajectory>& trajectories() const { return trajectories_; }
@@ -73,7 +75,11 @@ class GroupTable {
   void drop_idle(AccountTable& accounts, std::int64_t now_us);
   void form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, double actors_max,
             double trait_actors_max);
-  void adopt(const std::vector<Handle>& members, AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
+  void adopt(const std::vector<Handle>& members, std::set<std::uint32_t>& taken, AccountTable& accounts,
+             TokenTable& tokens, std::int64_t now_us);
+  void note_handoff_links(AccountTable& accounts);
+  bool is_rhythm_of_group(std::uint32_t members, const Group& each, Token box) const;
+  bool links(Token token, TokenKind kind, const TokenTable& tokens, double actors_max) const;
   void attach_outsiders(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
   void collect(AccountTable& accounts, TokenTable& tokens);
   void claim_tokens(const Group& group, double share, AccountTable& accounts, TokenTable& tokens);
@@ -86,13 +92,14 @@ class GroupTable {
   std::vector<Handle> linked_;           // accounts with links, ascending
   std::map<std::pair<Handle, Handle>, PairUse> pairs_;
   std::vector<GroupTrajectory> trajectories_;  // of calibration
+  RhythmCensus census_;
   std::uint64_t handoffs_total_ = 0;
 };
 
 /// A trait token that can be evidence: shared by enough actors, and not common among trusted accounts.
 bool is_linkable(const TokenEntry* entry, std::uint32_t actors_min, double actors_max);
 
-/// The traits of an account, in a fixed order: clients, networks, identity. No allocation: every member is asked each
+/// The traits of an account, in a fixed order: clients, networks, identity, rhythm. No allocation: every member is asked each
 /// epoch.
 class TraitList {
  public:
@@ -108,7 +115,7 @@ class TraitList {
 
  private:
   std::array<std::pair<Token, TokenKind>,
-             AccountState::kClientsMax + AccountState::kEgressMax + AccountState::kIdentityTokens>
+             AccountState::kClientsMax + AccountState::kEgressMax + AccountState::kIdentityTokens + kRhythmGrids>
       traits_;
   std::size_t count_ = 0;
 };

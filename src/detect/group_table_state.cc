@@ -13,7 +13,9 @@ std::vector<GroupTrajectory> GroupTable::trajectories_with_current() const {
   return all;
 }
 
-void GroupTable::end_phase(AccountTable& accounts, std::span<const std::uint32_t> suspects) {
+void GroupTable::end_phase(AccountTable& accounts, std::span<const std::uint32_t> suspects,
+                           std::int64_t log_start_us) {
+  census_.take(accounts, log_start_us);
   for (Group& each : groups_) {
     if (std::binary_search(suspects.begin(), suspects.end(), each.id)) continue;
     if (each.live && !each.samples.empty()) trajectories_.push_back({each.kind(), each.samples});
@@ -55,6 +57,7 @@ void GroupTable::save(base::ByteWriter& out) const {
     out.put_all(trajectory.samples);
   }
   out.put(handoffs_total_);
+  census_.save(out);
 }
 
 bool GroupTable::load(base::ByteReader& in) {
@@ -91,6 +94,7 @@ bool GroupTable::load(base::ByteReader& in) {
     trajectories_.push_back({kind, in.get_all<Measures>()});
   }
   handoffs_total_ = in.get<std::uint64_t>();
+  census_.load(in);
   return in.ok() && alias_.size() == groups_.size() + 1;
 }
 

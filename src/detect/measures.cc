@@ -63,11 +63,12 @@ double volume_evenness(std::span<const GroupCounters* const> members) {
   return evenness(chi_square, count - 1, queries / count);
 }
 
-double breadth(std::span<const GroupCounters* const> members) {
-  std::array<double, GroupCounters::kTemplateBuckets> pooled{};
+template <std::size_t N>
+double breadth(std::span<const GroupCounters* const> members, std::array<std::uint8_t, N> GroupCounters::*buckets) {
+  std::array<double, N> pooled{};
   double total = 0;
   for (const GroupCounters* member : members) {
-    for (std::size_t bucket = 0; bucket < pooled.size(); ++bucket) pooled[bucket] += member->template_buckets[bucket];
+    for (std::size_t bucket = 0; bucket < pooled.size(); ++bucket) pooled[bucket] += (member->*buckets)[bucket];
   }
   for (const double count : pooled) total += count;
   double entropy = 0;
@@ -108,14 +109,53 @@ double multiplicity(std::span<const GroupCounters* const> members) {
 std::string_view name(Measure measure) {
   constexpr std::array<std::string_view, kMeasures> kNames{
       "breadth",  "template_evenness", "hour_evenness", "volume_evenness", "night_share",
-      "division", "single_turn",       "output_length", "exclusivity",     "concentration"};
+      "division", "single_turn",       "output_length", "exclusivity",     "concentration",
+      "content_breadth", "content_evenness", "single_turn_all", "output_length_all",
+      "params_pinned", "fresh_repeats"};
   return kNames[static_cast<std::size_t>(measure)];
 }
 
+namespace {
+
+double length_over(double tokens, double requests, double mean) {
+  // Short answers speak for nobody: a queue of judgements has them, and so has a chat button.
+  return mean <= 0 || requests <= 0 ? 0 : std::max(0.0, std::log2((tokens / requests + 1) / (mean + 1)));
+}
+
+/// What all requests of the members are about and when they come, with or without templates.
+void measure_content(std::span<const GroupCounters* const> members, const TrafficBase& base, Measures& measures) {
+  double single_turn = 0, output_tokens = 0, queries = 0, novel = 0, fresh = 0;
+  std::array<double, GroupCounters::kParamsBuckets> params{};
+  for (const GroupCounters* member : members) {
+    single_turn += member->queries_single_turn;
+    output_tokens += static_cast<double>(member->output_tokens);
+    queries += member->queries;
+    novel += member->prompts_novel;
+    fresh += member->repeats_fresh;
+    for (std::size_t bucket = 0; bucket < params.size(); ++bucket) params[bucket] += member->params_buckets[bucket];
+  }
+  double params_all = 0;
+  for (const double count : params) params_all += count;
+  measures[Measure::hour_evenness] =
+      table_evenness(members, 24, [](const GroupCounters& m, std::size_t bin) { return double{1} * m.hours[bin]; });
+  measures[Measure::volume_evenness] = volume_evenness(members);
+  measures[Measure::night_share] = night_share(members);
+  measures[Measure::content_breadth] = breadth(members, &GroupCounters::content_buckets);
+  measures[Measure::content_evenness] =
+      table_evenness(members, GroupCounters::kContentBuckets,
+                     [](const GroupCounters& m, std::size_t bin) { return double{1} * m.content_buckets[bin]; });
+  measures[Measure::single_turn_all] = single_turn / queries;
+  measures[Measure::output_length_all] = length_over(output_tokens, queries, base.output_tokens_mean);
+  measures[Measure::params_pinned] = *std::max_element(params.begin(), params.end()) / std::max(1.0, params_all);
+  if (novel > 0) measures[Measure::fresh_repeats] = std::min(1.0, fresh / novel);
+}
+
+}  // namespace
+
 Measures measure_group(std::span<const GroupCounters* const> members, const TrafficBase& base, std::uint32_t hits_min,
-                       std::uint32_t members_min) {
+                       std::uint32_t queries_min, std::uint32_t members_min) {
   Measures measures;
-  std::vector<const GroupCounters*> tested;
+  std::vector<const GroupCounters*> tested, busy;
   std::uint64_t single_turn = 0, output_tokens = 0;
   for (const GroupCounters* member : members) {
     measures.queries += member->queries;
@@ -125,32 +165,28 @@ Measures measure_group(std::span<const GroupCounters* const> members, const Traf
     single_turn += member->hits_single_turn;
     output_tokens += member->hit_output_tokens;
     if (member->hits >= kMemberHitsMin) tested.push_back(member);
+    if (member->queries_content >= kMemberHitsMin) busy.push_back(member);
   }
   measures.handoffs /= 2;
   measures.members = static_cast<std::uint32_t>(members.size());
-  measures.members_tested = static_cast<std::uint32_t>(tested.size());
+  measures.members_tested = static_cast<std::uint32_t>(std::max(tested.size(), busy.size()));
   measures.outsider_hits = base.outsider_hits;
-  measures.testable = measures.hits >= hits_min && tested.size() >= members_min;
-  if (tested.size() < 2) return measures;
+  const bool work = measures.hits >= hits_min && tested.size() >= members_min;
+  measures.testable = work || (measures.queries >= queries_min && busy.size() >= members_min);
+  if (busy.size() >= 2) measure_content(busy, base, measures);
+  measures[Measure::concentration] =
+      static_cast<double>(measures.hits) / std::max(1.0, static_cast<double>(measures.queries));
+  if (tested.size() < 2 || measures.hits < hits_min / 2) return measures;
   const double hits = static_cast<double>(measures.hits);
-  measures[Measure::breadth] = breadth(tested);
+  measures[Measure::breadth] = breadth(tested, &GroupCounters::template_buckets);
   measures[Measure::template_evenness] =
       table_evenness(tested, GroupCounters::kTemplateBuckets,
                      [](const GroupCounters& m, std::size_t bin) { return double{1} * m.template_buckets[bin]; });
-  measures[Measure::hour_evenness] =
-      table_evenness(tested, 24, [](const GroupCounters& m, std::size_t bin) { return double{1} * m.hours[bin]; });
-  measures[Measure::volume_evenness] = volume_evenness(tested);
-  measures[Measure::night_share] = night_share(tested);
   measures.multiplicity = multiplicity(tested);
   measures[Measure::division] = -std::log2(measures.multiplicity) / std::log2(static_cast<double>(tested.size()));
   measures[Measure::single_turn] = static_cast<double>(single_turn) / hits;
-  if (base.output_tokens_mean > 0) {
-    // Short answers speak for nobody: a queue of judgements has them, and so has a chat button.
-    const double ratio = (static_cast<double>(output_tokens) / hits + 1) / (base.output_tokens_mean + 1);
-    measures[Measure::output_length] = std::max(0.0, std::log2(ratio));
-  }
+  measures[Measure::output_length] = length_over(static_cast<double>(output_tokens), hits, base.output_tokens_mean);
   measures[Measure::exclusivity] = hits / (hits + static_cast<double>(base.outsider_hits));
-  measures[Measure::concentration] = hits / std::max(1.0, static_cast<double>(measures.queries));
   return measures;
 }
 

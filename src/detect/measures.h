@@ -27,15 +27,21 @@ enum class Measure : std::uint8_t {
   output_length,      // log2 of output tokens per hit against the whole traffic, 0 when shorter: judges are short
   exclusivity,        // share of the requests with the group's templates that come from members
   concentration,      // share of members' requests that carry the group's templates
+  content_breadth,    // log2 of the effective number of contents of all requests (perplexity over 64 buckets)
+  content_evenness,   // as template_evenness, of what all requests are about
+  single_turn_all,    // share of all requests that open no conversation
+  output_length_all,  // as output_length, of all requests
+  params_pinned,      // share of all requests with the commonest parameter vector
+  fresh_repeats,      // share of an account's new prompts that another had sent within two hours: sampling, roll-outs
 };
-inline constexpr std::size_t kMeasures = 10;
+inline constexpr std::size_t kMeasures = 16;
 std::string_view name(Measure measure);
 
 /// Value of a measure that cannot be taken, such as the evenness of a single template; it counts for nobody.
 inline constexpr double kAbsentMeasure = -1000;
 
 struct Measures {
-  std::array<double, kMeasures> value{};
+  std::array<double, kMeasures> value;
   std::uint64_t queries = 0, hits = 0, outsider_hits = 0;
   std::uint32_t members = 0, members_tested = 0;  // tested: with enough hits to say something
   std::uint32_t handoffs = 0;
@@ -43,6 +49,7 @@ struct Measures {
   double multiplicity = 1;        // members per distinct prompt
   bool testable = false;
 
+  Measures() { value.fill(kAbsentMeasure); }
   double& operator[](Measure measure) { return value[static_cast<std::size_t>(measure)]; }
   double operator[](Measure measure) const { return value[static_cast<std::size_t>(measure)]; }
 };
@@ -55,6 +62,6 @@ struct TrafficBase {
 
 /// `members` are the counters of one group's members.
 Measures measure_group(std::span<const GroupCounters* const> members, const TrafficBase& base, std::uint32_t hits_min,
-                       std::uint32_t members_min);
+                       std::uint32_t queries_min, std::uint32_t members_min);
 
 }  // namespace stillwatch::detect

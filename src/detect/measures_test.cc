@@ -12,7 +12,7 @@ struct Crowd {
   Measures measure() const {
     std::vector<const GroupCounters*> pointers;
     for (const auto& member : members) pointers.push_back(&member);
-    return measure_group(pointers, {100'000, 400, 0}, 60, 5);
+    return measure_group(pointers, {100'000, 400, 0}, 60, 300, 5);
   }
 };
 
@@ -24,6 +24,7 @@ Crowd queue(int accounts, int requests, std::uint64_t seed) {
   for (auto& member : crowd.members) {
     for (int i = 0; i < requests; ++i) {
       ++member.queries;
+      ++member.queries_content;
       ++member.hits;
       ++member.hits_single_turn;
       member.active_days = 7;
@@ -48,6 +49,7 @@ Crowd people(int accounts, std::uint64_t seed) {
     member.active_days = 7;
     for (int i = 0; i < requests; ++i) {
       ++member.queries;
+      ++member.queries_content;
       ++member.hits;
       member.hit_output_tokens += 300;
       ++member.template_buckets[random.chance(0.7) ? favourite : random.below(3)];
@@ -78,6 +80,7 @@ TEST(Measures, EvennessOfPeopleStaysAsRequestsGrow) {
     for (auto& member : crowd.members) {
       member.queries *= static_cast<std::uint32_t>(times);
       member.hits *= static_cast<std::uint32_t>(times);
+      member.queries_content *= static_cast<std::uint32_t>(times);
       for (auto& count : member.hours) count = static_cast<std::uint16_t>(count * times);
       for (auto& count : member.template_buckets) count = static_cast<std::uint8_t>(std::min(255, count * times));
     }
@@ -110,6 +113,7 @@ TEST(Measures, WholeSetByEveryLaboratoryIsNotDivided) {
     member.active_days = 3;
     for (std::uint64_t question = 0; question < 500; ++question) {
       ++member.queries;
+      ++member.queries_content;
       ++member.hits;
       member.prompts.add(base::mix64(question + 77));
     }

@@ -44,6 +44,8 @@ struct Settings {
 
   // The group test starts at this many post-link hits by this many members: below, its measures are noise.
   std::uint32_t test_hits_min = 60;
+  // ... or at this many requests of any kind by so many members: what they are about can be tested without templates.
+  std::uint32_t test_queries_min = 300;
   std::uint32_t test_members_min = 5;
   // A member stands on its own evidence: hits after it was linked, and their improbability.
   std::uint32_t member_hits_min = 3;

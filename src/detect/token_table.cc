@@ -50,11 +50,11 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
 }
 
 void TokenTable::count_new_actor(Partition& partition, Token token, TokenEntry& entry, const Observation& seen,
-                                 const Context& context) {
+                                 bool fresh, const Context& context) {
   if (context.accounts.at(seen.handle).actor != entry.first_actor) ++entry.actors;
   if (context.calibrating && seen.trusted && entry.trusted_actors < UINT16_MAX) ++entry.trusted_actors;
   if (entry.known) return;
-  partition.links.push_back({seen.handle, seen.request, context.minute, token});
+  partition.links.push_back({seen.handle, seen.request, context.minute, token, fresh});
   if (seen.group != 0 && seen.group == entry.vote_group) {
     if (entry.votes < UINT16_MAX && ++entry.votes == kVotesToWin) partition.decided.push_back(token);
   } else if (entry.votes > 0) {
@@ -69,8 +69,10 @@ void TokenTable::observe_token(Partition& partition, Token token, TokenKind kind
                                const Context& context) {
   const auto at = partition.shared.find(token);
   if (at != partition.shared.end()) {
+    const bool fresh = kind == TokenKind::prompt && at->second.last_hour + 1 >= context.hour;
     at->second.last_hour = context.hour;
-    if (novel) count_new_actor(partition, token, at->second, seen, context);
+    if (at->second.group != 0) count_hit(partition, token, at->second, seen);
+    if (novel) count_new_actor(partition, token, at->second, seen, fresh, context);
     return;
   }
   const Handle* first = first_seen_.find(token);
@@ -94,7 +96,28 @@ void TokenTable::observe_token(Partition& partition, Token token, TokenKind kind
   entry.trusted_actors = context.calibrating && context.accounts.trusted(other, context.log_start_us) ? 1 : 0;
   TokenEntry& added = partition.shared.emplace(token, entry).first->second;
   partition.links.push_back({first_handle, 0, context.minute, token});
-  count_new_actor(partition, token, added, seen, context);
+  // Without the time of its first sighting the second sender of a prompt is no fresh repeat; the third can be.
+  count_new_actor(partition, token, added, seen, false, context);
+}
+
+void TokenTable::count_hit(Partition& partition, Token token, TokenEntry& entry, const Observation& seen) {
+  if (entry.member_hits + entry.outsider_hits >= kHitsKept) entry.member_hits /= 2, entry.outsider_hits /= 2;
+  const bool member = seen.group != 0 && seen.group == resolve(entry.group);
+  ++(member ? entry.member_hits : entry.outsider_hits);
+  if (partition.counted.empty() || partition.counted.back() != token) partition.counted.push_back(token);
+}
+
+// Five in six of the latest requests with it are of members. Accounts of a campaign that are not linked yet count as
+// outsiders, so this waits until most are: nobody is convicted by what half the public sends.
+void TokenTable::settle_exclusive(Partition& partition) {
+  for (const Token token : partition.counted) {
+    const auto at = partition.shared.find(token);
+    if (at == partition.shared.end()) continue;
+    TokenEntry& entry = at->second;
+    entry.exclusive = entry.group != 0 && !entry.known && entry.member_hits >= kExclusiveHitsMin &&
+                      entry.member_hits >= 5 * entry.outsider_hits;
+  }
+  partition.counted.clear();
 }
 
 // A relay that fails over re-sends a request, or the next turn, on another account. What counts is a conversation that
@@ -175,6 +198,7 @@ void TokenTable::assign(Token token, std::uint32_t group) {
   auto& shared = partitions_[partition_of(token)].shared;
   const auto at = shared.find(token);
   if (at == shared.end() || at->second.known) return;
+  if (resolve(at->second.group) != group) at->second.member_hits = at->second.outsider_hits = 0;
   at->second.group = group;
   at->second.vote_group = group;
   at->second.votes = std::max<std::uint16_t>(at->second.votes, kVotesToWin);
@@ -186,10 +210,13 @@ void TokenTable::settle_votes() {
       const auto at = partition.shared.find(token);
       if (at == partition.shared.end() || at->second.known) continue;
       TokenEntry& entry = at->second;
+      const std::uint32_t before = resolve(entry.group);
       if (entry.votes >= kVotesToWin) entry.group = resolve(entry.vote_group);
       if (entry.votes == 0) entry.group = 0;
+      if (entry.group != before) entry.member_hits = entry.outsider_hits = 0, entry.exclusive = false;
     }
     partition.decided.clear();
+    settle_exclusive(partition);
   }
 }
 
@@ -203,6 +230,7 @@ std::vector<Token> TokenTable::mark_known(std::uint32_t actors_min, std::span<co
           (entry.group != 0 && std::binary_search(suspects.begin(), suspects.end(), resolve(entry.group)));
       if (suspect || (!entry.known && entry.trusted_actors < actors_min)) continue;
       entry.known = true;
+      entry.exclusive = false;
       entry.group = 0;
       tokens.push_back(token);
     }
@@ -266,6 +294,7 @@ void TokenTable::save(base::ByteWriter& out) const {
     out.put_all(partition.links);
     out.put_all(partition.handoffs);
     out.put_all(partition.decided);
+    out.put_all(partition.counted);
     out.put(partition.counters);
   }
   first_seen_.save(out);
@@ -284,6 +313,7 @@ bool TokenTable::load(base::ByteReader& in) {
     partition.links = in.get_all<LinkEvent>();
     partition.handoffs = in.get_all<HandoffEvent>();
     partition.decided = in.get_all<Token>();
+    partition.counted = in.get_all<Token>();
     partition.counters = in.get<TokenCounters>();
   }
   if (!in.ok() || !first_seen_.load(in) || !conversations_.load(in)) return false;

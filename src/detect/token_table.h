@@ -16,7 +16,7 @@
 
 namespace stillwatch::detect {
 
-enum class TokenKind : std::uint8_t { content, prompt, client, egress, payment, signup };
+enum class TokenKind : std::uint8_t { content, prompt, client, egress, payment, signup, rhythm };
 
 struct TokenEntry {
   Actor first_actor = 0;
@@ -26,8 +26,10 @@ struct TokenEntry {
   std::uint32_t last_hour = 0;
   std::uint16_t votes = 0;
   std::uint16_t trusted_actors = 0;  // in calibration
+  std::uint16_t member_hits = 0, outsider_hits = 0;  // requests with it, by members of its group and by others, lately
   TokenKind kind = TokenKind::content;
   bool known = false;
+  bool exclusive = false;  // of its group's work alone: the only tokens that speak against a single account
 };
 
 /// An account was seen with a token that other actors share.
@@ -36,6 +38,7 @@ struct LinkEvent {
   std::uint32_t request = 0;
   std::uint32_t minute = 0;
   Token token = 0;
+  bool fresh = false;  // somebody else sent the same whole prompt within two hours
   friend auto operator<=>(const LinkEvent&, const LinkEvent&) = default;
 };
 
@@ -62,9 +65,15 @@ class TokenTable {
 
   const TokenEntry* find(Token token) const;
   /// The group that the token belongs to, 0 for none; merged groups resolve to the surviving one.
-  std::uint32_t group_of(Token token) const {
+  std::uint32_t group_of(Token token) const { return owner_of(token).group; }
+  struct Ownership {
+    std::uint32_t group = 0;
+    bool exclusive = false;
+  };
+  Ownership owner_of(Token token) const {
     const TokenEntry* entry = find(token);
-    return entry == nullptr || entry->group == 0 ? 0 : resolve(entry->group);
+    if (entry == nullptr || entry->group == 0) return {};
+    return {resolve(entry->group), entry->exclusive};
   }
   std::uint32_t resolve(std::uint32_t group) const { return group < alias_.size() ? alias_[group] : group; }
 
@@ -73,7 +82,8 @@ class TokenTable {
   std::vector<HandoffEvent> take_handoffs();  // in total order
   void assign(Token token, std::uint32_t group);
   void set_aliases(std::vector<std::uint32_t> alias) { alias_ = std::move(alias); }
-  /// Gives tokens to the group that won the vote of their new senders, and takes them from groups that lost it.
+  /// Gives tokens to the group that won the vote of their new senders, and takes them from groups that lost it; says
+  /// which are a group's alone.
   void settle_votes();
   /// Tokens that at least `actors_min` trusted actors share become known, but for those of a group in `suspects` and
   /// those in `suspect_traits` (both sorted). Returns all that are known, sorted.
@@ -90,6 +100,9 @@ class TokenTable {
 
  private:
   static constexpr std::uint16_t kVotesToWin = 3;  // three new member accounts more than outsiders
+  // Requests with a group's token that are remembered; about a day of a template that two hundred accounts send.
+  static constexpr std::uint16_t kHitsKept = 24;
+  static constexpr std::uint16_t kExclusiveHitsMin = 2;
   struct Conversation {
     Handle handle;
     std::uint32_t minute_and_flags;  // minute << 2 | several << 1 | failed
@@ -99,6 +112,7 @@ class TokenTable {
     std::vector<LinkEvent> links;
     std::vector<HandoffEvent> handoffs;
     std::vector<Token> decided;  // votes crossed a bound since the last epoch
+    std::vector<Token> counted;  // sent since, and of a group
     TokenCounters counters;
   };
   struct Context;
@@ -106,7 +120,9 @@ class TokenTable {
   void observe_token(Partition& partition, Token token, TokenKind kind, bool novel, const Observation& seen,
                      const Context& context);
   void observe_conversation(const event::Query& query, const Observation& seen, const Context& context, Worker worker);
-  void count_new_actor(Partition& partition, Token token, TokenEntry& entry, const Observation& seen,
+  void count_hit(Partition& partition, Token token, TokenEntry& entry, const Observation& seen);
+  void settle_exclusive(Partition& partition);
+  void count_new_actor(Partition& partition, Token token, TokenEntry& entry, const Observation& seen, bool fresh,
                        const Context& context);
 
   Settings settings_;

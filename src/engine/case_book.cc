@@ -149,11 +149,14 @@ void CaseBook::apply_member(const detect::GroupFinding& finding, const detect::M
   // it expires.
   const std::int64_t last_hit_us = static_cast<std::int64_t>(member.last_hit_hour + 1) * base::kHourUs;
   if (member.hits + member.handoffs == 0 || last_hit_us < now_us - settings_.renewal_us) return;
+  // Another group's weaker finding changes nothing: what the account got it keeps until it expires.
+  const bool moves = stand.campaign != 0 && stand.campaign != campaign.id;
+  if (moves && decision.level < stand.level) return;
   const bool rises = decision.level > stand.level;
   if (decision.level >= stand.level) stand.expires_us = now_us + settings_.expiry_us;
   if (!rises && decision.class_ <= stand.class_ && stand.campaign == campaign.id) return;
   stand.level = std::max(stand.level, decision.level);
-  stand.class_ = std::max(stand.class_, decision.class_);
+  stand.class_ = moves ? decision.class_ : std::max(stand.class_, decision.class_);
   stand.campaign = campaign.id;
   Verdict verdict;
   verdict.time_us = now_us;

@@ -1,6 +1,8 @@
 #include "graph/linked_groups.h"
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 #include <unordered_map>
 
 #include "base/assert.h"
@@ -105,7 +107,17 @@ class Core {
         content_(make_incidence(actors.size(), content, [](const ContentEdge& edge) { return edge.request; })),
         traits_(make_incidence(actors.size(), traits, [](const TraitEdge&) { return 0U; })),
         content_sharers_(content_, actors),
-        trait_sharers_(traits_, actors) {}
+        trait_sharers_(traits_, actors),
+        parts_(traits_.tokens, false) {
+    // Dense numbers follow the order of tokens.
+    std::vector<Token> tokens;
+    for (const TraitEdge& edge : traits) tokens.push_back(edge.token);
+    std::sort(tokens.begin(), tokens.end());
+    tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
+    for (const TraitEdge& edge : traits) {
+      if (edge.parts) parts_[static_cast<std::size_t>(std::lower_bound(tokens.begin(), tokens.end(), edge.token) - tokens.begin())] = true;
+    }
+  }
 
   void peel() {
     for (bool changed = true; changed;) {
@@ -123,17 +135,26 @@ class Core {
 
   std::vector<std::vector<std::uint32_t>> groups() {
     UnionFind sets(actors_.size());
-    std::unordered_map<std::uint64_t, std::uint32_t> first_of;
+    // By content token and trait together: only where enough actors have both, so that a phrase that two happen to
+    // share ties no groups.
+    std::vector<std::tuple<std::uint64_t, Token, std::uint32_t>> both;
     for (std::uint32_t account = 0; account < actors_.size(); ++account) {
       if (!stays_[account]) continue;
       for (const auto& item : content_.of(account)) {
         if (content_sharers_[item.token] < rules_.sharers_min) continue;
         for (const auto& trait : traits_.of(account)) {
           if (trait_sharers_[trait.token] < rules_.sharers_min) continue;
-          const auto [at, added] = first_of.try_emplace(std::uint64_t{item.token} << 32 | trait.token, account);
-          if (!added) sets.unite(at->second, account);
+          both.push_back({std::uint64_t{item.token} << 32 | trait.token, actors_[account], account});
         }
       }
+    }
+    std::sort(both.begin(), both.end());
+    for (std::size_t first = 0, last = 0; first < both.size(); first = last) {
+      std::uint32_t count = 0;
+      for (last = first; last < both.size() && std::get<0>(both[last]) == std::get<0>(both[first]); ++last)
+        count += last == first || std::get<1>(both[last]) != std::get<1>(both[last - 1]) ? 1 : 0;
+      if (count < rules_.sharers_min) continue;
+      for (std::size_t i = first + 1; i < last; ++i) sets.unite(std::get<2>(both[first]), std::get<2>(both[i]));
     }
     for (const HandoffEdge& edge : handoffs_) {
       if (stays_[edge.a] && stays_[edge.b]) sets.unite(edge.a, edge.b);
@@ -142,11 +163,120 @@ class Core {
     for (std::uint32_t account = 0; account < actors_.size(); ++account) {
       if (stays_[account]) by_root[sets.find(account)].push_back(account);
     }
-    std::erase_if(by_root, [&](const auto& members) { return actor_count(members) < rules_.actors_min; });
-    return by_root;
+    std::vector<std::vector<std::uint32_t>> all;
+    for (auto& component : by_root) {
+      if (actor_count(component) < rules_.actors_min) continue;
+      split(component, all);
+    }
+    std::erase_if(all, [&](const auto& members) { return actor_count(members) < rules_.actors_min; });
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+      return a.size() != b.size() ? a.size() > b.size() : a < b;
+    });
+    return all;
   }
 
  private:
+  /// A part that has a trait of its own and whose content stays inside it is a group of its own: a class or a product
+  /// that one stray token ties to a campaign must not be taken for it.
+  void split(std::vector<std::uint32_t> component, std::vector<std::vector<std::uint32_t>>& out) const {
+    std::map<std::uint32_t, std::vector<std::uint32_t>> by_trait;
+    for (const std::uint32_t account : component) {
+      for (const auto& trait : traits_.of(account)) {
+        if (!parts_[trait.token]) continue;
+        auto& members = by_trait[trait.token];
+        if (members.empty() || members.back() != account) members.push_back(account);
+      }
+    }
+    std::vector<std::vector<std::uint32_t>> blocks = neighbourhoods(component);
+    for (auto& item : by_trait) blocks.push_back(std::move(item.second));
+    std::vector<std::uint32_t> gone;
+    for (auto& block : blocks) {
+      std::erase_if(block, [&](std::uint32_t account) {
+        return std::binary_search(gone.begin(), gone.end(), account);
+      });
+      const std::size_t left = component.size() - gone.size();
+      if (block.size() < 2 || block.size() * 2 > left || !is_closed(block)) continue;
+      out.push_back(block);
+      gone.insert(gone.end(), block.begin(), block.end());
+      std::sort(gone.begin(), gone.end());
+    }
+    std::erase_if(component, [&](std::uint32_t account) {
+      return std::binary_search(gone.begin(), gone.end(), account);
+    });
+    out.push_back(std::move(component));
+  }
+
+  /// Accounts of one content, by label propagation between accounts and tokens (Raghavan, Albert, Kumara 2007; Barber
+  /// 2007 for two kinds of nodes). All labels of a round are taken from the round before, ties go to the smallest, so
+  /// that the order of accounts changes nothing.
+  std::vector<std::vector<std::uint32_t>> neighbourhoods(const std::vector<std::uint32_t>& component) const {
+    constexpr int kRounds = 8;
+    std::unordered_map<std::uint32_t, std::uint32_t> label;
+    std::map<std::uint32_t, std::vector<std::uint32_t>> senders;
+    for (const std::uint32_t account : component) {
+      label[account] = account;
+      for (const auto& item : content_.of(account)) {
+        if (content_sharers_[item.token] >= rules_.sharers_min) senders[item.token].push_back(account);
+      }
+    }
+    const auto commonest = [](std::vector<std::uint32_t>& votes, std::uint32_t otherwise) {
+      std::sort(votes.begin(), votes.end());
+      std::size_t most = 0;
+      for (std::size_t first = 0, last = 0; first < votes.size(); first = last) {
+        while (last < votes.size() && votes[last] == votes[first]) ++last;
+        if (last - first > most) most = last - first, otherwise = votes[first];
+      }
+      return otherwise;
+    };
+    std::vector<std::uint32_t> votes;
+    for (int round = 0; round < kRounds; ++round) {
+      std::unordered_map<std::uint32_t, std::uint32_t> of_token;
+      for (const auto& [token, accounts] : senders) {
+        votes.clear();
+        for (const std::uint32_t account : accounts) votes.push_back(label[account]);
+        of_token[token] = commonest(votes, 0);
+      }
+      for (const std::uint32_t account : component) {
+        votes.clear();
+        for (const auto& item : content_.of(account)) {
+          if (const auto at = of_token.find(item.token); at != of_token.end()) votes.push_back(at->second);
+        }
+        label[account] = commonest(votes, label[account]);
+      }
+    }
+    std::map<std::uint32_t, std::vector<std::uint32_t>> by_label;
+    for (const std::uint32_t account : component) by_label[label[account]].push_back(account);
+    std::vector<std::vector<std::uint32_t>> blocks;
+    for (auto& item : by_label) blocks.push_back(std::move(item.second));
+    return blocks;
+  }
+
+  /// Most of what its accounts share or hand to each other stays among themselves.
+  bool is_closed(const std::vector<std::uint32_t>& block) const {
+    std::unordered_map<std::uint32_t, std::uint32_t> own;  // token: senders in the block
+    for (const std::uint32_t account : block) {
+      for (const auto& item : content_.of(account)) ++own[item.token];
+    }
+    std::size_t shared = 0, outside = 0;
+    for (const std::uint32_t account : block) {
+      for (const auto& item : content_.of(account)) {
+        if (content_sharers_[item.token] < rules_.sharers_min) continue;
+        ++shared;
+        outside += content_sharers_[item.token] >= own[item.token] + rules_.sharers_min - 1 ? 1 : 0;
+      }
+    }
+    std::size_t crossing = 0, inside = 0;
+    for (const HandoffEdge& edge : handoffs_) {
+      if (!stays_[edge.a] || !stays_[edge.b]) continue;
+      const bool a = std::binary_search(block.begin(), block.end(), edge.a);
+      const bool b = std::binary_search(block.begin(), block.end(), edge.b);
+      crossing += a != b;
+      inside += a && b;
+    }
+    if (crossing * 4 >= block.size()) return false;
+    return inside * 2 >= block.size() || (shared > 0 && outside * 2 < shared);
+  }
+
   void count() {
     content_sharers_.count(actors_, stays_);
     trait_sharers_.count(actors_, stays_);
@@ -156,6 +286,7 @@ class Core {
         handed_[edge.a] = handed_[edge.b] = true;
     }
   }
+  // An account may be linked by hand-offs alone.
   bool holds(std::uint32_t account) const {
     if (handed_[account]) return true;
     const auto traits = traits_.of(account);
@@ -183,6 +314,7 @@ class Core {
   std::vector<bool> stays_;
   Incidence content_, traits_;
   Sharers content_sharers_, trait_sharers_;
+  std::vector<bool> parts_;  // by trait
   std::vector<bool> handed_;
 };
 

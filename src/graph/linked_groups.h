@@ -24,6 +24,7 @@ struct ContentEdge {
 struct TraitEdge {
   std::uint32_t account = 0;
   base::Token token = 0;
+  bool parts = true;  // whether those that have it can be a group of their own
 };
 struct HandoffEdge {
   std::uint32_t a = 0, b = 0;
