@@ -95,6 +95,15 @@ MemberFinding find_member(Handle handle, const AccountState& account, const std:
     if (later && own.has(trait.token)) member.channels.add(channel_of(trait.kind));
   }
   member.stands = member.channels.has(event::Channel::template_) && member.channels.independent_count() >= 2;
+  // Or two kinds of evidence besides content, and enough of the work that it is no bystander of a relay.
+  if (!member.stands && member.channels.independent_count() >= 2 && counters.hits >= settings.member_hits_min) {
+    const double work = stats::log10_binomial_upper_tail(counters.hits, std::max(counters.queries, counters.hits), base_rate);
+    if (work <= settings.member_log10_p_max / 2) {
+      member.channels.add(event::Channel::template_);
+      member.log10_p = work;
+      member.stands = true;
+    }
+  }
   return member;
 }
 
