@@ -229,6 +229,10 @@ TEST(QueryParser, FlagsAndFingerprint) {
   const ParsedLine kept = lines.parse(record_with("request", R"("fingerprint":{"v":1,"b":")" + encoded + "\"}"));
   ASSERT_TRUE(kept.accepted) << kept.refusal.field;
   EXPECT_EQ(text::encode(kept.query.fingerprint), text::encode(whole.query.fingerprint));
+  const ParsedLine now = lines.parse(record_with("request", R"("fingerprint":{"v":2,"b":")" + encoded + "\"}"));
+  ASSERT_TRUE(now.accepted) << now.refusal.field;
+  EXPECT_EQ(now.query.fingerprint, whole.query.fingerprint);
+  EXPECT_FALSE(lines.parse(record_with("request", R"("fingerprint":{"v":3,"b":")" + encoded + "\"}")).accepted);
 }
 
 TEST(QueryParser, UsageOfTheResponseBodyStandsIn) {
