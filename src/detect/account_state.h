@@ -9,6 +9,8 @@
 #include <cstdint>
 
 #include "base/event_time.h"
+#include "detect/end_users.h"
+#include "detect/language_vote.h"
 #include "detect/partition.h"
 #include "event/account.h"
 #include "event/query.h"
@@ -43,6 +45,7 @@ struct GroupCounters {
   sketch::Cardinality prompts;     // distinct prompts among the hits
   std::uint64_t input_tokens = 0;  // of the hits, as hit_output_tokens
   Token model = 0;                 // of the last hit
+  EndUsers end_users;              // who of the account's own users sent hits and other requests
 };
 
 struct AccountState {
@@ -60,12 +63,14 @@ struct AccountState {
   std::array<Token, kEgressMax> egress{};
   std::uint32_t queries = 0;
   std::uint32_t handoffs = 0;
-  std::uint32_t outside_group = 0;  // a group whose tokens it hits without being a member, and how often
+  std::uint32_t client_version = 0;  // upper half of the last one's token: names it in alarms, is no evidence
+  std::uint32_t outside_group = 0;   // a group whose tokens it hits without being a member, and how often
   std::uint16_t outside_hits = 0;
   event::Verification verification = event::Verification::none;
   bool recorded = false;          // an account record was seen
   bool identity_changed = false;  // its identity tokens wait to be observed
   std::uint8_t links_count = 0;
+  LanguageVote language;                     // matches and reports, never a score
   std::array<LinkToken, kLinksMax> links{};  // a consistent sample: the smallest tokens
   sketch::RollingBitmap content_seen;
   GroupCounters in_group;

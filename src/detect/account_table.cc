@@ -96,6 +96,8 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
     seen.first_of_day = account.last_us / base::kDayUs != query.time_us / base::kDayUs;
     account.last_us = query.time_us;
     add_saturating(account.queries);
+    account.language.add(query.fingerprint.language);
+    if (query.client_version != 0) account.client_version = static_cast<std::uint32_t>(query.client_version >> 32);
     seen.handle = make_handle(p, index);
     seen.request = account.queries;
     seen.trusted = trusted(account, log_start_us);
@@ -142,6 +144,7 @@ void AccountTable::count_in_group(Partition& partition, AccountState& account, c
     counters.last_day = day;
     ++counters.active_days;
   }
+  counters.end_users.add(query.end_user, hit_group == counters.group);
   if (hit_group != counters.group) return;
   ++counters.hits;
   counters.last_hit_hour = static_cast<std::uint32_t>(query.time_us / base::kHourUs);
