@@ -66,6 +66,16 @@ class EndUsers {
   std::uint32_t others() const { return others_; }
   /// Requests outside the group's work by end users that are not among the heavy.
   std::uint32_t others_named() const { return others_named_; }
+  /// Requests with any end user, of hits() + others(), and how many end users there are, about.
+  std::uint32_t named() const {
+    std::uint32_t sum = others_named_;
+    for (std::size_t i = 0; i < kHeavyMax; ++i) sum += hit_requests_[i] + other_requests_[i];
+    return sum;
+  }
+  double distinct() const {
+    return others_distinct() + static_cast<double>(kHeavyMax) -
+           static_cast<double>(std::count(users_.begin(), users_.end(), base::Token{0}));
+  }
   /// How many different end users sent those, about.
   double others_distinct() const {
     const int empty = 64 - std::popcount(seen_);

@@ -73,6 +73,7 @@ MemberFinding find_member(Handle handle, const AccountState& account, const std:
   member.output_tokens = counters.hit_output_tokens;
   member.input_tokens = counters.input_tokens;
   member.model = counters.model;
+  member.end_users = counters.end_users;
   if (counters.hits > 0) {
     member.log10_p =
         stats::log10_binomial_upper_tail(counters.hits, std::max(counters.queries, counters.hits), base_rate);

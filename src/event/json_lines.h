@@ -20,6 +20,9 @@ using OpenId = std::function<std::string_view(Token)>;
 /// "c-000012".
 std::string campaign_name(std::uint32_t id);
 
+/// The id of an account or end user as it is written. An end user whose id was shed is named by its token.
+std::string opened_id(const Verdict& verdict, const OpenId& open);
+
 /// `policy` names the policy in force, such as "sha256:9f2c...". A `clear` line has the required fields and,
 /// when set, class and campaign.
 std::string to_json(const Verdict& verdict, std::string_view policy, const OpenId& open);
