@@ -12,6 +12,7 @@
 
 #include "base/byte_stream.h"
 #include "detect/detector.h"
+#include "engine/end_user_book.h"
 #include "policy/policy.h"
 
 namespace stillwatch::engine {
@@ -32,7 +33,7 @@ struct Standing {
 
 class CaseBook {
  public:
-  explicit CaseBook(const policy::Settings& settings) : settings_(settings) {}
+  explicit CaseBook(const policy::Settings& settings) : settings_(settings), end_users_(settings) {}
 
   /// The verdicts of one epoch, ordered by (subject kind, opened id); all carry now_us.
   std::vector<event::Verdict> apply(const detect::Detector::Epoch& epoch, const detect::Detector& detector,
@@ -42,6 +43,7 @@ class CaseBook {
   std::vector<event::Campaign> campaigns(const detect::Detector& detector) const;
   std::vector<event::Member> members(const OpenId& open) const;
   const std::map<Token, Standing>& standings() const { return standings_; }
+  const EndUserBook& end_users() const { return end_users_; }
 
   void save(base::ByteWriter& out) const;
   bool load(base::ByteReader& in);
@@ -69,13 +71,20 @@ class CaseBook {
 
   CampaignState& campaign_of(const detect::GroupFinding& finding, std::int64_t now_us);
   void merge_campaigns(const detect::Detector& detector);
-  void apply_group(const detect::GroupFinding& finding, double threshold_log10_e, std::int64_t now_us,
+  void apply_group(const detect::GroupFinding& finding, const ReasonContext& context, std::int64_t now_us,
                    const IsDeclared& is_declared, std::vector<event::Verdict>& verdicts);
   void apply_member(const detect::GroupFinding& finding, const detect::MemberFinding& member, CampaignState& campaign,
-                    const policy::Decision& decision, std::int64_t now_us, std::vector<event::Verdict>& verdicts);
+                    const policy::Decision& decision, const ReasonContext& context, std::int64_t now_us,
+                    std::vector<event::Verdict>& verdicts);
+  bool is_fresh(const detect::MemberFinding& member, std::int64_t now_us) const;
   void expire(std::int64_t now_us, std::vector<event::Verdict>& verdicts);
 
+  std::vector<policy::Decision> decide(const detect::GroupFinding& finding, const policy::GroupEvidence& evidence,
+                                       event::Class class_, const CampaignState& campaign, std::int64_t now_us,
+                                       const IsDeclared& is_declared) const;
+
   policy::Settings settings_;
+  EndUserBook end_users_;
   std::map<Token, Standing> standings_;
   std::map<std::uint32_t, CampaignState> campaigns_;  // by campaign id
   std::map<std::uint32_t, std::uint32_t> campaign_by_group_;
