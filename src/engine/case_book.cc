@@ -18,16 +18,47 @@ ReasonContext context_of(const detect::Detector& detector) {
           detector.settings().known_actors_min};
 }
 
+policy::GroupEvidence evidence_of(const detect::GroupFinding& finding, double threshold_log10_e) {
+  return {finding.operator_log10_e, finding.harvest.log10_e, threshold_log10_e,
+          finding.kind == detect::LinkKind::handoff, finding.measures.testable};
+}
+
 }  // namespace
 
+bool CaseBook::is_actioned(Token account) const {
+  const auto standing = standings_.find(account);
+  return standing != standings_.end() && standing->second.level >= Level::verify;
+}
+
+std::vector<NewlyActioned> CaseBook::newly_actioned(const detect::Detector::Epoch& epoch,
+                                                    const detect::Detector& detector, std::int64_t now_us,
+                                                    const IsDeclared& is_declared) const {
+  std::vector<NewlyActioned> list;
+  if (!epoch.calibrated) return list;
+  for (const detect::GroupFinding& finding : epoch.findings) {
+    const policy::GroupEvidence evidence = evidence_of(finding, detector.calibration().threshold_log10_e());
+    const Class found = policy::classify(evidence);
+    if (found != Class::distiller) continue;
+    const auto decisions = decide(finding, evidence, found, nullptr, now_us, is_declared);
+    const auto narrowed = end_users_.narrowed(finding, decisions, now_us);
+    for (std::size_t i = 0; i < finding.members.size(); ++i) {
+      const detect::MemberFinding& member = finding.members[i];
+      if (decisions[i].level < Level::verify || is_actioned(member.account) || !is_fresh(member, now_us)) continue;
+      list.push_back({member.account, finding.group, narrowed[i] ? kEndUserRule : decisions[i].rule});
+    }
+  }
+  return list;
+}
+
 std::vector<Verdict> CaseBook::apply(const detect::Detector::Epoch& epoch, const detect::Detector& detector,
-                                     std::int64_t now_us, const IsDeclared& is_declared, const OpenId& open) {
+                                     std::int64_t now_us, const IsDeclared& is_declared, const OpenId& open,
+                                     const IsHeld& is_held) {
   std::vector<Verdict> verdicts;
   if (!epoch.calibrated) return verdicts;
   merge_campaigns(detector);
   const ReasonContext context = context_of(detector);
   for (const detect::GroupFinding& finding : epoch.findings) {
-    apply_group(finding, context, now_us, is_declared, verdicts);
+    apply_group(finding, context, now_us, is_declared, is_held, verdicts);
   }
   expire(now_us, verdicts);
   end_users_.expire(now_us, verdicts);
@@ -88,13 +119,15 @@ void CaseBook::merge_campaigns(const detect::Detector& detector) {
 
 std::vector<policy::Decision> CaseBook::decide(const detect::GroupFinding& finding,
                                                const policy::GroupEvidence& evidence, Class class_,
-                                               const CampaignState& campaign, std::int64_t now_us,
+                                               const CampaignState* campaign, std::int64_t now_us,
                                                const IsDeclared& is_declared) const {
   std::vector<policy::Decision> decisions;
   for (const detect::MemberFinding& member : finding.members) {
     policy::MemberEvidence own{member.channels, member.stands, 0, false};
-    if (const auto known = campaign.members.find(member.account); known != campaign.members.end())
-      own.observed_us = now_us - known->second.since_us;
+    if (campaign != nullptr) {
+      const auto known = campaign->members.find(member.account);
+      if (known != campaign->members.end()) own.observed_us = now_us - known->second.since_us;
+    }
     const detect::EndUsers& users = member.end_users;
     own.passes_end_users = policy::passes_end_users(users.hits() + users.others(), users.named(), users.distinct());
     decisions.push_back(policy::decide(class_, evidence, own, is_declared(member.account, now_us), settings_));
@@ -103,9 +136,8 @@ std::vector<policy::Decision> CaseBook::decide(const detect::GroupFinding& findi
 }
 
 void CaseBook::apply_group(const detect::GroupFinding& finding, const ReasonContext& context, std::int64_t now_us,
-                           const IsDeclared& is_declared, std::vector<Verdict>& verdicts) {
-  const policy::GroupEvidence evidence{finding.operator_log10_e, finding.harvest.log10_e, context.threshold_log10_e,
-                                       finding.kind == detect::LinkKind::handoff, finding.measures.testable};
+                           const IsDeclared& is_declared, const IsHeld& is_held, std::vector<Verdict>& verdicts) {
+  const policy::GroupEvidence evidence = evidence_of(finding, context.threshold_log10_e);
   const Class found = policy::classify(evidence);
   if (found == Class::unknown && !campaign_by_group_.contains(finding.group)) return;
   CampaignState& campaign = campaign_of(finding, now_us);
@@ -113,14 +145,16 @@ void CaseBook::apply_group(const detect::GroupFinding& finding, const ReasonCont
   // it.
   const Class class_ = std::max(found, campaign.class_);
   Level highest = Level::clear;
-  std::vector<policy::Decision> decisions = decide(finding, evidence, found, campaign, now_us, is_declared);
+  std::vector<policy::Decision> decisions = decide(finding, evidence, found, &campaign, now_us, is_declared);
   const std::vector<bool> narrowed = end_users_.narrowed(finding, decisions, now_us);
   for (std::size_t i = 0; i < finding.members.size(); ++i) {
-    highest = std::max(highest, decisions[i].level);
     const detect::MemberFinding& member = finding.members[i];
-    const auto standing = standings_.find(member.account);
+    const bool actioned = is_actioned(member.account);
+    if (decisions[i].level >= Level::verify && !actioned && is_held && is_held(member.account))
+      decisions[i] = {Level::observe, decisions[i].class_, "alarm.held"};
+    highest = std::max(highest, decisions[i].level);
     // An account that is acted on already stays the scope.
-    if (narrowed[i] && (standing == standings_.end() || standing->second.level < Level::verify)) {
+    if (narrowed[i] && !actioned && decisions[i].level >= Level::verify) {
       if (is_fresh(member, now_us))
         end_users_.act(finding, member, decisions[i], campaign.id, context, now_us, verdicts);
       decisions[i] = {Level::observe, decisions[i].class_, kEndUserRule};
@@ -160,8 +194,7 @@ bool CaseBook::is_fresh(const detect::MemberFinding& member, std::int64_t now_us
 void CaseBook::apply_member(const detect::GroupFinding& finding, const detect::MemberFinding& member,
                             CampaignState& campaign, const policy::Decision& decision, const ReasonContext& context,
                             std::int64_t now_us, std::vector<Verdict>& verdicts) {
-  const auto standing = standings_.find(member.account);
-  const bool actioned = standing != standings_.end() && standing->second.level >= Level::verify;
+  const bool actioned = is_actioned(member.account);
   if (const auto known = campaign.members.find(member.account); known != campaign.members.end()) {
     MemberState& state = known->second;
     const std::uint32_t fresh = member.hits >= state.hits_counted ? member.hits - state.hits_counted : member.hits;

@@ -31,6 +31,11 @@ struct Settings {
   std::int64_t notice_after_us = 3 * base::kDayUs;
   // End users of one account that may be acted on within 30 days before the account itself is (scope.h).
   std::uint32_t end_users_acted_max = 3;
+  // When an alarm says that verdicts suddenly fall on one kind of long known, verified accounts, further ones of the
+  // kind are held at `observe` this long. On by default: a wrong verdict on many honest customers at once is the worst
+  // that this program can do, and fresh accounts are never held (engine/verdict_rate_alarm.h).
+  bool alarm_dry_run = true;
+  std::int64_t alarm_hold_us = 3 * base::kDayUs;
 };
 
 /// What detection found of one group, without its types: policy knows no detector.
