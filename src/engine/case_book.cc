@@ -44,7 +44,8 @@ std::vector<NewlyActioned> CaseBook::newly_actioned(const detect::Detector::Epoc
     for (std::size_t i = 0; i < finding.members.size(); ++i) {
       const detect::MemberFinding& member = finding.members[i];
       if (decisions[i].level < Level::verify || is_actioned(member.account) || !is_fresh(member, now_us)) continue;
-      list.push_back({member.account, finding.group, narrowed[i] ? kEndUserRule : decisions[i].rule});
+      list.push_back(
+          {member.account, finding.group, narrowed[i] ? kEndUserRule : decisions[i].rule, finding.formed_us});
     }
   }
   return list;

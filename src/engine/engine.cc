@@ -114,8 +114,12 @@ void Engine::take_update(const event::AccountUpdate& update) {
 
 AccountKind Engine::kind_of(const detect::AccountState& account) const {
   const auto tier = tiers_.find(account.account);
-  return {account.client_version, tier == tiers_.end() ? 0 : tier->second, account.verification,
-          account.language.majority(), detector_.accounts().trusted(account, detector_.log_start_us())};
+  return {account.client_version,
+          tier == tiers_.end() ? 0 : tier->second,
+          account.verification,
+          account.language.majority(),
+          detector_.accounts().trusted(account, detector_.log_start_us()),
+          account.first_us};
 }
 
 AccountKind Engine::kind_of(Token account) const {

@@ -16,8 +16,8 @@ using event::Token;
 
 namespace {
 
-constexpr double kDecayPerDay = 0.9;      // a kind's past is its last ten days or so
-constexpr double kTrustedShareMin = 0.5;  // of everybody's share of trusted accounts, for a hold
+constexpr double kDecayPerDay = 0.9;          // a kind's past is its last ten days or so
+constexpr double kEstablishedShareMin = 0.5;  // of everybody's share of them, for a hold
 
 // Rules have few names; their number is their place here, so that the snapshot holds no pointers.
 constexpr std::array<std::string_view, 2> kRules{"campaign.member", "campaign.end_user"};
@@ -26,6 +26,10 @@ Token number_of(std::string_view rule) {
 }
 
 constexpr std::array<std::string_view, 6> kVerifications{"none", "email", "phone", "card", "id", "org"};
+
+bool is_established(const AccountKind& kind, std::int64_t since_us) {
+  return kind.trusted && kind.first_us + VerdictRateAlarm::kEstablishedUs <= since_us;
+}
 
 template <class Map>
 void put_map(base::ByteWriter& out, const Map& map) {
@@ -58,7 +62,7 @@ void VerdictRateAlarm::note_version(Token version) {
     versions_.try_emplace(static_cast<std::uint32_t>(version >> 32), version);
 }
 
-void VerdictRateAlarm::roll_day(std::int64_t day, const ForActive& for_active) {
+void VerdictRateAlarm::roll_day(std::int64_t now_us, const ForActive& for_active) {
   for (auto& item : past_) item.second = {item.second.accounts * kDecayPerDay, item.second.actioned * kDecayPerDay};
   for (const auto& [key, count] : active_) past_[key].accounts += static_cast<double>(count);
   for (const auto& [key, today] : today_) past_[key].actioned += static_cast<double>(today.actioned);
@@ -70,11 +74,11 @@ void VerdictRateAlarm::roll_day(std::int64_t day, const ForActive& for_active) {
   today_by_group_.clear();
   all_today_ = {};
   active_.clear();
-  active_all_ = active_trusted_ = 0;
+  active_all_ = active_established_ = 0;
   base::FlatMap<std::uint32_t, std::uint32_t> versions;
   for_active([&](const AccountKind& kind) {
     ++active_all_;
-    active_trusted_ += kind.trusted ? 1 : 0;
+    active_established_ += is_established(kind, now_us) ? 1 : 0;
     for (const Key& key : keys_of(kind)) {
       if (key.kind != AlarmKey::client_version) ++active_[key];
     }
@@ -87,7 +91,7 @@ void VerdictRateAlarm::roll_day(std::int64_t day, const ForActive& for_active) {
   if (ranked.size() > kVersionsMax) ranked.resize(kVersionsMax);
   for (const auto& [version, count] : ranked) active_[{AlarmKey::client_version, version}] = count;
   for (const std::string_view rule : kRules) active_[{AlarmKey::rule, number_of(rule)}] = active_all_;
-  day_ = day;
+  day_ = now_us / base::kDayUs;
 }
 
 // Accounts of one campaign come together: how many accounts one independent event brings.
@@ -104,7 +108,7 @@ double VerdictRateAlarm::design_effect() const {
 void VerdictRateAlarm::judge(std::int64_t now_us, std::span<const NewlyActioned> candidates, const KindOf& kind_of,
                              const ForActive& for_active) {
   if (now_us / base::kDayUs != day_) {
-    roll_day(now_us / base::kDayUs, for_active);
+    roll_day(now_us, for_active);
     std::erase_if(counted_, [&](const auto& item) { return item.second <= now_us - kQuietUs; });
     std::erase_if(raised_us_, [&](const auto& item) { return item.second <= now_us - kQuietUs; });
     std::erase_if(held_until_us_, [&](const auto& item) { return item.second <= now_us; });
@@ -118,13 +122,14 @@ void VerdictRateAlarm::judge(std::int64_t now_us, std::span<const NewlyActioned>
   for (const NewlyActioned& candidate : candidates) {
     if (!counted_.try_emplace(candidate.account, now_us).second) continue;
     const AccountKind kind = kind_of(candidate.account);
+    const bool established = is_established(kind, candidate.formed_us);
     ++all_today_.actioned;
-    all_today_.trusted += kind.trusted ? 1 : 0;
+    all_today_.established += established ? 1 : 0;
     ++today_by_group_[candidate.group];
     const auto count = [&](const Key& key) {
       Today& today = today_[key];
       ++today.actioned;
-      today.trusted += kind.trusted ? 1 : 0;
+      today.established += established ? 1 : 0;
       touched.insert(key);
     };
     for (const Key& key : keys_of(kind)) {
@@ -173,7 +178,7 @@ void VerdictRateAlarm::raise(const Key& key, const Today& today, double expected
   const auto at = active_.find(key);
   alarm.accounts = std::max(at == active_.end() ? 0 : at->second, today.actioned);
   alarm.actioned = today.actioned;
-  alarm.actioned_trusted = today.trusted;
+  alarm.actioned_established = today.established;
   alarm.others_accounts = key.kind == AlarmKey::rule ? 0 : std::max(active_all_, alarm.accounts) - alarm.accounts;
   alarm.others_actioned = key.kind == AlarmKey::rule ? 0 : all_today_.actioned - today.actioned;
   alarm.expected = std::round(expected * 100) / 100;
@@ -198,12 +203,12 @@ void VerdictRateAlarm::raise(const Key& key, const Today& today, double expected
     case AlarmKey::verification: alarm.value_name = kVerifications[key.value]; break;
     case AlarmKey::language: alarm.value_name = event::name(static_cast<event::Language>(key.value)); break;
   }
-  // As long known and verified as everybody else: then it is rather our mistake than a campaign of fresh accounts.
-  const double trusted_usual =
-      static_cast<double>(active_trusted_) / static_cast<double>(std::max<std::uint64_t>(active_all_, 1));
+  // As established as everybody else: then it is rather our mistake than a campaign.
+  const double established_usual =
+      static_cast<double>(active_established_) / static_cast<double>(std::max<std::uint64_t>(active_all_, 1));
   const bool honest_base =
-      trusted_usual > 0 &&
-      static_cast<double>(today.trusted) >= kTrustedShareMin * trusted_usual * static_cast<double>(today.actioned);
+      established_usual > 0 && static_cast<double>(today.established) >=
+                                   kEstablishedShareMin * established_usual * static_cast<double>(today.actioned);
   if (settings_.alarm_dry_run && key.kind != AlarmKey::rule && honest_base)
     alarm.held_until_us = held_until_us_[key] = now_us + settings_.alarm_hold_us;
   if (alarms_.size() < kAlarmsMax) {
@@ -226,7 +231,7 @@ void VerdictRateAlarm::save(base::ByteWriter& out) const {
   out.put(day_);
   put_map(out, active_);
   out.put(active_all_);
-  out.put(active_trusted_);
+  out.put(active_established_);
   put_map(out, today_);
   out.put(all_today_);
   put_map(out, today_by_group_);
@@ -243,7 +248,7 @@ void VerdictRateAlarm::save(base::ByteWriter& out) const {
     out.put(alarm.value);
     out.put_all(std::vector<char>(alarm.value_name.begin(), alarm.value_name.end()));
     for (const std::uint64_t count :
-         {alarm.accounts, alarm.actioned, alarm.actioned_trusted, alarm.others_accounts, alarm.others_actioned})
+         {alarm.accounts, alarm.actioned, alarm.actioned_established, alarm.others_accounts, alarm.others_actioned})
       out.put(count);
     out.put(alarm.expected);
     out.put(alarm.log10_p);
@@ -255,7 +260,7 @@ bool VerdictRateAlarm::load(base::ByteReader& in) {
   day_ = in.get<std::int64_t>();
   get_map(in, active_);
   active_all_ = in.get<std::uint64_t>();
-  active_trusted_ = in.get<std::uint64_t>();
+  active_established_ = in.get<std::uint64_t>();
   get_map(in, today_);
   all_today_ = in.get<Today>();
   get_map(in, today_by_group_);
@@ -273,8 +278,8 @@ bool VerdictRateAlarm::load(base::ByteReader& in) {
     alarm.value = in.get<Token>();
     const auto name = in.get_all<char>();
     alarm.value_name.assign(name.begin(), name.end());
-    for (std::uint64_t* count :
-         {&alarm.accounts, &alarm.actioned, &alarm.actioned_trusted, &alarm.others_accounts, &alarm.others_actioned})
+    for (std::uint64_t* count : {&alarm.accounts, &alarm.actioned, &alarm.actioned_established, &alarm.others_accounts,
+                                 &alarm.others_actioned})
       *count = in.get<std::uint64_t>();
     alarm.expected = in.get<double>();
     alarm.log10_p = in.get<double>();

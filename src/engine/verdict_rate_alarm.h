@@ -9,9 +9,10 @@
 // effect of cluster sampling, L. Kish, "Survey Sampling", 1965).
 //
 // An alarm is a note for a person and changes no verdict given. With policy.alarm_dry_run, and only where the accounts
-// concerned are as long known and verified as everybody else's, further verdicts of the kind are held at `observe` for
-// policy.alarm_hold_us: fresh accounts, which campaigns are made of, are never sheltered, and an alarm that nobody
-// reviews ends by itself.
+// concerned are as established as everybody else's, further verdicts of the kind are held at `observe` for
+// policy.alarm_hold_us. Established is who is verified, long known, and was active here for a week before its group
+// formed: a customer whose software changed, and not an old account that was bought to begin with the work. So fresh
+// accounts, which campaigns are made of, are never sheltered, and an alarm that nobody reviews ends by itself.
 // Invariants: event time only, and everything that a hold rests on is older than it, so a log cut at any time gives the
 // same; total orders throughout. Bounds: kVersionsMax versions a day, kPastMax kinds, kAlarmsMax alarms kept; further
 // ones are dropped from the smallest on, or counted.
@@ -38,7 +39,8 @@ struct AccountKind {
   event::Token tier = 0;
   event::Verification verification = event::Verification::none;
   event::Language language = event::Language::unknown;
-  bool trusted = false;
+  bool trusted = false;       // as calibration asks: verified and old
+  std::int64_t first_us = 0;  // its first request
 };
 
 /// An account that policy would now act on and that was not acted on before.
@@ -46,6 +48,7 @@ struct NewlyActioned {
   event::Token account = 0;
   std::uint32_t group = 0;
   const char* rule = "";
+  std::int64_t formed_us = 0;  // when the group was
 };
 
 class VerdictRateAlarm {
@@ -57,6 +60,8 @@ class VerdictRateAlarm {
   static constexpr std::uint32_t kActionedMin = 5;            // fewer are a matter for their own evidence
   static constexpr double kLog10PMax = -4;                    // after the number of kinds
   static constexpr std::int64_t kQuietUs = 7 * base::kDayUs;  // one alarm a kind in this time
+
+  static constexpr std::int64_t kEstablishedUs = 7 * base::kDayUs;
 
   explicit VerdictRateAlarm(const policy::Settings& settings) : settings_(settings) {}
 
@@ -88,11 +93,11 @@ class VerdictRateAlarm {
     double accounts = 0, actioned = 0;  // decayed sums over days
   };
   struct Today {
-    std::uint64_t actioned = 0, trusted = 0;
+    std::uint64_t actioned = 0, established = 0;
   };
 
   static std::array<Key, 4> keys_of(const AccountKind& kind);
-  void roll_day(std::int64_t day, const ForActive& for_active);
+  void roll_day(std::int64_t now_us, const ForActive& for_active);
   double design_effect() const;
   void test(const Key& key, const Today& today, std::int64_t now_us);
   void raise(const Key& key, const Today& today, double expected, double log10_p, std::int64_t now_us);
@@ -100,7 +105,7 @@ class VerdictRateAlarm {
   policy::Settings settings_;
   std::int64_t day_ = 0;
   std::map<Key, std::uint64_t> active_;  // the day before
-  std::uint64_t active_all_ = 0, active_trusted_ = 0;
+  std::uint64_t active_all_ = 0, active_established_ = 0;
   std::map<Key, Today> today_;
   Today all_today_;
   std::map<std::uint32_t, std::uint64_t> today_by_group_;

@@ -27,6 +27,7 @@ class VerdictRateAlarmTest : public ::testing::Test {
     kind.verification = account % 5 < 3 ? event::Verification::card : event::Verification::email;
     kind.language = account / 3 % 10 == 0 ? Language::ko : Language::en;
     kind.trusted = account / 7 % 3 != 0;
+    kind.first_us = kStart;
     if (account >= kAccounts) kind.trusted = false, kind.version = 0x3333'0000;  // a campaign's own, fresh
     return kind;
   }
@@ -49,11 +50,12 @@ class VerdictRateAlarmTest : public ::testing::Test {
   std::vector<NewlyActioned> some(std::size_t count, const Pick& pick, std::uint32_t group = 1) const {
     std::vector<NewlyActioned> list;
     for (Token account = 0; list.size() < count; ++account) {
-      if (pick(account)) list.push_back({account, group, "campaign.member"});
+      if (pick(account)) list.push_back({account, group, "campaign.member", formed_us_});
     }
     return list;
   }
 
+  std::int64_t formed_us_ = kStart + 9 * base::kDayUs;
   policy::Settings settings_;
   VerdictRateAlarm alarm_{settings_};
 };
@@ -89,6 +91,16 @@ TEST_F(VerdictRateAlarmTest, FreshAccountsOfACampaignAreNamedButNeverSheltered) 
   EXPECT_FALSE(alarm_.holds(kind_of(kAccounts), now_us));
 }
 
+// Bought accounts are old and verified, and begin with the work.
+TEST_F(VerdictRateAlarmTest, OldAccountsWithoutALifeBeforeAreNotSheltered) {
+  formed_us_ = kStart + 6 * base::kDayUs;
+  const std::int64_t now_us = quiet_days();
+  judge(now_us, some(60, [](Token account) { return account % 3 == 0; }));
+  ASSERT_EQ(alarm_.alarms().size(), 1U);
+  EXPECT_EQ(alarm_.alarms()[0].actioned_established, 0U);
+  EXPECT_EQ(alarm_.alarms()[0].held_until_us, 0);
+}
+
 TEST_F(VerdictRateAlarmTest, TheSettingTurnsHoldsOff) {
   settings_.alarm_dry_run = false;
   alarm_ = VerdictRateAlarm(settings_);
@@ -102,7 +114,8 @@ TEST_F(VerdictRateAlarmTest, VerdictsSpreadOverAllKindsRaiseNothing) {
   base::Random random(1);
   const std::int64_t now_us = quiet_days();
   std::vector<NewlyActioned> list;
-  for (std::uint32_t i = 0; i < 90; ++i) list.push_back({random.below(kAccounts), 1 + i % 2, "campaign.member"});
+  for (std::uint32_t i = 0; i < 90; ++i)
+    list.push_back({random.below(kAccounts), 1 + i % 2, "campaign.member", kStart});
   judge(now_us, list);
   EXPECT_TRUE(alarm_.alarms().empty());
 }
@@ -153,7 +166,7 @@ TEST_F(VerdictRateAlarmTest, AFloodOfVersionsIsBounded) {
     alarm_.judge(
         kStart + day * base::kDayUs, {}, [](Token) { return AccountKind{}; },
         [&](const std::function<void(const AccountKind&)>& each) {
-          for (std::uint32_t i = 1; i < 100'000; ++i) each({i << 1, 0, {}, {}, false});
+          for (std::uint32_t i = 1; i < 100'000; ++i) each({i << 1, 0, {}, {}, false, 0});
         });
   }
   base::ByteWriter out;
@@ -197,7 +210,7 @@ TEST(Alarm, GoldenLine) {
   alarm.value = 1;
   alarm.accounts = 410;
   alarm.actioned = 59;
-  alarm.actioned_trusted = 41;
+  alarm.actioned_established = 41;
   alarm.others_accounts = 20'000;
   alarm.others_actioned = 3;
   alarm.expected = 1.25;
@@ -205,10 +218,11 @@ TEST(Alarm, GoldenLine) {
   alarm.held_until_us = kStart + 3 * base::kDayUs;
   EXPECT_EQ(to_json(alarm, "sha256:9f", [](Token) { return "py\"client/1.2"; }),
             R"({"v":1,"time":"2026-04-01T00:00:00Z","kind":"verdict_rate","key":{"kind":"client_version",)"
-            R"("id":"py\"client/1.2"},"accounts":410,"actioned":59,"actioned_trusted":41,"others_accounts":20000,)"
+            R"("id":"py\"client/1.2"},"accounts":410,"actioned":59,"actioned_established":41,"others_accounts":20000,)"
             R"("others_actioned":3,"expected":1.25,"log10_p":-33.5,"held_until":"2026-04-04T00:00:00Z",)"
             R"("policy":"sha256:9f","text":"Within a day 59 of 410 accounts that use this client version came to be )"
-            R"(acted on, and 3 of 20000 others; 41 of the 59 are verified and long known. A change on the provider's )"
+            R"(acted on, and 3 of 20000 others; 41 of the 59 are verified, long known, and were at work here before. )"
+            R"(A change on the provider's )"
             R"(side, such as a new release of a client, can look like this. Further verdicts of this kind are held at )"
             R"(observe for a person to review until the time given."})");
 }

@@ -31,8 +31,9 @@ std::string sentence(const Alarm& alarm) {
   out += alarm.key == AlarmKey::rule
              ? ", far more than on the days before"
              : ", and " + text(alarm.others_actioned) + " of " + text(alarm.others_accounts) + " others";
-  out += "; " + text(alarm.actioned_trusted) + " of the " + text(alarm.actioned) +
-         " are verified and long known. A change on the provider's side, such as a new release of a client, can look "
+  out += "; " + text(alarm.actioned_established) + " of the " + text(alarm.actioned) +
+         " are verified, long known, and were at work here before. A change on the provider's side, such as a new "
+         "release of a client, can look "
          "like this.";
   out += alarm.held_until_us != 0
              ? " Further verdicts of this kind are held at observe for a person to review until the time given."
@@ -53,7 +54,7 @@ std::string to_json(const Alarm& alarm, std::string_view policy, const OpenId& o
   };
   count("accounts", alarm.accounts);
   count("actioned", alarm.actioned);
-  count("actioned_trusted", alarm.actioned_trusted);
+  count("actioned_established", alarm.actioned_established);
   count("others_accounts", alarm.others_accounts);
   count("others_actioned", alarm.others_actioned);
   out += ",\"expected\":";

@@ -29,7 +29,7 @@ struct Alarm {
   Token value = 0;                                         // of a client version or tier, to be opened
   std::string value_name;                                  // of the others; and of those whose name was shed
   std::uint64_t accounts = 0, actioned = 0;                // with the key: active the day before; newly acted on today
-  std::uint64_t actioned_trusted = 0;                      // of these, verified and long known
+  std::uint64_t actioned_established = 0;                  // of these, verified, long known, and at work here before
   std::uint64_t others_accounts = 0, others_actioned = 0;  // all others
   double expected = 0;             // accounts that the others' rate and the key's own past would have given, the larger
   double log10_p = 0;              // how improbable that is, times the number of keys compared

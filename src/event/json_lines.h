@@ -1,7 +1,7 @@
 // Verdicts, campaigns and members as lines of the formats contract (verdicts.ndjson, campaigns.ndjson,
 // members.ndjson), each without its newline.
 //
-// Invariant: keys in the order of docs/reference/formats.md, the same bytes for the same values on every
+// Invariant: keys in the order of docs/reference/outputs.md, the same bytes for the same values on every
 // machine; a line is valid JSON whatever bytes an id or a reason holds.
 // Threads: pure functions, as far as `open` is. Cost: one string a line.
 #pragma once

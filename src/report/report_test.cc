@@ -179,6 +179,16 @@ TEST(Words, NumbersAsPeopleReadThem) {
   EXPECT_EQ(date_and_time(*base::parse_time("2026-04-22T18:05:59Z")), "22 Apr 2026, 18:05 UTC");
 }
 
+TEST(Words, StrengthClaimsNoMoreThanItsFigures) {
+  EXPECT_EQ(strength_sentence({3.9, 14, true}),
+            "Among honest groups, evidence this strong is expected in fewer than 1 of 1,000. Counting the 14 honest "
+            "groups of calibration could show no more than 1 of 15; beyond that the figure is extrapolated from their "
+            "tail.");
+  EXPECT_EQ(strength_sentence({300, 1, false}).substr(0, 78),
+            "Among honest groups, evidence this strong is expected in fewer than 1 of 1 tri");
+  EXPECT_EQ(strength_sentence({0.3, 5, false}).substr(0, 52), "Evidence like this is not rare among honest groups. ");
+}
+
 // No bin loses or invents a request, whatever the span and the offset.
 TEST(Traffic, KeepsEveryRequest) {
   base::Random random(4);
