@@ -56,6 +56,7 @@ report::Summary summarise(const Flags& flags, const replay::Outcome& outcome, co
   summary.promised_false_campaigns_per_month = outcome.promised_false_campaigns_per_month;
   summary.threshold_log10_e = outcome.threshold_log10_e;
   summary.accounts_by_level = outcome.accounts_by_level;
+  summary.end_users_by_level = outcome.end_users_by_level;
   summary.counters = outcome.counters;
   summary.queries_per_hour = outcome.queries_per_hour;
   return summary;
@@ -78,6 +79,7 @@ report::Report make_report(const Flags& flags, const replay::Outcome& outcome, c
     }
     report.campaigns.push_back(std::move(view));
   }
+  for (const replay::OpenedAlarm& alarm : outcome.alarms) report.alarms.push_back({alarm.alarm, alarm.value});
   return report;
 }
 

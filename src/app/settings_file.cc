@@ -111,6 +111,15 @@ const std::vector<Key>& keys() {
         "renewal_hours", 1, 24 * 30, [](S & s) -> auto& { return s.engine.policy.renewal_us; }, kHour);
     policy(
         "rung_log10_e", 0.1, 100, [](S & s) -> auto& { return s.engine.policy.rung_log10_e; });
+    policy(
+        "notice_after_hours", 1, 24 * 30, [](S & s) -> auto& { return s.engine.policy.notice_after_us; }, kHour);
+    policy(
+        "end_users_acted_max", 0, 100, [](S & s) -> auto& { return s.engine.policy.end_users_acted_max; });
+    policy(
+        "alarm_dry_run", 0, 1, [](S & s) -> auto& { return s.engine.policy.alarm_dry_run; });
+    list.back().boolean = true;
+    policy(
+        "alarm_hold_hours", 1, 24 * 30, [](S & s) -> auto& { return s.engine.policy.alarm_hold_us; }, kHour);
     list.push_back(number(
         "engine", "snapshot_seconds", 0.01, 86'400, [](S & s) -> auto& { return s.snapshot_seconds; }, 1, false));
     return list;

@@ -9,6 +9,8 @@
 #include <cstdint>
 
 #include "base/event_time.h"
+#include "detect/end_users.h"
+#include "detect/language_vote.h"
 #include "detect/partition.h"
 #include "detect/rhythm.h"
 #include "event/account.h"
@@ -30,7 +32,7 @@ struct LinkToken {
 struct GroupCounters {
   static constexpr std::size_t kTemplateBuckets = 32;
   static constexpr std::size_t kContentBuckets = 64;
-  static constexpr std::size_t kParamsBuckets = 16;
+  static constexpr std::size_t kParamsBuckets = 8;
 
   std::uint32_t group = 0;  // 0: none
   std::uint32_t joined_hour = 0, last_hit_hour = 0;
@@ -44,7 +46,7 @@ struct GroupCounters {
   std::uint32_t gaps_before = 0;  // of its rhythm, when it joined
   bool linked_by_handoff = false;
   std::uint16_t active_days = 0, last_day = 0;
-  std::array<std::uint16_t, 24> hours{};
+  std::array<std::uint8_t, 24> hours{};
   std::array<std::uint8_t, kTemplateBuckets> template_buckets{};
   std::array<std::uint8_t, kContentBuckets> content_buckets{};  // of all requests: what they are about
   std::array<std::uint8_t, kParamsBuckets> params_buckets{};    // of all requests: their parameter vectors
@@ -55,10 +57,11 @@ struct GroupCounters {
   sketch::Cardinality prompts;     // distinct prompts among the hits
   std::uint64_t input_tokens = 0;  // of the hits, as hit_output_tokens
   Token model = 0;                 // of the last hit
+  EndUsers end_users;              // who of the account's own users sent hits and other requests
 };
 
 struct AccountState {
-  static constexpr std::size_t kLinksMax = 16;
+  static constexpr std::size_t kLinksMax = 15;
   static constexpr std::size_t kEgressMax = 4;
   static constexpr std::size_t kClientsMax = 2;
   static constexpr std::size_t kIdentityTokens = 4;
@@ -72,12 +75,14 @@ struct AccountState {
   std::array<Token, kEgressMax> egress{};
   std::uint32_t queries = 0;
   std::uint32_t handoffs = 0;
-  std::uint32_t outside_group = 0;  // a group whose tokens it hits without being a member, and how often
+  std::uint32_t client_version = 0;  // upper half of the last one's token: names it in alarms, is no evidence
+  std::uint32_t outside_group = 0;   // a group whose tokens it hits without being a member, and how often
   std::uint16_t outside_hits = 0;
   event::Verification verification = event::Verification::none;
   bool recorded = false;          // an account record was seen
   bool identity_changed = false;  // its identity tokens wait to be observed
   std::uint8_t links_count = 0;
+  LanguageVote language;                     // matches and reports, never a score
   std::array<LinkToken, kLinksMax> links{};  // a consistent sample: the smallest tokens
   Rhythm rhythm;
   sketch::RollingBitmap content_seen;

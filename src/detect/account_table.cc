@@ -106,6 +106,8 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
     account.last_us = query.time_us;
     if (query.fingerprint.turns <= 1 && (query.flags & event::kFlagFailed) == 0) account.rhythm.add(query.time_us);
     add_saturating(account.queries);
+    account.language.add(query.fingerprint.language);
+    if (query.client_version != 0) account.client_version = static_cast<std::uint32_t>(query.client_version >> 32);
     seen.handle = make_handle(p, index);
     seen.request = account.queries;
     seen.trusted = trusted(account, log_start_us);
@@ -154,7 +156,7 @@ void AccountTable::count_in_group(Partition& partition, AccountState& account, c
   }
   if (counters.group == 0) return;
   ++counters.queries;
-  add_saturating(counters.hours[static_cast<std::size_t>(base::hour_of_day(query.time_us))]);
+  count_bucket(counters.hours, static_cast<std::size_t>(base::hour_of_day(query.time_us)));
   if (const auto day = static_cast<std::uint16_t>(query.time_us / base::kDayUs); day != counters.last_day) {
     counters.last_day = day;
     ++counters.active_days;
@@ -166,6 +168,7 @@ void AccountTable::count_in_group(Partition& partition, AccountState& account, c
     ++counters.queries_content;
     count_bucket(counters.content_buckets, query.fingerprint.coverage_bucket >> 5);
   }
+  counters.end_users.add(query.end_user, hit_group == counters.group);
   if (hit_group != counters.group) return;
   ++counters.hits;
   // One phrase that an account uses again and again ("write a function that") is a habit. Evidence is a request that

@@ -63,6 +63,13 @@ class AccountTable {
     }
   }
 
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (unsigned p = 0; p < kPartitions; ++p) {
+      for (std::uint32_t i = 0; i < partitions_[p].count; ++i) visit(make_handle(p, i), partitions_[p].at(i));
+    }
+  }
+
   void save(base::ByteWriter& out) const;
   bool load(base::ByteReader& in);
 

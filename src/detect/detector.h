@@ -48,6 +48,7 @@ class Detector {
   const TokenTable& tokens() const { return tokens_; }
   const GroupTable& groups() const { return groups_; }
   const Population& population() const { return population_; }
+  const Settings& settings() const { return settings_; }
   bool calibrating() const { return calibrating_; }
   std::int64_t log_start_us() const { return log_start_us_; }
   /// The surviving group of a merged one.

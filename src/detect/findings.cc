@@ -76,6 +76,7 @@ MemberFinding find_member(Handle handle, const AccountState& account, const std:
   member.output_tokens = counters.hit_output_tokens;
   member.input_tokens = counters.input_tokens;
   member.model = counters.model;
+  member.end_users = counters.end_users;
   // Only what nobody outside the group sends speaks against one account: a template of a popular tool that a campaign
   // uses as well convicts no user of the tool.
   if (counters.hits_exclusive > 0) {

@@ -25,6 +25,7 @@ struct MemberFinding {
   std::uint32_t joined_hour = 0, last_hit_hour = 0;
   std::uint64_t output_tokens = 0, input_tokens = 0;
   Token model = 0;
+  EndUsers end_users;
   bool stands = false;  // two independent channels of its own
 };
 

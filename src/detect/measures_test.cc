@@ -81,7 +81,7 @@ TEST(Measures, EvennessOfPeopleStaysAsRequestsGrow) {
       member.queries *= static_cast<std::uint32_t>(times);
       member.hits *= static_cast<std::uint32_t>(times);
       member.queries_content *= static_cast<std::uint32_t>(times);
-      for (auto& count : member.hours) count = static_cast<std::uint16_t>(count * times);
+      for (auto& count : member.hours) count = static_cast<std::uint8_t>(std::min(255, count * times));
       for (auto& count : member.template_buckets) count = static_cast<std::uint8_t>(std::min(255, count * times));
     }
     return crowd.measure();

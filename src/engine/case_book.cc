@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/reasons.h"
+#include "event/json_lines.h"
 
 namespace stillwatch::engine {
 
@@ -10,22 +11,66 @@ using event::Class;
 using event::Level;
 using event::Verdict;
 
+namespace {
+
+ReasonContext context_of(const detect::Detector& detector) {
+  return {detector.calibration().threshold_log10_e(), detector.population().trusted_accounts,
+          detector.settings().known_actors_min};
+}
+
+policy::GroupEvidence evidence_of(const detect::GroupFinding& finding, double threshold_log10_e) {
+  return {finding.operator_log10_e, finding.harvest.log10_e, threshold_log10_e,
+          finding.kind == detect::LinkKind::handoff, finding.measures.testable};
+}
+
+}  // namespace
+
+bool CaseBook::is_actioned(Token account) const {
+  const auto standing = standings_.find(account);
+  return standing != standings_.end() && standing->second.level >= Level::verify;
+}
+
+std::vector<NewlyActioned> CaseBook::newly_actioned(const detect::Detector::Epoch& epoch,
+                                                    const detect::Detector& detector, std::int64_t now_us,
+                                                    const IsDeclared& is_declared) const {
+  std::vector<NewlyActioned> list;
+  if (!epoch.calibrated) return list;
+  for (const detect::GroupFinding& finding : epoch.findings) {
+    const policy::GroupEvidence evidence = evidence_of(finding, detector.calibration().threshold_log10_e());
+    const Class found = policy::classify(evidence);
+    if (found != Class::distiller) continue;
+    const auto decisions = decide(finding, evidence, found, nullptr, now_us, is_declared);
+    const auto narrowed = end_users_.narrowed(finding, decisions, now_us);
+    for (std::size_t i = 0; i < finding.members.size(); ++i) {
+      const detect::MemberFinding& member = finding.members[i];
+      if (decisions[i].level < Level::verify || is_actioned(member.account) || !is_fresh(member, now_us)) continue;
+      list.push_back(
+          {member.account, finding.group, narrowed[i] ? kEndUserRule : decisions[i].rule, finding.formed_us});
+    }
+  }
+  return list;
+}
+
 std::vector<Verdict> CaseBook::apply(const detect::Detector::Epoch& epoch, const detect::Detector& detector,
-                                     std::int64_t now_us, const IsDeclared& is_declared, const OpenId& open) {
+                                     std::int64_t now_us, const IsDeclared& is_declared, const OpenId& open,
+                                     const IsHeld& is_held) {
   std::vector<Verdict> verdicts;
   if (!epoch.calibrated) return verdicts;
   merge_campaigns(detector);
+  const ReasonContext context = context_of(detector);
   for (const detect::GroupFinding& finding : epoch.findings) {
-    apply_group(finding, detector.calibration().threshold_log10_e(), now_us, is_declared, verdicts);
+    apply_group(finding, context, now_us, is_declared, is_held, verdicts);
   }
   expire(now_us, verdicts);
+  end_users_.expire(now_us, verdicts);
   std::vector<std::pair<std::string, std::size_t>> order;
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     const Verdict& verdict = verdicts[i];
-    const bool account = verdict.kind == event::SubjectKind::account;
-    order.push_back({std::string(account ? "a" : "c") +
-                         (account ? std::string(open(verdict.subject)) : std::to_string(100'000'000 + verdict.subject)),
-                     i});
+    std::string key(event::name(verdict.kind).substr(0, 1));
+    key += verdict.kind == event::SubjectKind::campaign ? std::to_string(100'000'000 + verdict.subject)
+                                                        : event::opened_id(verdict, open);
+    if (verdict.kind == event::SubjectKind::end_user) (key += '\0') += open(verdict.account);
+    order.push_back({std::move(key), i});
   }
   std::sort(order.begin(), order.end());
   std::vector<Verdict> sorted;
@@ -73,10 +118,27 @@ void CaseBook::merge_campaigns(const detect::Detector& detector) {
   campaign_by_group_ = std::move(by_group);
 }
 
-void CaseBook::apply_group(const detect::GroupFinding& finding, double threshold_log10_e, std::int64_t now_us,
-                           const IsDeclared& is_declared, std::vector<Verdict>& verdicts) {
-  const policy::GroupEvidence evidence{finding.operator_log10_e, finding.harvest.log10_e, threshold_log10_e,
-                                       finding.kind == detect::LinkKind::handoff, finding.measures.testable};
+std::vector<policy::Decision> CaseBook::decide(const detect::GroupFinding& finding,
+                                               const policy::GroupEvidence& evidence, Class class_,
+                                               const CampaignState* campaign, std::int64_t now_us,
+                                               const IsDeclared& is_declared) const {
+  std::vector<policy::Decision> decisions;
+  for (const detect::MemberFinding& member : finding.members) {
+    policy::MemberEvidence own{member.channels, member.stands, 0, false};
+    if (campaign != nullptr) {
+      const auto known = campaign->members.find(member.account);
+      if (known != campaign->members.end()) own.observed_us = now_us - known->second.since_us;
+    }
+    const detect::EndUsers& users = member.end_users;
+    own.passes_end_users = policy::passes_end_users(users.hits() + users.others(), users.named(), users.distinct());
+    decisions.push_back(policy::decide(class_, evidence, own, is_declared(member.account, now_us), settings_));
+  }
+  return decisions;
+}
+
+void CaseBook::apply_group(const detect::GroupFinding& finding, const ReasonContext& context, std::int64_t now_us,
+                           const IsDeclared& is_declared, const IsHeld& is_held, std::vector<Verdict>& verdicts) {
+  const policy::GroupEvidence evidence = evidence_of(finding, context.threshold_log10_e);
   const Class found = policy::classify(evidence);
   if (found == Class::unknown && !campaign_by_group_.contains(finding.group)) return;
   CampaignState& campaign = campaign_of(finding, now_us);
@@ -84,11 +146,21 @@ void CaseBook::apply_group(const detect::GroupFinding& finding, double threshold
   // it.
   const Class class_ = std::max(found, campaign.class_);
   Level highest = Level::clear;
-  for (const detect::MemberFinding& member : finding.members) {
-    const policy::Decision decision = policy::decide(found, evidence, {member.channels, member.stands},
-                                                     is_declared(member.account, now_us), settings_);
-    highest = std::max(highest, decision.level);
-    apply_member(finding, member, campaign, decision, now_us, verdicts);
+  std::vector<policy::Decision> decisions = decide(finding, evidence, found, &campaign, now_us, is_declared);
+  const std::vector<bool> narrowed = end_users_.narrowed(finding, decisions, now_us);
+  for (std::size_t i = 0; i < finding.members.size(); ++i) {
+    const detect::MemberFinding& member = finding.members[i];
+    const bool actioned = is_actioned(member.account);
+    if (decisions[i].level >= Level::verify && !actioned && is_held && is_held(member.account))
+      decisions[i] = {Level::observe, decisions[i].class_, "alarm.held"};
+    highest = std::max(highest, decisions[i].level);
+    // An account that is acted on already stays the scope.
+    if (narrowed[i] && !actioned && decisions[i].level >= Level::verify) {
+      if (is_fresh(member, now_us))
+        end_users_.act(finding, member, decisions[i], campaign.id, context, now_us, verdicts);
+      decisions[i] = {Level::observe, decisions[i].class_, kEndUserRule};
+    }
+    apply_member(finding, member, campaign, decisions[i], context, now_us, verdicts);
   }
   if (class_ != campaign.class_ || highest > campaign.level) {
     Verdict verdict;
@@ -103,7 +175,7 @@ void CaseBook::apply_group(const detect::GroupFinding& finding, double threshold
     verdict.strength = finding.strength;
     verdict.channels = finding.channels;
     verdict.expires_us = now_us + settings_.expiry_us;
-    verdict.reasons = group_reasons(finding);
+    verdict.reasons = group_reasons(finding, context);
     if (verdict.level > Level::clear) verdicts.push_back(std::move(verdict));
     campaign.class_ = class_;
     campaign.level = std::max(highest, campaign.level);
@@ -115,11 +187,15 @@ void CaseBook::apply_group(const detect::GroupFinding& finding, double threshold
   }
 }
 
+bool CaseBook::is_fresh(const detect::MemberFinding& member, std::int64_t now_us) const {
+  const std::int64_t last_hit_us = static_cast<std::int64_t>(member.last_hit_hour + 1) * base::kHourUs;
+  return member.hits + member.handoffs > 0 && last_hit_us >= now_us - settings_.renewal_us;
+}
+
 void CaseBook::apply_member(const detect::GroupFinding& finding, const detect::MemberFinding& member,
-                            CampaignState& campaign, const policy::Decision& decision, std::int64_t now_us,
-                            std::vector<Verdict>& verdicts) {
-  const auto standing = standings_.find(member.account);
-  const bool actioned = standing != standings_.end() && standing->second.level >= Level::verify;
+                            CampaignState& campaign, const policy::Decision& decision, const ReasonContext& context,
+                            std::int64_t now_us, std::vector<Verdict>& verdicts) {
+  const bool actioned = is_actioned(member.account);
   if (const auto known = campaign.members.find(member.account); known != campaign.members.end()) {
     MemberState& state = known->second;
     const std::uint32_t fresh = member.hits >= state.hits_counted ? member.hits - state.hits_counted : member.hits;
@@ -147,8 +223,7 @@ void CaseBook::apply_member(const detect::GroupFinding& finding, const detect::M
   stand.account = member.account;
   // Who did nothing of the group's work since it was linked, or lately, gets no level for it and keeps one only until
   // it expires.
-  const std::int64_t last_hit_us = static_cast<std::int64_t>(member.last_hit_hour + 1) * base::kHourUs;
-  if (member.hits + member.handoffs == 0 || last_hit_us < now_us - settings_.renewal_us) return;
+  if (!is_fresh(member, now_us)) return;
   // Another group's weaker finding changes nothing: what the account got it keeps until it expires.
   const bool moves = stand.campaign != 0 && stand.campaign != campaign.id;
   if (moves && decision.level < stand.level) return;
@@ -169,7 +244,8 @@ void CaseBook::apply_member(const detect::GroupFinding& finding, const detect::M
   verdict.strength = finding.strength;
   verdict.channels = member.channels;
   verdict.expires_us = stand.expires_us;
-  verdict.reasons = member_reasons(finding, member);
+  verdict.reasons = member_reasons(finding, member, context);
+  if (policy::asks_to_declare(decision)) verdict.reasons.push_back(declare_reason());
   verdicts.push_back(std::move(verdict));
 }
 
@@ -190,6 +266,7 @@ void CaseBook::expire(std::int64_t now_us, std::vector<Verdict>& verdicts) {
 
 std::vector<event::Campaign> CaseBook::campaigns(const detect::Detector& detector) const {
   std::vector<event::Campaign> list;
+  const ReasonContext context = context_of(detector);
   for (const auto& [id, state] : campaigns_) {
     if (state.merged_into != 0 || state.class_ == Class::unknown) continue;
     event::Campaign campaign;
@@ -200,7 +277,7 @@ std::vector<event::Campaign> CaseBook::campaigns(const detect::Detector& detecto
     campaign.prevented_queries = state.prevented_queries;
     campaign.channels = state.last.channels;
     campaign.strength = state.last.strength;
-    campaign.reasons = group_reasons(state.last);
+    campaign.reasons = group_reasons(state.last, context);
     campaign.measures = measure_list(state.last);
     campaign.without_channel = state.last.without_channel;
     std::map<Token, std::uint64_t> models;
@@ -244,6 +321,7 @@ std::vector<event::Member> CaseBook::members(const OpenId& open) const {
 }
 
 void CaseBook::save(base::ByteWriter& out) const {
+  end_users_.save(out);
   out.put<std::uint64_t>(standings_.size());
   for (const auto& item : standings_) out.put(item.second);
   out.put<std::uint64_t>(campaigns_.size());
@@ -274,6 +352,7 @@ bool CaseBook::load(base::ByteReader& in) {
   standings_.clear();
   campaigns_.clear();
   campaign_by_group_.clear();
+  if (!end_users_.load(in)) return false;
   for (auto left = in.get<std::uint64_t>(); left > 0 && in.ok(); --left) {
     const auto standing = in.get<Standing>();
     standings_[standing.account] = standing;

@@ -12,6 +12,8 @@
 
 #include "base/byte_stream.h"
 #include "detect/detector.h"
+#include "engine/end_user_book.h"
+#include "engine/verdict_rate_alarm.h"
 #include "policy/policy.h"
 
 namespace stillwatch::engine {
@@ -19,6 +21,8 @@ namespace stillwatch::engine {
 using event::Token;
 /// Opens a sealed id; each call is counted by whoever implements it.
 using OpenId = std::function<std::string_view(Token)>;
+/// Whether an alarm holds new verdicts on an account at `observe` now.
+using IsHeld = std::function<bool(Token)>;
 /// Whether an account has a declared use at a time.
 using IsDeclared = std::function<bool(Token, std::int64_t)>;
 
@@ -32,16 +36,23 @@ struct Standing {
 
 class CaseBook {
  public:
-  explicit CaseBook(const policy::Settings& settings) : settings_(settings) {}
+  explicit CaseBook(const policy::Settings& settings) : settings_(settings), end_users_(settings) {}
+
+  /// Accounts, or accounts of end users, that apply() would act on now and that are not acted on yet; in the order of
+  /// groups and members.
+  std::vector<NewlyActioned> newly_actioned(const detect::Detector::Epoch& epoch, const detect::Detector& detector,
+                                            std::int64_t now_us, const IsDeclared& is_declared) const;
 
   /// The verdicts of one epoch, ordered by (subject kind, opened id); all carry now_us.
   std::vector<event::Verdict> apply(const detect::Detector::Epoch& epoch, const detect::Detector& detector,
-                                    std::int64_t now_us, const IsDeclared& is_declared, const OpenId& open);
+                                    std::int64_t now_us, const IsDeclared& is_declared, const OpenId& open,
+                                    const IsHeld& is_held = {});
 
   /// Last states, campaigns by id and members by (campaign, opened id).
   std::vector<event::Campaign> campaigns(const detect::Detector& detector) const;
   std::vector<event::Member> members(const OpenId& open) const;
   const std::map<Token, Standing>& standings() const { return standings_; }
+  const EndUserBook& end_users() const { return end_users_; }
 
   void save(base::ByteWriter& out) const;
   bool load(base::ByteReader& in);
@@ -69,13 +80,21 @@ class CaseBook {
 
   CampaignState& campaign_of(const detect::GroupFinding& finding, std::int64_t now_us);
   void merge_campaigns(const detect::Detector& detector);
-  void apply_group(const detect::GroupFinding& finding, double threshold_log10_e, std::int64_t now_us,
-                   const IsDeclared& is_declared, std::vector<event::Verdict>& verdicts);
+  void apply_group(const detect::GroupFinding& finding, const ReasonContext& context, std::int64_t now_us,
+                   const IsDeclared& is_declared, const IsHeld& is_held, std::vector<event::Verdict>& verdicts);
   void apply_member(const detect::GroupFinding& finding, const detect::MemberFinding& member, CampaignState& campaign,
-                    const policy::Decision& decision, std::int64_t now_us, std::vector<event::Verdict>& verdicts);
+                    const policy::Decision& decision, const ReasonContext& context, std::int64_t now_us,
+                    std::vector<event::Verdict>& verdicts);
+  bool is_fresh(const detect::MemberFinding& member, std::int64_t now_us) const;
   void expire(std::int64_t now_us, std::vector<event::Verdict>& verdicts);
 
+  std::vector<policy::Decision> decide(const detect::GroupFinding& finding, const policy::GroupEvidence& evidence,
+                                       event::Class class_, const CampaignState* campaign, std::int64_t now_us,
+                                       const IsDeclared& is_declared) const;
+  bool is_actioned(Token account) const;
+
   policy::Settings settings_;
+  EndUserBook end_users_;
   std::map<Token, Standing> standings_;
   std::map<std::uint32_t, CampaignState> campaigns_;  // by campaign id
   std::map<std::uint32_t, std::uint32_t> campaign_by_group_;

@@ -19,7 +19,8 @@ Engine::Engine(const Settings& settings, unsigned workers, OpenId open, VerdictS
       open_(std::move(open)),
       sink_(std::move(sink)),
       detector_(settings.detect),
-      case_book_(settings.policy) {}
+      case_book_(settings.policy),
+      alarm_(settings.policy) {}
 
 void Engine::set_accounts(std::vector<event::AccountUpdate> updates) {
   STILLWATCH_ASSERT(!opened_);
@@ -72,8 +73,9 @@ base::Status Engine::observe(std::span<const event::Query> queries) {
     detector_.observe_accounts({worker, pool_.size()}, queries, updates, observations);
   });
   pool_.run([&](unsigned worker) { detector_.observe_tokens({worker, pool_.size()}, queries, observations); });
-  for (const event::AccountUpdate& update : updates) {
-    if ((update.fields & event::kFieldDeclared) != 0) declared_[update.account] = update.declared;
+  for (const event::AccountUpdate& update : updates) take_update(update);
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    if (observations[i].first_of_day) alarm_.note_version(queries[i].client_version);
   }
   next_update_ = end;
   counters_.queries += queries.size();
@@ -91,10 +93,38 @@ base::Status Engine::close(std::int64_t now_us) {
   const detect::Detector::Epoch epoch = detector_.close(now_us);
   ++counters_.epochs;
   if (epoch.calibration_ended) counters_.calibrated_us = now_us;
-  const auto verdicts = case_book_.apply(
-      epoch, detector_, now_us, [this](Token account, std::int64_t time_us) { return is_declared(account, time_us); },
-      open_);
+  const IsDeclared declared = [this](Token account, std::int64_t time_us) { return is_declared(account, time_us); };
+  alarm_.judge(
+      now_us, case_book_.newly_actioned(epoch, detector_, now_us, declared),
+      [this](Token account) { return kind_of(account); },
+      [&](const std::function<void(const AccountKind&)>& each) {
+        detector_.accounts().for_each([&](detect::Handle, const detect::AccountState& account) {
+          if (account.queries > 0 && account.last_us >= now_us - base::kDayUs) each(kind_of(account));
+        });
+      });
+  const auto verdicts = case_book_.apply(epoch, detector_, now_us, declared, open_,
+                                         [&](Token account) { return alarm_.holds(kind_of(account), now_us); });
   return verdicts.empty() ? base::Status{} : sink_(verdicts);
+}
+
+void Engine::take_update(const event::AccountUpdate& update) {
+  if ((update.fields & event::kFieldDeclared) != 0) declared_[update.account] = update.declared;
+  if ((update.fields & event::kFieldTier) != 0) tiers_[update.account] = update.tier;
+}
+
+AccountKind Engine::kind_of(const detect::AccountState& account) const {
+  const auto tier = tiers_.find(account.account);
+  return {account.client_version,
+          tier == tiers_.end() ? 0 : tier->second,
+          account.verification,
+          account.language.majority(),
+          detector_.accounts().trusted(account, detector_.log_start_us()),
+          account.first_us};
+}
+
+AccountKind Engine::kind_of(Token account) const {
+  const detect::Handle handle = detector_.accounts().find(account);
+  return handle == detect::kNoHandle ? AccountKind{} : kind_of(detector_.accounts().at(handle));
 }
 
 bool Engine::is_declared(Token account, std::int64_t time_us) const {
@@ -106,6 +136,7 @@ std::string Engine::snapshot() const {
   base::ByteWriter out;
   detector_.save(out);
   case_book_.save(out);
+  alarm_.save(out);
   out.put<std::uint64_t>(updates_.size());
   out.put<std::uint64_t>(next_update_);
   out.put(epoch_);
@@ -117,7 +148,7 @@ std::string Engine::snapshot() const {
 
 base::Status Engine::restore(std::string_view bytes) {
   base::ByteReader in(bytes);
-  const bool loaded = detector_.load(in) && case_book_.load(in);
+  const bool loaded = detector_.load(in) && case_book_.load(in) && alarm_.load(in);
   const auto updates = in.get<std::uint64_t>();
   next_update_ = in.get<std::uint64_t>();
   epoch_ = in.get<std::int64_t>();
@@ -130,9 +161,7 @@ base::Status Engine::restore(std::string_view bytes) {
   if (updates != updates_.size() || next_update_ > updates_.size()) {
     return base::fail(base::Fault::caller, "the accounts file is not the one that the snapshot was made with");
   }
-  for (std::size_t i = 0; i < next_update_; ++i) {
-    if ((updates_[i].fields & event::kFieldDeclared) != 0) declared_[updates_[i].account] = updates_[i].declared;
-  }
+  for (std::size_t i = 0; i < next_update_; ++i) take_update(updates_[i]);
   return {};
 }
 

@@ -15,8 +15,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/flat_map.h"
 #include "base/result.h"
 #include "engine/case_book.h"
+#include "engine/verdict_rate_alarm.h"
 #include "engine/worker_pool.h"
 
 namespace stillwatch::engine {
@@ -50,6 +52,7 @@ class Engine {
   const Counters& counters() const { return counters_; }
   const detect::Detector& detector() const { return detector_; }
   const CaseBook& case_book() const { return case_book_; }
+  const VerdictRateAlarm& alarm() const { return alarm_; }
   const std::vector<std::uint32_t>& queries_per_hour() const { return queries_per_hour_; }
 
   /// The whole state; restore() into an engine with equal settings continues as if there had been no stop.
@@ -60,6 +63,9 @@ class Engine {
   base::Status observe(std::span<const event::Query> queries);
   base::Status close(std::int64_t now_us);
   bool is_declared(Token account, std::int64_t time_us) const;
+  void take_update(const event::AccountUpdate& update);
+  AccountKind kind_of(const detect::AccountState& account) const;
+  AccountKind kind_of(Token account) const;
 
   Settings settings_;
   WorkerPool pool_;
@@ -67,9 +73,11 @@ class Engine {
   VerdictSink sink_;
   detect::Detector detector_;
   CaseBook case_book_;
+  VerdictRateAlarm alarm_;
   std::vector<event::AccountUpdate> updates_;
   std::size_t next_update_ = 0;
   std::map<Token, std::vector<event::DeclaredUse>> declared_;
+  base::FlatMap<Token, Token> tiers_;  // by account, where known
   std::vector<detect::Observation> observations_;
   std::int64_t epoch_ = 0;
   bool opened_ = false;

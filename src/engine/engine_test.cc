@@ -34,6 +34,7 @@ Query make_query(Token account, std::int64_t time_us, Random& random) {
   query.account = base::mix64(account);
   query.id = random.next();
   query.client = base::mix64(900 + account % 5);
+  query.client_version = base::mix64(910 + account % 5);
   query.egress = base::mix64(50'000 + account);
   query.model = 77;
   query.status = 200;
@@ -93,6 +94,7 @@ std::vector<Query> make_world(const TokenWorld& world, std::uint64_t seed) {
         const std::int64_t at = kStart + day * base::kDayUs + static_cast<std::int64_t>(random.below(base::kDayUs));
         Query query = make_query(200'000 + static_cast<Token>(account), at, random);
         query.client = base::mix64(999);
+        query.client_version = base::mix64(998);
         if (random.chance(world.attack_share)) {
           query.fingerprint.templates[0] = base::mix64(9'000'000 + random.below(100));
           query.output_tokens = 900;
@@ -146,6 +148,12 @@ class Replayer {
     }
   }
   Engine& engine() { return engine_; }
+  std::vector<std::string> alarms() {
+    std::vector<std::string> lines;
+    for (const event::Alarm& alarm : engine_.alarm().alarms())
+      lines.push_back(event::to_json(alarm, "sha256:test", [this](Token token) { return open(token); }));
+    return lines;
+  }
   Outcome run;
 
  private:
@@ -230,6 +238,30 @@ TEST(Engine, SnapshotAndRestoreGiveTheSameBytes) {
     lines.insert(lines.end(), second.run.lines.begin(), second.run.lines.end());
     EXPECT_EQ(lines, whole.lines) << "stopped at " << share;
     EXPECT_FALSE(Replayer(1).engine().restore(std::string_view(snapshot).substr(0, snapshot.size() / 2)));
+  }
+}
+
+TEST(Engine, AlarmsAreTheSameForAnyWorkersAndAfterAStop) {
+  const auto queries = make_world({}, 10);
+  Replayer one(1);
+  one.feed(queries, 5000);
+  const auto expected = one.alarms();
+  ASSERT_FALSE(expected.empty()) << "sixty accounts of one client version in a day";
+  EXPECT_NE(expected[0].find(std::to_string(base::mix64(998))), std::string::npos) << expected[0];
+  EXPECT_EQ(expected[0].find("held_until"), std::string::npos) << "fresh accounts are not sheltered";
+  Replayer many(4);
+  many.feed(queries, 777);
+  EXPECT_EQ(many.alarms(), expected);
+  for (const double share : {0.5, 0.75, 0.85}) {
+    const auto at = static_cast<std::size_t>(share * static_cast<double>(queries.size()));
+    Replayer first(1), second(2);
+    first.feed(std::span(queries).first(at), 5000);
+    ASSERT_TRUE(second.engine().restore(first.engine().snapshot()));
+    second.feed(std::span(queries).subspan(at), 3000);
+    EXPECT_EQ(second.alarms(), expected) << share;
+    // What was raised before the stop is what a log cut there has.
+    const auto before = first.alarms();
+    EXPECT_TRUE(before.size() <= expected.size() && std::equal(before.begin(), before.end(), expected.begin()));
   }
 }
 

@@ -95,6 +95,14 @@ std::string campaign_name(std::uint32_t id) {
   return std::string(text, static_cast<std::size_t>(length));
 }
 
+std::string opened_id(const Verdict& verdict, const OpenId& open) {
+  const std::string_view id = open(verdict.subject);
+  if (!id.empty() || verdict.kind != SubjectKind::end_user) return std::string(id);
+  char text[24];
+  std::snprintf(text, sizeof text, "#%016llx", static_cast<unsigned long long>(verdict.subject));
+  return text;
+}
+
 std::string to_json(const Verdict& verdict, std::string_view policy, const OpenId& open) {
   const bool clear = verdict.level == Level::clear;
   std::string out = "{\"v\":1,\"time\":";
@@ -105,7 +113,11 @@ std::string to_json(const Verdict& verdict, std::string_view policy, const OpenI
   if (verdict.kind == SubjectKind::campaign) {
     append_json_string(out, campaign_name(static_cast<std::uint32_t>(verdict.subject)));
   } else {
-    append_json_string(out, open(verdict.subject));
+    append_json_string(out, opened_id(verdict, open));
+  }
+  if (verdict.kind == SubjectKind::end_user) {
+    out += ",\"account\":";
+    append_json_string(out, open(verdict.account));
   }
   out += "},\"level\":";
   append_json_string(out, name(verdict.level));

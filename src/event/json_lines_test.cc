@@ -62,6 +62,18 @@ TEST(JsonLines, CampaignSubjectIsItsName) {
             std::string::npos);
 }
 
+TEST(JsonLines, AnEndUserIsNamedWithItsAccount) {
+  Verdict verdict = restricted();
+  verdict.kind = SubjectKind::end_user;
+  verdict.subject = 3;
+  verdict.account = 1;
+  EXPECT_NE(to_json(verdict, "p", open_example)
+                .find("\"subject\":{\"kind\":\"end_user\",\"id\":\"a\\\"\uFFFD<b\",\"account\":\"acct_7f3a\"}"),
+            std::string::npos);
+  const auto shed = [](Token token) { return token == 1 ? std::string_view("acct_7f3a") : std::string_view(); };
+  EXPECT_NE(to_json(verdict, "p", shed).find(R"("id":"#0000000000000003","account":"acct_7f3a"})"), std::string::npos);
+}
+
 TEST(JsonLines, CampaignAndMember) {
   Campaign campaign;
   campaign.id = 12;

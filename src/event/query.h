@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "base/token.h"
+#include "event/language.h"
 
 namespace stillwatch::event {
 
@@ -16,7 +17,7 @@ using base::Token;
 enum class Dialect : std::uint8_t { openai_chat, openai_responses, anthropic_messages, text };
 
 /// What the product keeps of a request's content (layer L0 of docs/internals/detection.md).
-/// Serialised form: text/fingerprint_codec.h, version 1.
+/// Serialised form: text/fingerprint_codec.h, version 2.
 struct Fingerprint {
   static constexpr std::size_t kTemplatesMax = 6;
   static constexpr std::size_t kPrefixesMax = 3;
@@ -35,12 +36,13 @@ struct Fingerprint {
   std::array<std::int8_t, kScores> scores{};         // weak linear scores, see text/scores.h; never a verdict
   std::uint32_t prompt_bytes = 0;
   std::uint32_t conversation_bytes = 0;
-  std::uint32_t prefix_bytes = 0;     // user and assistant text that prefixes[0] covers: how guessable it is
-  std::uint16_t turns = 0;            // user turns in the request
-  std::uint16_t parts_other = 0;      // images, tool results, files: kind and size only
-  bool prefix_has_reply = false;      // prefixes[0] contains a sampled assistant turn
-  std::uint8_t template_words = 0;    // words of the last user turn, saturating
-  std::uint16_t coverage_bucket = 0;  // 0-2047, content bucket of the coverage bitmap
+  std::uint32_t prefix_bytes = 0;         // user and assistant text that prefixes[0] covers: how guessable it is
+  std::uint16_t turns = 0;                // user turns in the request
+  std::uint16_t parts_other = 0;          // images, tool results, files: kind and size only
+  bool prefix_has_reply = false;          // prefixes[0] contains a sampled assistant turn
+  std::uint8_t template_words = 0;        // words of the last user turn, saturating
+  std::uint16_t coverage_bucket = 0;      // 0-2047, content bucket of the coverage bitmap
+  Language language = Language::unknown;  // of the last user turn; matches calibration and reports, never a score
 
   bool operator==(const Fingerprint&) const = default;
 };

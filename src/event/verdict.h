@@ -85,7 +85,8 @@ struct Reason {
 struct Verdict {
   std::int64_t time_us = 0;
   SubjectKind kind = SubjectKind::account;
-  Token subject = 0;  // account token, or the campaign number
+  Token subject = 0;  // account token, or the campaign number, or the end user within `account`
+  Token account = 0;  // of an end user
   Level level = Level::clear;
   Class class_ = Class::unknown;
   std::uint32_t campaign = 0;  // 0: none; written as c-%06u

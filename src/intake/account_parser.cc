@@ -39,7 +39,7 @@ struct AccountParser::State {
   od::parser parser;
   JsonText text, key_text;
   const char* end = nullptr;
-  std::string account;
+  std::string account, tier;
   std::uint64_t unknown = 0;
   bool has_version = false, has_time = false;
 
@@ -151,7 +151,12 @@ struct AccountParser::State {
     // Null says nothing: the field keeps what an earlier line gave.
     if (is_null(value)) return {};
     if (key == "created") return note(event::kFieldCreated, time_of(value, "created", out.created_us));
-    if (key == "tier") return note(event::kFieldTier, token_of(value, "tier", Domain::tier, out.tier));
+    if (key == "tier") {
+      if (auto refusal = string_of(value, "tier", bytes)) return refusal;
+      tier.assign(bytes);
+      out.tier = bytes.empty() ? 0 : keyed_hash(Domain::tier, bytes);
+      return note(event::kFieldTier, {});
+    }
     if (key == "verification") {
       std::uint8_t choice = 0;
       if (auto refusal = choice_of(value, "verification", kVerifications, choice)) return refusal;
@@ -187,12 +192,14 @@ struct AccountParser::State {
 AccountParser::AccountParser(const crypto::KeyedHash& keyed_hash) : state_(std::make_unique<State>(keyed_hash)) {}
 AccountParser::~AccountParser() = default;
 std::string_view AccountParser::account_id() const { return state_->account; }
+std::string_view AccountParser::tier() const { return state_->tier; }
 std::uint64_t AccountParser::unknown_fields() const { return state_->unknown; }
 
 std::optional<Refusal> AccountParser::parse(std::string_view line, event::AccountUpdate& out) {
   State& state = *state_;
   out = {};
   state.account.clear();
+  state.tier.clear();
   state.has_version = state.has_time = false;
   state.end = line.data() + line.size();
   if (nests_deeper(line, base::limits::kJsonDepthMax)) return Refusal{RejectReason::too_deep, ""};
@@ -240,6 +247,7 @@ base::Result<AccountFile> load_accounts(const std::string& path, const crypto::K
         continue;
       }
       identities.add(IdKind::account, update.account, parser.account_id());
+      if (update.tier != 0) identities.add(IdKind::tier, update.tier, parser.tier());
       out.updates.push_back(update);
     }
   }

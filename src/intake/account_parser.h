@@ -25,6 +25,7 @@ class AccountParser {
   /// `line` with kJsonPadding readable bytes behind it.
   std::optional<Refusal> parse(std::string_view line, event::AccountUpdate& out);
   std::string_view account_id() const;  // of the last line, raw
+  std::string_view tier() const;
   std::uint64_t unknown_fields() const;
 
  private:

@@ -24,8 +24,8 @@ inline constexpr std::size_t kJsonPadding = 64;
 struct Body {
   event::Token model = 0;
   event::Token end_user = 0;
-  std::string_view model_name;  // until the next begin()
-  bool sampled_many = false;    // n > 1
+  std::string_view model_name, end_user_name;  // until the next begin()
+  bool sampled_many = false;                   // n > 1
   event::Fingerprint fingerprint;
 };
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kShards = 64;
 constexpr std::size_t kChunkBytes = 1 << 16;
-constexpr std::string_view kMagic = "SWID0001";
+constexpr std::string_view kMagic = "SWID0002";
 // Longest raw id that is kept whole: account ids are at most 128 bytes; longer model names are cut, for display only.
 constexpr std::size_t kRawBytesMax = 255;
 
@@ -79,7 +79,8 @@ struct Identities::Shard {
 };
 
 Identities::Identities(std::size_t accounts_max, std::size_t models_max)
-    : shards_(std::make_unique<Shard[]>(kShards)), max_{accounts_max, models_max} {}
+    : shards_(std::make_unique<Shard[]>(kShards)),
+      max_{accounts_max, models_max, kEndUsersMax, kClientVersionsMax, kTiersMax} {}
 Identities::~Identities() = default;
 
 Identities::Shard& Identities::shard_of(base::Token token) const { return shards_[token >> 58]; }
@@ -145,16 +146,20 @@ base::Status Identities::load(std::string_view bytes) {
   if (!bytes.starts_with(kMagic)) return damaged();
   bytes.remove_prefix(kMagic.size());
   std::uint64_t count = 0, openings = 0;
-  std::array<std::uint64_t, 2> shed{};
-  if (!take(bytes, count) || !take(bytes, shed[0]) || !take(bytes, shed[1]) || !take(bytes, openings)) return damaged();
+  std::array<std::uint64_t, kIdKinds> shed{};
+  if (!take(bytes, count)) return damaged();
+  for (std::uint64_t& each : shed) {
+    if (!take(bytes, each)) return damaged();
+  }
+  if (!take(bytes, openings)) return damaged();
   auto fresh = std::make_unique<Shard[]>(kShards);
-  std::array<std::uint64_t, 2> counts{};
+  std::array<std::uint64_t, kIdKinds> counts{};
   base::Token last = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
     base::Token token = 0;
     std::uint8_t kind = 0, size = 0;
     if (!take(bytes, token) || !take(bytes, kind) || !take(bytes, size)) return damaged();
-    if (token <= last || kind > 1 || bytes.size() < size || counts[kind] >= max_[kind]) return damaged();
+    if (token <= last || kind >= kIdKinds || bytes.size() < size || counts[kind] >= max_[kind]) return damaged();
     last = token;
     fresh[token >> 58].insert(static_cast<IdKind>(kind), token, bytes.substr(0, size));
     bytes.remove_prefix(size);

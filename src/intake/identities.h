@@ -1,11 +1,11 @@
-// Token -> raw id: the only place that keeps raw ids, of accounts and models, so that a person can be
-// told who is meant.
+// Token -> raw id: the only place that keeps raw ids (of accounts, their end users, models, client versions and tiers),
+// so that a person can be told who or what is meant.
 //
 // Invariant: add() is called by one thread in the order of the log, so what is kept when it is full does
 // not depend on threads; every open() is counted.
 // Threads: contains() and open() from any number, together with one add(). Cost: contains ~20 ns; 16 to 32
 // bytes an id and its text.
-// Bounds: limits::kAccountsMax accounts and kModelsMax models; further ones are shed and counted.
+// Bounds: limits::kAccountsMax accounts and a maximum for each other kind below; further ones are shed and counted.
 #pragma once
 
 #include <array>
@@ -22,10 +22,16 @@
 
 namespace stillwatch::intake {
 
-enum class IdKind : std::uint8_t { account, model };
+enum class IdKind : std::uint8_t { account, model, end_user, client_version, tier };
+inline constexpr std::size_t kIdKinds = 5;
 
 /// Models are a provider's own few; a client can send any text there, so their number is bounded apart.
 inline constexpr std::size_t kModelsMax = 4'096;
+/// The first million; one that is acted on beyond them is named by its token.
+inline constexpr std::size_t kEndUsersMax = 1U << 20;
+/// User agents: a few thousand in practice, and any text that a client sends.
+inline constexpr std::size_t kClientVersionsMax = 16'384;
+inline constexpr std::size_t kTiersMax = 256;
 
 /// Ids first seen by one parser, waiting to be added in the order of the log.
 struct NewIds {
@@ -74,8 +80,8 @@ class Identities {
   Shard& shard_of(base::Token token) const;
 
   std::unique_ptr<Shard[]> shards_;
-  std::array<std::size_t, 2> max_;
-  std::array<std::uint64_t, 2> counts_{}, shed_{};
+  std::array<std::size_t, kIdKinds> max_;
+  std::array<std::uint64_t, kIdKinds> counts_{}, shed_{};
   std::atomic<std::uint64_t> openings_{0};
 };
 

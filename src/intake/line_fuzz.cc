@@ -44,8 +44,10 @@ void check(LineParser& parser, std::string_view line) {
   STILLWATCH_ASSERT(!parsed.accepted || (parsed.query.account != 0 && parsed.query.id != 0 && parsed.has_time));
   STILLWATCH_ASSERT((parsed.query.account != 0) == !ids.ids.empty());
   for (const NewIds::Id& id : ids.ids) {
-    const auto domain =
-        id.kind == IdKind::account ? stillwatch::crypto::Domain::account : stillwatch::crypto::Domain::model;
+    using stillwatch::crypto::Domain;
+    constexpr Domain kDomains[kIdKinds] = {Domain::account, Domain::model, Domain::end_user, Domain::client_version,
+                                           Domain::tier};
+    const Domain domain = kDomains[static_cast<std::size_t>(id.kind)];
     STILLWATCH_ASSERT(hash()(domain, std::string_view(ids.text).substr(id.at, id.size)) == id.token);
   }
   parser.new_ids().clear();

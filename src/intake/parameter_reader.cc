@@ -23,11 +23,17 @@ void ParameterReader::begin() {
   has_safety_identifier_ = false;
   model_ = end_user_ = 0;
   model_name_.clear();
+  end_user_name_.clear();
 }
 
 void ParameterReader::set_model(std::string_view name) {
   model_name_.assign(name);
   model_ = name.empty() ? 0 : keyed_hash_(crypto::Domain::model, name);
+}
+
+void ParameterReader::set_end_user(std::string_view name) {
+  end_user_name_.assign(name);
+  end_user_ = keyed_hash_(crypto::Domain::end_user, name);
 }
 
 void ParameterReader::finish(Body& out) {
@@ -36,6 +42,7 @@ void ParameterReader::finish(Body& out) {
   out.model = model_;
   out.end_user = end_user_;
   out.model_name = model_name_;
+  out.end_user_name = end_user_name_;
   out.sampled_many = parameters_.n > 1;
 }
 
@@ -88,7 +95,7 @@ MaybeRefusal ParameterReader::read(Dialect dialect, std::string_view key, od::va
         return json_.count_of(value, "request.max_output_tokens", parameters_.output_tokens_max);
       } else if (key == "metadata" && dialect == Dialect::anthropic_messages) {
         if (auto refusal = read_nested(value, "request.metadata.user_id", "user_id", bytes, number)) return refusal;
-        if (!bytes.empty()) end_user_ = keyed_hash_(crypto::Domain::end_user, bytes);
+        if (!bytes.empty()) set_end_user(bytes);
       }
       break;
     case 't':
@@ -122,14 +129,14 @@ MaybeRefusal ParameterReader::read(Dialect dialect, std::string_view key, od::va
       if (key == "safety_identifier") {
         if (auto refusal = json_.string_of(value, "request.safety_identifier", bytes)) return refusal;
         if (bytes.empty()) break;
-        end_user_ = keyed_hash_(crypto::Domain::end_user, bytes);
+        set_end_user(bytes);
         has_safety_identifier_ = true;
       }
       break;
     case 'u':
       if (key == "user" && dialect != Dialect::anthropic_messages) {
         if (auto refusal = json_.string_of(value, "request.user", bytes)) return refusal;
-        if (!bytes.empty() && !has_safety_identifier_) end_user_ = keyed_hash_(crypto::Domain::end_user, bytes);
+        if (!bytes.empty() && !has_safety_identifier_) set_end_user(bytes);
       }
       break;
     case 'l':

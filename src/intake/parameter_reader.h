@@ -27,6 +27,7 @@ class ParameterReader {
   void finish(Body& out);
 
  private:
+  void set_end_user(std::string_view name);
   MaybeRefusal read_schema(od::value value, std::string_view name);
   MaybeRefusal read_nested(od::value value, std::string_view name, std::string_view wanted, std::string_view& out_text,
                            double& out_number);
@@ -38,7 +39,7 @@ class ParameterReader {
   std::int64_t tokens_max_old_ = -1;  // max_tokens, when max_completion_tokens is not there
   bool has_safety_identifier_ = false;
   event::Token model_ = 0, end_user_ = 0;
-  std::string model_name_;
+  std::string model_name_, end_user_name_;
 };
 
 }  // namespace stillwatch::intake

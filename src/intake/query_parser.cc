@@ -299,7 +299,7 @@ class QueryParser final : public LineParser {
           if (key == "v") {
             std::int64_t version = 0;
             if (value.get_int64().get(version)) return wrong_type("fingerprint.v");
-            is_known = version == 1;
+            is_known = version == 1 || version == 2;
           } else if (key == "b") {
             std::string_view bytes;
             if (auto refused = string_of(value, "fingerprint.b", bytes)) return refused;

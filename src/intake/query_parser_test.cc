@@ -218,6 +218,22 @@ TEST(QueryParser, EndUserOfTheBodyGivesWayToTheRecords) {
   EXPECT_EQ(end_user(R"("x":0)", R"({"messages":[],"user":"u1"})"), lines.keyed_hash(Domain::end_user, "u1"));
 }
 
+// A verdict on an end user, and an alarm about a client version, must be able to name them.
+TEST(QueryParser, IdsOfEndUsersAndClientVersionsCanBeOpened) {
+  for (const auto& [outer, expected] : {std::pair(R"("end_user":"u-882")", "u-882"), std::pair(R"("x":0)", "u1")}) {
+    Lines lines;
+    std::vector<std::string> fields = kFields;
+    fields[6] = outer;
+    fields[9] = R"("request":{"messages":[],"user":"u1"})";
+    ASSERT_TRUE(lines.parse(object_of(fields)).accepted);
+    Identities identities;
+    identities.add(lines.parser->new_ids());
+    EXPECT_EQ(identities.open(lines.keyed_hash(Domain::end_user, expected)), expected);
+    EXPECT_EQ(identities.size(IdKind::end_user), 1U);
+    EXPECT_EQ(identities.size(IdKind::client_version), 1U);
+  }
+}
+
 TEST(QueryParser, FlagsAndFingerprint) {
   Lines lines;
   EXPECT_EQ(lines.parse(record_with("response", R"("response":{"status":429})")).query.flags & event::kFlagFailed,
@@ -229,6 +245,10 @@ TEST(QueryParser, FlagsAndFingerprint) {
   const ParsedLine kept = lines.parse(record_with("request", R"("fingerprint":{"v":1,"b":")" + encoded + "\"}"));
   ASSERT_TRUE(kept.accepted) << kept.refusal.field;
   EXPECT_EQ(text::encode(kept.query.fingerprint), text::encode(whole.query.fingerprint));
+  const ParsedLine now = lines.parse(record_with("request", R"("fingerprint":{"v":2,"b":")" + encoded + "\"}"));
+  ASSERT_TRUE(now.accepted) << now.refusal.field;
+  EXPECT_EQ(now.query.fingerprint, whole.query.fingerprint);
+  EXPECT_FALSE(lines.parse(record_with("request", R"("fingerprint":{"v":3,"b":")" + encoded + "\"}")).accepted);
 }
 
 TEST(QueryParser, UsageOfTheResponseBodyStandsIn) {

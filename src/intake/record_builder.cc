@@ -31,6 +31,7 @@ void RecordBuilder::begin(std::size_t line_bytes, ParsedLine& out) {
   ja4_.clear();
   account_.clear();
   model_.clear();
+  end_user_name_.clear();
   end_user_ = body_end_user_ = 0;
   shed_ = has_body_ = has_fingerprint_ = has_dialect_ = sampled_many_ = false;
 }
@@ -72,6 +73,7 @@ void RecordBuilder::set_time_us(std::int64_t time_us) {
 void RecordBuilder::set_key(std::string_view raw) { out_->query.key = raw.empty() ? 0 : keyed_hash_(Domain::key, raw); }
 void RecordBuilder::set_end_user(std::string_view raw) {
   end_user_ = raw.empty() ? 0 : keyed_hash_(Domain::end_user, raw);
+  if (end_user_ != 0) end_user_name_.assign(raw);
 }
 
 void RecordBuilder::set_address(std::string_view raw) {
@@ -102,6 +104,7 @@ void RecordBuilder::set_body(const Body& body) {
   out_->query.fingerprint = body.fingerprint;
   model_.assign(body.model_name);
   body_end_user_ = body.end_user;
+  body_end_user_name_.assign(body.end_user_name);
   sampled_many_ = body.sampled_many;
   has_body_ = true;
 }
@@ -149,6 +152,9 @@ MaybeRefusal RecordBuilder::finish() {
   finish_client();
   note_new(IdKind::account, query.account, account_);
   if (query.model != 0) note_new(IdKind::model, query.model, model_);
+  if (query.end_user != 0)
+    note_new(IdKind::end_user, query.end_user, end_user_ != 0 ? end_user_name_ : body_end_user_name_);
+  if (query.client_version != 0) note_new(IdKind::client_version, query.client_version, user_agent_);
   out_->accepted = true;
   return {};
 }

@@ -93,7 +93,7 @@ class RecordBuilder {
   const crypto::KeyedHash& keyed_hash_;
   const Identities* identities_;
   ParsedLine* out_ = nullptr;
-  std::string user_agent_, headers_, ja4_, family_, account_, model_;
+  std::string user_agent_, headers_, ja4_, family_, account_, model_, end_user_name_, body_end_user_name_;
   event::Token end_user_ = 0, body_end_user_ = 0;
   bool shed_ = false, has_body_ = false, has_fingerprint_ = false, has_dialect_ = false, sampled_many_ = false;
   event::Fingerprint given_fingerprint_;

@@ -21,7 +21,10 @@ Decision decide(Class class_, const GroupEvidence& group, const MemberEvidence& 
                 const Settings& settings) {
   switch (class_) {
     case Class::unknown: return {};
-    case Class::reseller: return {Level::observe, class_, "campaign.reseller"};
+    case Class::reseller: {
+      const bool asks = !declared && !member.passes_end_users && member.observed_us >= settings.notice_after_us;
+      return {asks ? Level::notice : Level::observe, class_, "campaign.reseller"};
+    }
     case Class::automation: return {Level::observe, class_, "campaign.automation"};
     case Class::distiller: break;
   }

@@ -14,7 +14,7 @@ GroupEvidence evidence(double operator_log10_e, double harvest_log10_e, bool han
 }
 
 MemberEvidence member(std::initializer_list<Channel> channels, bool stands = true) {
-  MemberEvidence out{{}, stands};
+  MemberEvidence out{{}, stands, 0, false};
   for (const Channel channel : channels) out.channels.add(channel);
   return out;
 }
@@ -47,6 +47,30 @@ TEST(Policy, OnlyStandingMembersOfDistillersAreActioned) {
       decide(Class::distiller, evidence(9, 9), member({Channel::template_, Channel::prompt}), false, settings).level,
       Level::observe)
       << "two channels of one group are one";
+}
+
+// What an honest relay gets instead of a ban: it is observed, then asked, and never more, whatever the evidence.
+TEST(Policy, AResellerIsAskedAndNeverRefused) {
+  const Settings settings;
+  auto relay = member({Channel::template_, Channel::handoff, Channel::payment});
+  const auto level = [&](bool declared = false) {
+    return decide(Class::reseller, evidence(40, 40, true), relay, declared, settings).level;
+  };
+  EXPECT_EQ(level(), Level::observe) << "first it is only observed";
+  relay.observed_us = settings.notice_after_us - 1;
+  EXPECT_EQ(level(), Level::observe);
+  relay.observed_us = settings.notice_after_us;
+  EXPECT_EQ(level(), Level::notice);
+  EXPECT_EQ(level(true), Level::observe) << "resale was declared";
+  relay.passes_end_users = true;
+  EXPECT_EQ(level(), Level::observe) << "it says for whom it sends";
+  relay.passes_end_users = false;
+  relay.observed_us = INT64_MAX;
+  const Decision decision = decide(Class::reseller, evidence(300, 300, true), relay, false, settings);
+  EXPECT_EQ(decision.level, Level::notice) << "never above";
+  EXPECT_STREQ(decision.rule, "campaign.reseller");
+  EXPECT_TRUE(asks_to_declare(decision));
+  EXPECT_FALSE(asks_to_declare({Level::observe, Class::reseller, ""}));
 }
 
 TEST(Policy, LadderRisesWithEvidenceAndNeverSuspends) {

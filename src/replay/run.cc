@@ -314,7 +314,13 @@ base::Status Run::write_campaigns(Outcome& outcome, OutputSet& outputs) {
     std::stable_sort(item.second.begin(), item.second.end(),
                      [](const OpenedMember& a, const OpenedMember& b) { return a.member.queries > b.member.queries; });
   }
-  return outputs.write("members.ndjson", lines);
+  STILLWATCH_CHECK(outputs.write("members.ndjson", lines));
+  lines.clear();
+  for (const event::Alarm& alarm : engine_->alarm().alarms()) {
+    lines += event::to_json(alarm, options_.policy_hash, open) + "\n";
+    outcome.alarms.push_back({alarm, event::opened_value(alarm, open)});
+  }
+  return outputs.write("alarms.ndjson", lines);
 }
 
 void Run::fill(Outcome& outcome) const {
@@ -340,9 +346,12 @@ void Run::fill(Outcome& outcome) const {
   outcome.accounts_by_level["clear"] = outcome.accounts - engine_->case_book().standings().size();
   for (const auto& item : engine_->case_book().standings())
     ++outcome.accounts_by_level[std::string(event::name(item.second.level))];
+  outcome.end_users_by_level = engine_->case_book().end_users().by_level();
   const detect::TokenCounters tokens = detector.tokens().counters();
   outcome.counters = {{"account_records_rejected", accounts_.rejected},
+                      {"alarms_dropped", engine_->alarm().alarms_dropped()},
                       {"conversations_overwritten", tokens.conversations_overwritten},
+                      {"end_users_shed", identities_.shed(intake::IdKind::end_user)},
                       {"first_sightings_overwritten", tokens.first_seen_overwritten},
                       {"ids_forgotten", intake.ids_forgotten},
                       {"identities_opened", identities_.openings()},

@@ -30,12 +30,18 @@ struct OpenedMember {
   event::Level level = event::Level::clear;
 };
 
+struct OpenedAlarm {
+  event::Alarm alarm;
+  std::string value;  // of its key, such as a user agent
+};
+
 /// What the run found, with ids opened, for the report.
 struct Outcome {
   std::vector<event::Campaign> campaigns;
   std::map<std::uint32_t, std::vector<OpenedMember>> members;  // by campaign, most queries first
   std::map<std::uint32_t, std::vector<std::string>> models;
-  std::map<std::string, std::uint64_t> accounts_by_level;
+  std::map<std::string, std::uint64_t> accounts_by_level, end_users_by_level;
+  std::vector<OpenedAlarm> alarms;
   engine::Engine::Counters engine;
   std::uint64_t records = 0, rejected = 0, duplicates = 0, late = 0, unknown_fields = 0, bytes = 0, lines = 0;
   std::uint64_t account_lines = 0, account_lines_rejected = 0;
@@ -69,8 +75,9 @@ struct Options {
   std::function<base::Status(const Outcome&, const std::string& verdicts, OutputSet&)> add_report;
 };
 
-/// Writes verdicts.ndjson, campaigns.ndjson, members.ndjson, rejects.ndjson and the report into options.out.
-/// When stopped: an environment error that says how to go on, with a snapshot in options.state if that is set.
+/// Writes verdicts.ndjson, campaigns.ndjson, members.ndjson, alarms.ndjson, rejects.ndjson and the report into
+/// options.out. When stopped: an environment error that says how to go on, with a snapshot in options.state if that is
+/// set.
 base::Result<Outcome> run(const Options& options);
 
 }  // namespace stillwatch::replay

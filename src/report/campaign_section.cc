@@ -1,7 +1,5 @@
 #include "report/campaign_section.h"
 
-#include <cctype>
-
 #include <map>
 
 #include <fmt/format.h>
@@ -25,21 +23,6 @@ std::string channel_title(Channel channel) {
   std::string out = spaced(event::name(channel));
   out[0] = static_cast<char>(out[0] - 'a' + 'A');
   return out;
-}
-
-// Powers of ten as the page writes them; `text` holds "10^x" and no markup.
-std::string with_powers(const std::string& text) {
-  std::string out;
-  for (std::size_t at = 0;;) {
-    const std::size_t power = text.find("10^", at);
-    if (power == std::string::npos) return out + text.substr(at);
-    std::size_t end = power + 3;
-    while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) != 0 ||
-                                 (text[end] == '.' && end + 1 < text.size() && text[end + 1] != ' ')))
-      ++end;
-    out += text.substr(at, power - at) + "10<sup>" + text.substr(power + 3, end - power - 3) + "</sup>";
-    at = end;
-  }
 }
 
 std::string numbers_html(const std::vector<std::pair<std::string, double>>& numbers) {
@@ -220,7 +203,7 @@ std::string campaign_section(const CampaignView& view, const Summary& summary, s
       "<section class=\"card {0}\" id=\"{1}\"><p class=\"eyebrow\"><i></i><span>Campaign {1}</span><span class=\"tag "
       "{2}\">{2}</span></p><h2>{3}</h2>",
       colour_class(place), id, event::name(campaign.class_), title(view));
-  out += fmt::format("<p class=\"note\">{}</p>", with_powers(strength_sentence(campaign.strength)));
+  out += fmt::format("<p class=\"note\">{}</p>", strength_sentence(campaign.strength));
   out += facts(view, summary);
   out += "<div class=\"block\"><h3>When it was active</h3>" +
          time_strip({campaign.opened_us, &campaign.queries_per_hour}, place) + "</div>";

@@ -75,18 +75,22 @@ base::Status for_each_line(const std::string& path, const Take& take) {
 
 struct Found {
   std::vector<std::string> history;      // verdict lines, oldest first
+  std::vector<std::string> end_users;    // verdict lines of the account's end users
   std::vector<std::string> memberships;  // member lines of the account, or of the campaign's accounts
   std::vector<std::string> campaigns;    // campaign lines
   std::uint64_t members = 0;
   std::vector<std::string> known;  // ids for the hint
-  bool is_campaign = false;
+  bool is_campaign = false, is_end_user = false;
 };
 
 base::Result<Found> look_up(const std::string& folder, const std::string& id) {
   Found found;
   std::vector<std::string> wanted;
   STILLWATCH_CHECK(for_each_line(folder + "/verdicts.ndjson", [&](std::string_view line, const dom::element& verdict) {
-    if (text_at(verdict, "/subject/id") != id) return;
+    const bool is_subject = text_at(verdict, "/subject/id") == id;
+    if (text_at(verdict, "/subject/account") == id) found.end_users.emplace_back(line);
+    if (!is_subject) return;
+    found.is_end_user = text_at(verdict, "/subject/kind") == "end_user";
     found.history.emplace_back(line);
     const std::string campaign(text_at(verdict, "/campaign"));
     if (!campaign.empty() && std::find(wanted.begin(), wanted.end(), campaign) == wanted.end())
@@ -117,12 +121,14 @@ base::Result<Found> look_up(const std::string& folder, const std::string& id) {
 std::string as_json(const std::string& id, const Found& found) {
   std::string out = "{\"v\":1,\"id\":";
   base::append_json_string(out, id);
-  out += fmt::format(",\"kind\":\"{}\",\"state\":", found.is_campaign ? "campaign" : "account");
+  const std::string_view kind = found.is_campaign ? "campaign" : found.is_end_user ? "end_user" : "account";
+  out += fmt::format(",\"kind\":\"{}\",\"state\":", kind);
   out += found.history.empty() ? "null" : found.history.back();
   const auto lines = [&](std::string_view key, const std::vector<std::string>& values) {
     fmt::format_to(std::back_inserter(out), ",\"{}\":[{}]", key, fmt::join(values, ","));
   };
   lines("history", found.history);
+  lines("end_users", found.end_users);
   lines("members", found.memberships);
   lines("campaigns", found.campaigns);
   return out + "}\n";
@@ -247,8 +253,9 @@ void tell_without_channel(Text& text, const dom::element& campaign) {
   }
 }
 
-void tell_history(Text& text, dom::parser& parser, const std::vector<std::string>& history) {
-  text.heading("History");
+void tell_history(Text& text, dom::parser& parser, const std::vector<std::string>& history,
+                  std::string_view heading = "History") {
+  text.heading(heading);
   if (history.empty()) return text.paragraph("No verdict line names it; its state is that of its accounts.");
   const std::size_t skipped = history.size() > kHistoryShownMax ? history.size() - kHistoryShownMax : 0;
   if (skipped > 0) text.paragraph(fmt::format("{} earlier changes are left out; --json has them.", skipped));
@@ -259,6 +266,7 @@ void tell_history(Text& text, dom::parser& parser, const std::vector<std::string
     text.raw() +=
         fmt::format("  {:<24}{:<10}{:<12}{:<11}{}\n", when(text_at(line, "/time")), shown(text_at(line, "/level")),
                     shown(verdict_class), shown(text_at(line, "/campaign")), shown(text_at(line, "/rule")));
+    if (heading != "History") text.paragraph(shown(text_at(line, "/subject/id")), 6);
   }
 }
 
@@ -268,7 +276,9 @@ std::string account_text(const std::string& id, const Found& found) {
   dom::element state;
   const bool has_state = !found.history.empty() && parser.parse(found.history.back()).get(state) == simdjson::SUCCESS;
   const std::string level(has_state ? text_at(state, "/level") : "clear");
-  text.raw() += fmt::format("Account {}: {}", shown(id), shown(level));
+  text.raw() += found.is_end_user ? fmt::format("End user {} of account {}: {}", shown(id),
+                                                shown(text_at(state, "/subject/account")), shown(level))
+                                  : fmt::format("Account {}: {}", shown(id), shown(level));
   if (has_state && !text_at(state, "/class").empty())
     text.raw() += fmt::format(", {}", shown(text_at(state, "/class")));
   if (has_state && !text_at(state, "/campaign").empty())
@@ -310,6 +320,7 @@ std::string account_text(const std::string& id, const Found& found) {
       "file is read before any verdict.");
   text.paragraph("A person: every level can be lifted, and a declined objection is decided by a human.");
   tell_history(text, parser, found.history);
+  if (!found.end_users.empty()) tell_history(text, parser, found.end_users, "Its end users that were acted on");
   return text.take();
 }
 
@@ -367,7 +378,7 @@ std::string campaign_text(const std::string& id, const Found& found) {
 
 base::Result<std::string> explain(const std::string& out_folder, const std::string& id, bool json) {
   STILLWATCH_TRY(found, look_up(out_folder, id));
-  if (found.history.empty() && found.memberships.empty() && !found.is_campaign) {
+  if (found.history.empty() && found.memberships.empty() && found.end_users.empty() && !found.is_campaign) {
     std::string hint = found.known.empty()
                            ? "no campaign was found in that run"
                            : fmt::format("campaigns there: {}", shown(listed(found.known, kIdsHintedMax)));

@@ -19,7 +19,8 @@ class Explain : public ::testing::Test {
     const CampaignView view =
         example_view(example_campaign(12, event::Class::distiller, 300, 1'776'988'803'000'000, 48, 100), 30);
     const auto open = [&](base::Token token) -> std::string_view {
-      return token == 5     ? "acct_with_\x1b[31mcolour"
+      return token == 6     ? "u-882"
+             : token == 5   ? "acct_with_\x1b[31mcolour"
              : token >= 100 ? std::string_view(view.members[token - 100].account)
                             : "m-large";
     };
@@ -51,6 +52,12 @@ class Explain : public ::testing::Test {
     verdicts += event::to_json(verdict, "sha256:1", open) + "\n";
     verdict.level = event::Level::clear;
     verdicts += "this line is damaged\n" + event::to_json(verdict, "sha256:1", open) + "\n";
+    verdict.kind = event::SubjectKind::end_user;
+    verdict.subject = 6;
+    verdict.account = 100;
+    verdict.level = event::Level::verify;
+    verdict.rule = "campaign.end_user";
+    verdicts += event::to_json(verdict, "sha256:1", open) + "\n";
     write("verdicts.ndjson", verdicts);
     write("members.ndjson", members);
     write("campaigns.ndjson", event::to_json(campaign, open) + "\n");
@@ -82,6 +89,18 @@ TEST_F(Explain, AClearedAccountKeepsItsReasonsAndNoControlBytes) {
   EXPECT_NE(text->find(": clear"), std::string::npos);
   EXPECT_NE(text->find("Why, before it was cleared"), std::string::npos);
   EXPECT_EQ(text->find('\x1b'), std::string::npos);
+}
+
+TEST_F(Explain, AnEndUserIsToldApartFromItsAccount) {
+  const auto person = explain(folder_, "u-882", false);
+  ASSERT_TRUE(person) << person.error().message;
+  EXPECT_NE(person->find("End user u-882 of account " + account_ + ": verify"), std::string::npos) << *person;
+  const auto account = explain(folder_, account_, false);
+  ASSERT_TRUE(account) << account.error().message;
+  EXPECT_NE(account->find("Account " + account_ + ": restrict"), std::string::npos) << *account;
+  const auto people = account->find("Its end users that were acted on");
+  ASSERT_NE(people, std::string::npos) << *account;
+  EXPECT_NE(account->find("u-882", people), std::string::npos);
 }
 
 TEST_F(Explain, ACampaignInWords) {

@@ -112,6 +112,26 @@ std::string truth_section(const TruthView& truth) {
   return out + "</section>";
 }
 
+std::string alarm_section(const std::vector<AlarmView>& alarms) {
+  if (alarms.empty()) return "";
+  std::string out =
+      "<section><h2>Alarms</h2><p class=\"note\">Verdicts fell on one kind of account more often than on others and "
+      "than before. That is a note about the detector for a person to read, and no evidence against anybody.</p>"
+      "<div class=\"scroll\"><table><thead><tr><th>When</th><th>What kind</th><th>What "
+      "happened</th></tr></thead><tbody>";
+  for (std::size_t i = 0; i < std::min(alarms.size(), kAlarmsShownMax); ++i) {
+    const event::Alarm& alarm = alarms[i].alarm;
+    fmt::format_to(std::back_inserter(out), "<tr><td class=\"t\">{}</td><td>{}: <bdi>{}</bdi></td><td>{}{}</td></tr>",
+                   date_and_time(alarm.time_us), spaced(event::name(alarm.key)), escape(alarms[i].value),
+                   escape(event::sentence(alarm)),
+                   alarm.held_until_us == 0 ? "" : " Held until " + date_and_time(alarm.held_until_us) + ".");
+  }
+  out += "</tbody></table></div>";
+  if (alarms.size() > kAlarmsShownMax)
+    out += fmt::format("<p class=\"note\">{} more are in alarms.ndjson.</p>", alarms.size() - kAlarmsShownMax);
+  return out + "</section>";
+}
+
 template <class Map>
 std::string counts_table(const Map& counts, std::string_view first, std::string_view second) {
   std::string out = fmt::format(
@@ -154,7 +174,9 @@ std::string decision_section(const Summary& summary) {
       const auto found = summary.accounts_by_level.find(std::string(event::name(static_cast<event::Level>(level))));
       if (found != summary.accounts_by_level.end()) levels.emplace_back(*found);
     }
-    out += counts_table(levels, "State", "Accounts") + "</div>";
+    out += counts_table(levels, "State", "Accounts");
+    if (!summary.end_users_by_level.empty()) out += counts_table(summary.end_users_by_level, "State", "End users");
+    out += "</div>";
     if (!summary.counters.empty()) {
       out += "<div><h3>Where a bound was met</h3>" + counts_table(summary.counters, "Structure", "Count") + "</div>";
     } else {
@@ -228,6 +250,7 @@ std::string render_html(const Report& report) {
         "little hostile traffic each, cannot be told from the public.</p></section>\n";
   }
   if (report.truth) out += truth_section(*report.truth) + "\n";
+  out += alarm_section(report.alarms);
   out += decision_section(summary) + "\n" + input_section(summary);
   out += fmt::format(
       "</main>\n<footer><p>stillwatch {} &middot; policy {} &middot; one file, no network access, made from the log "

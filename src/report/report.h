@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "event/alarm.h"
 #include "event/verdict.h"
 
 namespace stillwatch::report {
@@ -30,6 +31,13 @@ struct CampaignView {
   std::uint64_t input_tokens = 0;
 };
 inline constexpr std::size_t kMembersShownMax = 200;
+
+/// An alarm about the rate of verdicts, with the name of what it is about opened.
+struct AlarmView {
+  event::Alarm alarm;
+  std::string value;
+};
+inline constexpr std::size_t kAlarmsShownMax = 50;
 
 /// Error among benign accounts of one stratum; only when the truth is known.
 struct StratumView {
@@ -60,13 +68,15 @@ struct Summary {
   double promised_false_campaigns_per_month = 0;  // the stated promise, per million accounts
   double threshold_log10_e = 0;
   std::map<std::string, std::uint64_t> accounts_by_level;  // state at the end of the log
-  std::map<std::string, std::uint64_t> counters;           // bounded structures: what was shed or evicted
-  std::vector<std::uint32_t> queries_per_hour;             // from the hour of first_us
+  std::map<std::string, std::uint64_t> end_users_by_level;
+  std::map<std::string, std::uint64_t> counters;  // bounded structures: what was shed or evicted
+  std::vector<std::uint32_t> queries_per_hour;    // from the hour of first_us
 };
 
 struct Report {
   Summary summary;
   std::vector<CampaignView> campaigns;
+  std::vector<AlarmView> alarms;
   std::optional<TruthView> truth;
 };
 

@@ -52,6 +52,7 @@ Report hostile_report() {
   report.summary.logs = {std::string(kHostile), std::string(kHostile)};
   report.summary.rejected_by_reason[std::string(kHostile)] = 1;
   report.summary.counters[std::string(kHostile)] = 2;
+  report.alarms.push_back({{}, std::string(kHostile)});
   report.truth->strata[0].name = report.truth->families[0].name = kHostile;
   for (CampaignView& view : report.campaigns) {
     view.models = {std::string(kHostile)};
@@ -125,6 +126,24 @@ TEST(ReportHtml, SaysWhatItFound) {
   EXPECT_NE(render_html(report).find("No distillation campaign found in"), std::string::npos);
 }
 
+TEST(ReportHtml, ShowsAlarms) {
+  Report report = example_report();
+  EXPECT_EQ(render_html(report).find("<h2>Alarms</h2>"), std::string::npos);
+  event::Alarm alarm;
+  alarm.time_us = report.summary.first_us;
+  alarm.accounts = 410;
+  alarm.actioned = 59;
+  alarm.held_until_us = alarm.time_us + 3 * base::kDayUs;
+  report.alarms.assign(60, {alarm, "python-client/1.2"});
+  const std::string html = render_html(report);
+  for (const std::string_view part : {"client version: <bdi>python-client/1.2</bdi>", "59 of 410 accounts",
+                                      "Held until 25 Apr 2026, 00:00 UTC", "10 more are in alarms.ndjson"}) {
+    EXPECT_NE(html.find(part), std::string::npos) << part;
+  }
+  EXPECT_EQ(ill_formed(html), "");
+  EXPECT_NE(render_terminal(report, "r").find("60 alarms about the rate of verdicts"), std::string::npos);
+}
+
 TEST(Escape, HasNoMarkupForAnyBytes) {
   base::Random random(3);
   for (int i = 0; i < 5000; ++i) {
@@ -158,6 +177,16 @@ TEST(Words, NumbersAsPeopleReadThem) {
   EXPECT_EQ(plain_number(-1234.6), "-1,235");
   EXPECT_EQ(plain_number(1e300), "1.00e+300");
   EXPECT_EQ(date_and_time(*base::parse_time("2026-04-22T18:05:59Z")), "22 Apr 2026, 18:05 UTC");
+}
+
+TEST(Words, StrengthClaimsNoMoreThanItsFigures) {
+  EXPECT_EQ(strength_sentence({3.9, 14, true}),
+            "Among honest groups, evidence this strong is expected in fewer than 1 of 1,000. Counting the 14 honest "
+            "groups of calibration could show no more than 1 of 15; beyond that the figure is extrapolated from their "
+            "tail.");
+  EXPECT_EQ(strength_sentence({300, 1, false}).substr(0, 78),
+            "Among honest groups, evidence this strong is expected in fewer than 1 of 1 tri");
+  EXPECT_EQ(strength_sentence({0.3, 5, false}).substr(0, 52), "Evidence like this is not rare among honest groups. ");
 }
 
 // No bin loses or invents a request, whatever the span and the offset.
@@ -195,6 +224,9 @@ TEST(Summary, GoldenJson) {
   report.summary.accounts = 3;
   report.summary.threshold_log10_e = 4.5;
   report.summary.rejected_by_reason = {{"not JSON", 1}};
+  report.summary.end_users_by_level = {{"verify", 2}};
+  report.alarms.resize(2);
+  report.alarms[1].alarm.held_until_us = 1;
   report.truth = TruthView{{{"chat_user", 3, 1, 0, 0.63}}, {}};
   EXPECT_EQ(render_summary_json(report),
             R"({"v":1,"version":"0.1.0","policy":"sha256:9f2c","logs":["a.ndjson","b\".ndjson"],)"
@@ -203,7 +235,8 @@ TEST(Summary, GoldenJson) {
             R"("bytes":0,"accounts":3,)"
             R"("rejected":0,"rejected_by_reason":{"not JSON":1},"duplicates":0,"late":0,"shed":0,"unknown_fields":0,)"
             R"("calibration_groups":0,)"
-            R"("threshold_log10_e":4.5,"promised_false_campaigns_per_month":0,"accounts_by_level":{},"counters":{},)"
+            R"("threshold_log10_e":4.5,"promised_false_campaigns_per_month":0,"accounts_by_level":{},)"
+            R"("end_users_by_level":{"verify":2},"alarms":{"raised":2,"held":1},"counters":{},)"
             R"("found":{"campaigns":0,"accounts":0,"queries":0,"output_tokens":0,"prevented_queries":0,"resellers":0,)"
             R"("others":0},"campaigns":[],)"
             R"("truth":{"strata":[{"name":"chat_user","accounts":3,"alerted":1,"actioned":0,"error_upper_95":0.63}],)"

@@ -1,4 +1,6 @@
 // render_summary_json and render_terminal: the run for programs and for the terminal.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/event_time.h"
@@ -134,6 +136,13 @@ std::string render_summary_json(const Report& report) {
   object.number("threshold_log10_e", summary.threshold_log10_e);
   object.number("promised_false_campaigns_per_month", summary.promised_false_campaigns_per_month);
   object.counts("accounts_by_level", summary.accounts_by_level);
+  object.counts("end_users_by_level", summary.end_users_by_level);
+  const auto held = std::count_if(report.alarms.begin(), report.alarms.end(),
+                                  [](const AlarmView& view) { return view.alarm.held_until_us != 0; });
+  JsonObject alarms(object.raw("alarms"));
+  alarms.count("raised", report.alarms.size());
+  alarms.count("held", static_cast<std::uint64_t>(held));
+  alarms.close();
   object.counts("counters", summary.counters);
   JsonObject found(object.raw("found"));
   found.count("campaigns", totals.campaigns);
@@ -177,6 +186,10 @@ std::string render_terminal(const Report& report, const std::string& report_path
   fmt::format_to(std::back_inserter(out), "{} accounts alerted, {} {} (verify or above), of {}.\n",
                  grouped(totals.alerted), grouped(totals.actioned), summary.dry_run ? "would be acted on" : "acted on",
                  grouped(summary.accounts));
+  if (!report.alarms.empty()) {
+    fmt::format_to(std::back_inserter(out), "{} about the rate of verdicts; see alarms.ndjson and the report.\n",
+                   counted(report.alarms.size(), "alarm", "alarms"));
+  }
   if (summary.rejected > 0) {
     fmt::format_to(std::back_inserter(out), "{} rejected ({}); see rejects.ndjson.\n",
                    counted(summary.rejected, "line", "lines"),

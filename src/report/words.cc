@@ -172,16 +172,21 @@ std::string_view strength_word(double log10_e) {
 }
 
 std::string strength_sentence(const event::Strength& strength) {
-  const double carried = std::log10(static_cast<double>(strength.calibration_groups) + 1);
-  std::string out = fmt::format("Among honest groups, evidence this strong is expected in fewer than 1 of 10^{:.1f}. ",
-                                std::max(strength.log10_e, 0.0));
+  constexpr double kLog10Max = 12;  // beyond a trillion no model of independent people is believed
+  const double log10_e = std::clamp(strength.log10_e, 0.0, kLog10Max);
+  std::string out = log10_e < 1 ? std::string("Evidence like this is not rare among honest groups. ")
+                                : fmt::format(
+                                      "Among honest groups, evidence this strong is expected in fewer than 1 of "
+                                      "{}. ",
+                                      compact(std::pow(10, std::floor(log10_e))));
   if (strength.calibration_groups == 0) {
     out += "No benign groups were there to calibrate on: the figure rests on the test's own null hypothesis alone.";
   } else if (strength.extrapolated) {
     out += fmt::format(
-        "The {} groups of calibration alone carry up to 10^{:.1f}; beyond that the figure is extrapolated from their "
-        "tail.",
-        grouped(strength.calibration_groups), carried);
+        "Counting the {} of calibration could show no more than 1 of {}; beyond that the figure is extrapolated from "
+        "their tail.",
+        counted(strength.calibration_groups, "honest group", "honest groups"),
+        grouped(std::uint64_t{strength.calibration_groups} + 1));
   } else {
     out += fmt::format("{} of calibration carry this figure; nothing is extrapolated.",
                        counted(strength.calibration_groups, "group", "groups"));

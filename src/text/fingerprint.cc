@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "sketch/one_permutation_minhash.h"
 #include "sketch/simhash.h"
+#include "text/language.h"
 #include "text/masking.h"
 #include "text/normal_form.h"
 #include "text/scores.h"
@@ -262,6 +263,7 @@ void Fingerprinter::State::read_prompt(std::string_view text, event::Fingerprint
   }
   out.templates = templates.make(keyed_hash, masked);
   read_words(out);
+  out.language = language_of(masked);
 }
 
 void Fingerprinter::State::read_words(event::Fingerprint& out) {

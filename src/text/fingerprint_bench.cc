@@ -1,8 +1,11 @@
 // Cost of one fingerprint over distinct prompts of one size, against one SipHash of the same bytes.
 #include <benchmark/benchmark.h>
 
+#include <memory>
+
 #include "text/fingerprint.h"
 #include "text/fingerprint_codec.h"
+#include "text/language.h"
 #include "text/test_prompts.h"
 
 namespace stillwatch::text {
@@ -82,6 +85,23 @@ void fingerprint_chat(benchmark::State& state) {
   }
 }
 BENCHMARK(fingerprint_chat);
+
+// The language class alone, over masked prompts.
+void language(benchmark::State& state) {
+  const auto prompts = prompts_of(static_cast<std::size_t>(state.range(0)));
+  std::vector<std::unique_ptr<MaskedText>> masked;
+  for (std::size_t i = 0; i < 50; ++i) {
+    masked.push_back(std::make_unique<MaskedText>(WordHashKey{1, 2, 3}));
+    masked.back()->clear();
+    masked.back()->add(std::string_view(prompts[i]).substr(0, MaskedText::kBytesMax), false, false);
+  }
+  std::size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(language_of(*masked[next]));
+    if (++next == masked.size()) next = 0;
+  }
+}
+BENCHMARK(language)->Arg(100)->Arg(800);
 
 void encode_decode(benchmark::State& state) {
   Fingerprinter fingerprinter(test_hash());

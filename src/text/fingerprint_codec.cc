@@ -25,9 +25,10 @@ void each_field(F& f, Visit visit) {
   visit(f.template_words), visit(f.coverage_bucket);
 }
 
-constexpr std::size_t kBytes =
+constexpr std::size_t kBytesFirst =  // version 1
     1 + 8 * (2 + event::Fingerprint::kPrefixesMax + event::Fingerprint::kTemplatesMax + 4 + 2) +
     event::Fingerprint::kMinhashBins + event::Fingerprint::kScores + 3 * 4 + 2 * 2 + 1 + 2 + 1;
+constexpr std::size_t kBytes = kBytesFirst + 1;  // and the language
 constexpr std::uint16_t kCoverageBuckets = 2'048;
 
 }  // namespace
@@ -42,23 +43,24 @@ std::vector<std::uint8_t> encode(const event::Fingerprint& fingerprint) {
       bytes.push_back(static_cast<std::uint8_t>(std::uint64_t{value} >> (8 * i)));
   });
   bytes.push_back(fingerprint.prefix_has_reply ? 1 : 0);
+  bytes.push_back(static_cast<std::uint8_t>(fingerprint.language));
   STILLWATCH_ASSERT(bytes.size() == kBytes);
   return bytes;
 }
 
 base::Result<event::Fingerprint> decode(std::span<const std::uint8_t> bytes) {
-  if (bytes.empty() || bytes[0] != kFingerprintVersion) {
-    return base::fail(
-        base::Fault::input,
-        fmt::format("the fingerprint is of version {}, this program reads version {}; use the program that wrote the "
-                    "log, or a newer one",
-                    bytes.empty() ? 0 : bytes[0], kFingerprintVersion));
+  if (bytes.empty() || bytes[0] < kFingerprintVersionRead || bytes[0] > kFingerprintVersion) {
+    return base::fail(base::Fault::input,
+                      fmt::format("the fingerprint is of version {}, this program reads versions {} to {}; use the "
+                                  "program that wrote the log, or a newer one",
+                                  bytes.empty() ? 0 : bytes[0], kFingerprintVersionRead, kFingerprintVersion));
   }
-  if (bytes.size() != kBytes) {
+  const std::size_t expected = bytes[0] == 1 ? kBytesFirst : kBytes;
+  if (bytes.size() != expected) {
     return base::fail(base::Fault::input,
                       fmt::format("the fingerprint has {} bytes and must have {}; the record was cut or altered, "
                                   "take it from its source again",
-                                  bytes.size(), kBytes));
+                                  bytes.size(), expected));
   }
   event::Fingerprint fingerprint;
   const std::uint8_t* at = bytes.data() + 1;
@@ -67,12 +69,14 @@ base::Result<event::Fingerprint> decode(std::span<const std::uint8_t> bytes) {
     for (std::size_t i = 0; i < sizeof field; ++i) value |= std::uint64_t{*at++} << (8 * i);
     field = static_cast<std::remove_reference_t<decltype(field)>>(value);
   });
-  if (*at > 1 || fingerprint.coverage_bucket >= kCoverageBuckets) {
+  const std::uint8_t language = bytes[0] == 1 ? 0 : at[1];
+  if (*at > 1 || fingerprint.coverage_bucket >= kCoverageBuckets || language >= event::kLanguages) {
     return base::fail(base::Fault::input,
                       "the fingerprint has a field out of its range; the record was altered, take it from its source "
                       "again");
   }
   fingerprint.prefix_has_reply = *at == 1;
+  fingerprint.language = static_cast<event::Language>(language);
   return fingerprint;
 }
 

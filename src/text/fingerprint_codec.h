@@ -1,5 +1,6 @@
-// The `fingerprint` field of a query record: {"v":1,"b":"<base64>"}; b is this byte form, little endian,
-// fixed length. Written when content is not logged, and enough to replay.
+// The `fingerprint` field of a query record: {"v":2,"b":"<base64>"}; b is this byte form, little endian,
+// fixed length. Written when content is not logged, and enough to replay. Its first byte is the version, and says it
+// whatever the record's `v` claims. Version 2 ends with the language class; version 1 had none and reads as unknown.
 //
 // Invariant: decode(encode(f)) == f; any other length or version is an error, never a guess.
 // Threads: pure functions.
@@ -14,7 +15,8 @@
 
 namespace stillwatch::text {
 
-inline constexpr int kFingerprintVersion = 1;
+inline constexpr int kFingerprintVersion = 2;      // what is written
+inline constexpr int kFingerprintVersionRead = 1;  // the oldest that is read
 
 std::vector<std::uint8_t> encode(const event::Fingerprint& fingerprint);
 base::Result<event::Fingerprint> decode(std::span<const std::uint8_t> bytes);

@@ -1,4 +1,5 @@
-// Any bytes: decode says no, or encode gives the same bytes back.
+// Any bytes: decode says no, or encode gives the same bytes back (of version 1: the same with the version of today and
+// no language).
 #include <algorithm>
 #include <cstdint>
 
@@ -9,7 +10,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   const auto decoded = stillwatch::text::decode({bytes, size});
   if (decoded) {
     const auto again = stillwatch::text::encode(*decoded);
-    STILLWATCH_ASSERT(std::equal(again.begin(), again.end(), bytes, bytes + size));
+    const bool first = bytes[0] == 1;
+    STILLWATCH_ASSERT(again.size() == size + (first ? 1 : 0));
+    STILLWATCH_ASSERT(std::equal(again.begin() + 1, again.begin() + static_cast<std::ptrdiff_t>(size), bytes + 1));
+    STILLWATCH_ASSERT(again[0] == stillwatch::text::kFingerprintVersion && (!first || again.back() == 0));
   }
   return 0;
 }

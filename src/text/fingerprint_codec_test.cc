@@ -26,6 +26,7 @@ event::Fingerprint random_fingerprint(base::Random& random) {
   f.template_words = static_cast<std::uint8_t>(random());
   f.coverage_bucket = static_cast<std::uint16_t>(random.below(2'048));
   f.prefix_has_reply = random.chance(0.5);
+  f.language = static_cast<event::Language>(random.below(event::kLanguages));
   return f;
 }
 
@@ -41,14 +42,29 @@ TEST(FingerprintCodec, RoundTrip) {
   }
 }
 
-TEST(FingerprintCodec, ByteFormOfVersionOne) {
+TEST(FingerprintCodec, ByteFormOfVersionTwo) {
   event::Fingerprint fingerprint;
   fingerprint.prompt = 0x0807060504030201ULL;
   fingerprint.prefix_has_reply = true;
   const auto bytes = encode(fingerprint);
-  ASSERT_EQ(bytes.size(), 227U);
-  for (std::uint8_t i = 0; i <= 8; ++i) EXPECT_EQ(bytes[i], i == 0 ? 1 : i);
-  EXPECT_EQ(bytes.back(), 1);
+  ASSERT_EQ(bytes.size(), 228U);
+  for (std::uint8_t i = 0; i <= 8; ++i) EXPECT_EQ(bytes[i], i == 0 ? 2 : i);
+  EXPECT_EQ(bytes[226], 1);
+  EXPECT_EQ(bytes.back(), 0);
+}
+
+TEST(FingerprintCodec, VersionOneIsReadWithoutALanguage) {
+  base::Random random(4);
+  for (int i = 0; i < 100; ++i) {
+    auto fingerprint = random_fingerprint(random);
+    auto bytes = encode(fingerprint);
+    bytes[0] = 1;
+    bytes.pop_back();
+    const auto decoded = decode(bytes);
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    fingerprint.language = event::Language::unknown;
+    EXPECT_EQ(*decoded, fingerprint);
+  }
 }
 
 TEST(FingerprintCodec, RejectsEveryOtherLengthAndVersion) {
@@ -63,17 +79,22 @@ TEST(FingerprintCodec, RejectsEveryOtherLengthAndVersion) {
   for (int version = 0; version < 256; ++version) {
     other[0] = static_cast<std::uint8_t>(version);
     EXPECT_EQ(decode(other).has_value(), version == kFingerprintVersion) << version;
+    EXPECT_EQ(decode(std::span(other).first(other.size() - 1)).has_value(), version == 1) << version;
   }
 }
 
 TEST(FingerprintCodec, RejectsFieldsOutOfRange) {
   base::Random random(3);
   auto bytes = encode(random_fingerprint(random));
-  bytes.back() = 2;
+  bytes[226] = 2;
   EXPECT_FALSE(decode(bytes));
-  bytes.back() = 0;
+  bytes[226] = 0;
   EXPECT_TRUE(decode(bytes));
-  bytes[bytes.size() - 2] = 8;  // the high byte of the coverage bucket: 2,048
+  bytes.back() = event::kLanguages;
+  EXPECT_FALSE(decode(bytes));
+  bytes.back() = event::kLanguages - 1;
+  EXPECT_TRUE(decode(bytes));
+  bytes[225] = 8;  // the high byte of the coverage bucket: 2,048
   EXPECT_NE(decode(bytes).error().message.find("out of its range"), std::string::npos);
 }
 

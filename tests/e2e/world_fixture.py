@@ -14,8 +14,9 @@ import unittest
 
 BINARY = os.path.abspath(os.environ.get("STILLWATCH_BINARY", "build/release/stillwatch"))
 # Outputs of a replay, all of which must be the same bytes for the same input.
-OUTPUTS = ["campaigns.ndjson", "members.ndjson", "rejects.ndjson", "report.html", "summary.json", "verdicts.ndjson"]
-VERDICTS = ["campaigns.ndjson", "members.ndjson", "verdicts.ndjson"]
+OUTPUTS = ["alarms.ndjson", "campaigns.ndjson", "members.ndjson", "rejects.ndjson", "report.html", "summary.json",
+           "verdicts.ndjson"]
+VERDICTS = ["alarms.ndjson", "campaigns.ndjson", "members.ndjson", "verdicts.ndjson"]
 RUN_SECONDS_MAX = 60
 
 WORLD = """

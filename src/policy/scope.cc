@@ -1,0 +1,34 @@
+#include "policy/scope.h"
+
+namespace stillwatch::policy {
+namespace {
+
+constexpr double kFewShareMin = 0.9;
+constexpr double kOtherEndUsersMin = 20;
+constexpr double kOthersNamedShareMin = 0.5;
+constexpr std::uint64_t kRequestsPerHitMin = 4;
+constexpr double kPassedShareMin = 0.9;
+constexpr double kPassedDistinctMin = 5;
+
+}  // namespace
+
+bool looks_narrow(const EndUserEvidence& evidence, const Settings& settings) {
+  const std::uint64_t all = std::uint64_t{evidence.hits} + evidence.others;
+  if (evidence.hits == 0 || evidence.hits_of_few == 0) return false;
+  if (evidence.hits_of_few < kFewShareMin * evidence.hits) return false;
+  if (kRequestsPerHitMin * evidence.hits > all) return false;
+  if (evidence.others_distinct < kOtherEndUsersMin) return false;
+  if (evidence.others_named <= kOthersNamedShareMin * evidence.others) return false;
+  return evidence.acted_on + evidence.few_unknown <= settings.end_users_acted_max;
+}
+
+bool may_narrow(const NarrowingGroup& group) {
+  return !group.handed_off && 2 * group.members_narrow <= group.members_standing;
+}
+
+bool passes_end_users(std::uint64_t requests, std::uint64_t named, double distinct) {
+  return requests > 0 && static_cast<double>(named) >= kPassedShareMin * static_cast<double>(requests) &&
+         distinct >= kPassedDistinctMin;
+}
+
+}  // namespace stillwatch::policy
