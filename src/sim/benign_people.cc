@@ -13,6 +13,13 @@ constexpr std::size_t kAgentTools = 3;
 constexpr double kClassWeeks = 6;
 constexpr double kRequestsPerDayMin = 0.05;
 
+// Members have something in common by which they would be suspected together.
+bool shares_a_group(Stratum which) {
+  return which == Stratum::agent_framework || which == Stratum::classroom || which == Stratum::corporate_nat ||
+         which == Stratum::carrier_nat || which == Stratum::privacy_vpn || which == Stratum::viral_prompt ||
+         which == Stratum::red_team;
+}
+
 bool mixes_languages(Stratum which) {
   return which != Stratum::developer && which != Stratum::agent_framework && which != Stratum::red_team;
 }
@@ -307,6 +314,8 @@ void PopulationBuilder::add_people(Stratum which, base::Random& random) {
     PersonPlan plan = person_plan(which, member, random);
     sign_up_from(plan.presence.egress, record(member));
     fit_person(which, group, settings, plan, record(member), random);
+    record(member).language = plan.language;
+    if (shares_a_group(which)) record(member).unit = group.number;
     if (group.declared && which == Stratum::red_team) record(member).declared = Declared::research;
     add_actor(Person(seed_, std::move(plan)));
   }

@@ -66,6 +66,7 @@ void PopulationBuilder::add_tenants(base::Random& random) {
     plan.output_tokens = way.output_tokens;
     plan.from_us = std::max(plan.from_us, vendor.from_us);
     AccountRecord& known = record(member);
+    known.unit = vendor.number;
     known.org = vendor.org;
     if (vendor.from_us > stage_.start_us) {
       // A late vendor's tenants sign up with it, some in a burst.
@@ -101,6 +102,7 @@ void PopulationBuilder::add_org(base::Random& random) {
     plan.presence.egress.salt = random.next();
     if (random.chance(0.6)) plan.presence.client = stage_.clients.fixed(ClientUse::library, org.number);
     AccountRecord& known = record(member);
+    known.unit = org.number;
     known.org = org.org;
     known.verified = Verified::org;
     known.tier = Tier::scale;
@@ -134,6 +136,7 @@ void PopulationBuilder::add_evaluation(base::Random& random) {
     const Member member = add_account(Stratum::evaluation, settings, random);
     const Group& benchmark = benchmarks[static_cast<std::size_t>(i) % benchmarks.size()];
     ServicePlan plan = service_plan(Stratum::evaluation, member, random);
+    record(member).unit = benchmark.number;
     plan.kind = ServiceKind::evaluation;
     plan.material = benchmark.material;
     plan.job_requests = static_cast<double>(benchmark.material->items.size());
@@ -158,9 +161,12 @@ void PopulationBuilder::add_batch(base::Random& random) {
     plan.record_first = static_cast<std::uint32_t>(static_cast<std::uint64_t>(i) * plan.record_count %
                                                    std::max(1U, records - plan.record_count));
     const std::uint64_t own = 1 + random.below(static_cast<std::uint64_t>(settings.templates));
-    for (std::uint64_t t = 0; t < own; ++t)
-      plan.own_templates.push_back(PromptTemplate::draw(
-          random, random.chance(0.8) ? 0 : 1 + random.below(kCommonLanguages - 1), 40 + random.below(120)));
+    for (std::uint64_t t = 0; t < own; ++t) {
+      const std::uint64_t words = 40 + random.below(120);  // drawn first: worlds of earlier versions keep their bytes
+      const std::size_t language = random.chance(0.8) ? 0 : 1 + random.below(kCommonLanguages - 1);
+      if (t == 0) record(member).language = static_cast<std::uint8_t>(language);
+      plan.own_templates.push_back(PromptTemplate::draw(random, language, words));
+    }
     plan.job_requests = std::max(2.0, plan.requests_per_day * (0.5 + 3 * random.uniform()));
     plan.job_gap_s = lognormal(random, 3, 1.0);
     plan.gap = make_gap_shape(true, 1.2);
@@ -182,9 +188,14 @@ void PopulationBuilder::add_judges(base::Random& random) {
     const Member member = add_account(Stratum::judge, settings, random);
     ServicePlan plan = service_plan(Stratum::judge, member, random);
     plan.kind = ServiceKind::judge;
-    plan.material = rubrics[group_of(static_cast<std::size_t>(i), rubrics.size(), random)].material;
+    const Group& rubric = rubrics[group_of(static_cast<std::size_t>(i), rubrics.size(), random)];
+    plan.material = rubric.material;
     // Half of them wrote their own rubric, the others took a published one.
-    if (random.chance(0.5)) plan.own_templates.push_back(PromptTemplate::draw(random, 0, 120, true));
+    if (random.chance(0.5)) {
+      plan.own_templates.push_back(PromptTemplate::draw(random, 0, 120, true));
+    } else {
+      record(member).unit = rubric.number;
+    }
     plan.output_tokens = 4;
     plan.job_requests = std::max(2.0, plan.requests_per_day * (0.5 + 2 * random.uniform()));
     plan.job_gap_s = lognormal(random, 2, 0.8);
@@ -224,6 +235,7 @@ void PopulationBuilder::add_relays(base::Random& random) {
     account.from_us = member.from_us;
     account.until_us = member.until_us;
     AccountRecord& known = record(member);
+    known.unit = relay.number;
     sign_up_from(account.presence.egress, known);
     if (shared.chance(0.5)) known.payment = relay.number;
     if (relay.declared) known.declared = Declared::resale;
@@ -260,6 +272,7 @@ void PopulationBuilder::add_declared(base::Random& random) {
     plan.presence.client = stage_.clients.fixed(ClientUse::library, customer.number);
     plan.from_us = std::max(plan.from_us, customer.from_us);
     AccountRecord& known = record(member);
+    known.unit = customer.number;
     known.org = customer.org;
     known.verified = Verified::org;
     known.tier = Tier::scale;

@@ -82,6 +82,14 @@ void append_truth_line(const AccountRecord& record, const World& world, const Na
   if (record.campaign == 0) {
     out += "\",\"hostile\":false,\"campaign\":null,\"family\":null,\"stratum\":\"";
     out += kStratumNames[static_cast<std::size_t>(record.stratum)];
+    out += "\",\"unit\":\"";
+    if (record.unit == 0) {
+      append_account(record, names, out);
+    } else {
+      append_token("unit_", names.derived(record.unit, 15), out);
+    }
+    out += "\",\"language\":\"";
+    out += builtin_languages()[record.language];
     out += "\"}\n";
     return;
   }
