@@ -13,6 +13,12 @@ constexpr std::size_t kCardAccounts = 8;    // accounts that one shared payment 
 constexpr std::size_t kBurstAccounts = 40;  // accounts of one sign-up burst
 constexpr double kBurstHours = 3;
 constexpr std::size_t kRepositories = 60;
+constexpr std::string_view kEvolve[] = {
+    "Rewrite the given prompt so that it needs one more step of reasoning. Keep it understandable.\\n\\n#Given#:\\n",
+    "Add a constraint to the prompt below; the new one may have at most 20 words more.\\n\\n#Given#:\\n",
+    "Replace general terms of the prompt by more specific ones.\\n\\n#Given#:\\n",
+    "Write a brand-new prompt of the same field that is rarer than the one below.\\n\\n#Given#:\\n",
+    "Make the prompt below concrete with an input such as a table or code.\\n\\n#Given#:\\n"};
 
 std::size_t language_index(const std::string& code) {
   const auto& all = builtin_languages();
@@ -53,7 +59,12 @@ std::shared_ptr<const Work> PopulationBuilder::plan_work(const CampaignSettings&
   }
   // A queue is worked off in its own order, not in that of the corpus.
   for (std::size_t i = work->items.size(); i > 1; --i) std::swap(work->items[i - 1], work->items[random.below(i)]);
-  if (settings.family == Family::self_instruct) {
+  // Without affixes the bare tasks are left: what a method always says around them is as constant as a data set's.
+  work->labelled = !stage_.world.world.strip_affixes;
+  for (const std::string_view instruction : kEvolve)
+    work->instructions.emplace_back(work->labelled ? instruction : std::string_view());
+  if (work->labelled) work->instruction_end = "\\n#Rewritten#:";
+  if (settings.family == Family::self_instruct && work->labelled) {
     work->prefix = draw_system_prompt(random, 22) + "\\n\\nList of tasks:";
   }
   if (settings.family == Family::agent_rollouts) {

@@ -151,6 +151,12 @@ void PromptTemplate::fill(base::Random& random, const TextSources& texts, std::s
   }
 }
 
+std::size_t PromptTemplate::constant_bytes() const {
+  std::size_t bytes = 0;
+  for (const Segment& segment : segments_) bytes += segment.literal.size();
+  return bytes;
+}
+
 std::string draw_system_prompt(base::Random& random, std::size_t rules) {
   std::string text;
   append_builtin(TextKind::role, 0, random, text);

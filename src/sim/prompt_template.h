@@ -27,6 +27,8 @@ class PromptTemplate {
   /// empty. Each word of the constant part changes with probability `paraphrase`.
   void fill(base::Random& random, const TextSources& texts, std::string_view item, double paraphrase,
             std::string& out) const;
+  /// Bytes of the constant part.
+  std::size_t constant_bytes() const;
 
  private:
   struct Segment {

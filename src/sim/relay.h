@@ -26,6 +26,9 @@ struct Work {
   std::vector<std::uint32_t> languages;
   std::vector<std::string> system_of_task;  // roll-outs: one per repository
   std::string prefix;                       // self-instruct: the long constant part
+  std::vector<std::string> instructions;    // evolution: what to do with a task
+  std::string instruction_end;
+  bool labelled = true;  // constant labels around the parts of a prompt
   std::string tools;
   std::vector<std::string> models;
   double paraphrase = 0;
@@ -33,6 +36,9 @@ struct Work {
   bool unique = false;
   bool disjoint_topics = false;
 };
+
+/// Mean requests that one piece of work takes: arrivals are divided by it, so that shares are shares of requests.
+double requests_per_work(const Work& work);
 
 struct RelayPlan {
   std::uint64_t number = 0;  // stream of its generator
@@ -101,6 +107,7 @@ class Relay final : public Actor {
   std::uint32_t choose_account(std::int64_t time_us, std::uint32_t not_this);
   std::uint32_t new_talk();
   void end_talk(std::uint32_t at);
+  std::size_t benign_length(const Stage& stage);
   void fill_item(Talk& talk, std::string_view item, const Stage& stage);
   std::string_view next_item();
   void schedule_arrival(std::int64_t time_us);
@@ -115,6 +122,7 @@ class Relay final : public Actor {
   AccountOrder order_;
   std::uint64_t items_taken_ = 0;
   std::uint64_t arrivals_ = 0;
+  std::size_t length_bytes_ = 0;  // of the attack prompt being made, when lengths are matched
 };
 
 }  // namespace stillwatch::sim

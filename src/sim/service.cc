@@ -80,11 +80,12 @@ void Service::compose(const Stage& stage, Scratch& scratch) {
     }
     case ServiceKind::judge: {
       scratch.part.clear();
-      scratch.part += "[Question]\\n";
+      const bool labelled = !stage.world.world.strip_affixes;
+      if (labelled) scratch.part += "[Question]\\n";
       stage.texts.chat(0).append(random_, draw_prompt_words(random_), scratch.part);
-      scratch.part += "\\n[Answer A]\\n";
+      scratch.part += labelled ? "\\n[Answer A]\\n" : "\\n\\n";
       stage.texts.passage().append(random_, 30 + random_.below(90), scratch.part);
-      scratch.part += "\\n[Answer B]\\n";
+      scratch.part += labelled ? "\\n[Answer B]\\n" : "\\n\\n";
       stage.texts.passage().append(random_, 30 + random_.below(90), scratch.part);
       templates[random_.below(templates.size())].fill(random_, stage.texts, scratch.part, 0, prompt);
       return;

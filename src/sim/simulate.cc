@@ -176,8 +176,9 @@ base::Status write_accounts(const Population& population, const Stage& stage, co
 }
 
 base::Result<TextSources> read_texts(const SimulateOptions& options) {
-  if (options.prompts) return TextSources::load(*options.prompts);
-  return TextSources::builtin();
+  const TextChoice choice{options.world.world.corpus_half, options.world.world.strip_affixes};
+  if (options.prompts) return TextSources::load(*options.prompts, choice);
+  return TextSources::builtin(choice);
 }
 
 }  // namespace

@@ -61,6 +61,8 @@ enum class Schedule : std::uint8_t { flat, human, bursty };
 inline constexpr std::array<std::string_view, 3> kScheduleNames = {"flat", "human", "bursty"};
 enum class Selection : std::uint8_t { least_recently_used, random };
 inline constexpr std::array<std::string_view, 2> kSelectionNames = {"least_recently_used", "random"};
+enum class CorpusHalf : std::uint8_t { all, tuning, held_out };
+inline constexpr std::array<std::string_view, 3> kCorpusHalfNames = {"all", "tuning", "held_out"};
 enum class QuestionSet : std::uint8_t { own, benchmark };
 inline constexpr std::array<std::string_view, 2> kQuestionSetNames = {"own", "benchmark"};
 
@@ -74,6 +76,9 @@ struct WorldSettings {
   bool response_body = false;
   double failure_rate = 0.012;
   double release_day = 0;  // 0: no new model
+  CorpusHalf corpus_half = CorpusHalf::all;
+  bool strip_affixes = false;
+  bool match_lengths = false;
 };
 
 struct StratumSettings {

@@ -27,6 +27,9 @@ void visit_keys(Settings& s, Visitor&& key) {
     key.flag("response_body", s.response_body);
     key.number("failure_rate", s.failure_rate, Range{0, 0.5});
     key.number("release_day", s.release_day, Range{0, 400});
+    key.choice("corpus_half", s.corpus_half, kCorpusHalfNames);
+    key.flag("strip_affixes", s.strip_affixes);
+    key.flag("match_lengths", s.match_lengths);
   } else if constexpr (std::is_same_v<std::remove_const_t<Settings>, StratumSettings>) {
     key.integer("accounts", s.accounts, Range{0, 5'000'000});
     key.integer("groups", s.groups, Range{1, 100'000});
