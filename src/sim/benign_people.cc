@@ -155,6 +155,7 @@ PersonPlan PopulationBuilder::person_plan(Stratum which, const Member& member, b
   plan.default_system = random.chance(0.45) ? static_cast<std::uint8_t>(1 + random.below(kDefaultSystems - 1)) : 0;
   plan.from_us = member.from_us;
   plan.until_us = member.until_us;
+  plan.drift_per_week = settings.drift_per_week;
   return plan;
 }
 
@@ -178,6 +179,7 @@ void PopulationBuilder::fit_person(Stratum which, const Group& group, const Stra
       const std::uint64_t own = random.below(static_cast<std::uint64_t>(settings.templates) + 1);
       for (std::uint64_t i = 0; i < own; ++i)
         plan.own_templates.push_back(PromptTemplate::draw(random, 0, 10 + random.below(60)));
+      plan.own_renewals = own_drift(settings, record.number, plan.own_templates, 40);
       break;
     }
     case Stratum::agent_framework:
@@ -284,6 +286,7 @@ void PopulationBuilder::add_people(Stratum which, base::Random& random) {
       material.system = draw_system_prompt(random, kAgentRules);
       material.tools = draw_tools(random, kAgentTools, group.number % 2 != 0);
       material.params = ",\"max_tokens\":8192";
+      drift(settings, group, 30);
     } else if (which == Stratum::viral_prompt) {
       material.templates.push_back(PromptTemplate::draw(random, 0, 6));
       material.spread_us = days(2 + random.uniform() * 5);
@@ -332,6 +335,10 @@ void PopulationBuilder::add_stratum(Stratum which) {
     case Stratum::judge: return add_judges(random);
     case Stratum::honest_relay: return add_relays(random);
     case Stratum::declared_synthetic: return add_declared(random);
+    case Stratum::device_fleet: return add_fleets(random);
+    case Stratum::writing_product: return add_writing(random);
+    case Stratum::hackathon: return add_hackathons(random);
+    case Stratum::reseller_platform: return add_platforms(random);
     default: return add_people(which, random);
   }
 }

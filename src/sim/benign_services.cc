@@ -6,6 +6,11 @@
 #include "sim/population_builder.h"
 
 namespace stillwatch::sim {
+namespace {
+
+constexpr std::uint64_t kDriftStream = 0xD21F7;  // its own generators: drift changes nothing else
+
+}  // namespace
 
 ServicePlan PopulationBuilder::service_plan(Stratum which, const Member& member, base::Random& random) {
   const StratumSettings& settings = stage_.world.stratum(which);
@@ -20,6 +25,20 @@ ServicePlan PopulationBuilder::service_plan(Stratum which, const Member& member,
   sign_up_from(random.chance(0.7) ? stage_.internet.home(member.country, random) : plan.presence.egress,
                record(member));
   return plan;
+}
+
+void PopulationBuilder::drift(const StratumSettings& settings, const Group& group, std::size_t words) const {
+  Material& material = *group.material;
+  material.renewals.plan(base::Random(seed_, kDriftStream + group.number), settings.drift_per_week, group.from_us,
+                         stage_.end_us, material.templates, words, material.system);
+}
+
+Renewals PopulationBuilder::own_drift(const StratumSettings& settings, std::uint64_t account,
+                                      const std::vector<PromptTemplate>& templates, std::size_t words) const {
+  Renewals renewals;
+  renewals.plan(base::Random(seed_, kDriftStream + (account << 32)), settings.drift_per_week, stage_.start_us,
+                stage_.end_us, templates, words, {});
+  return renewals;
 }
 
 void PopulationBuilder::add_tenants(base::Random& random) {
@@ -38,6 +57,7 @@ void PopulationBuilder::add_tenants(base::Random& random) {
     const std::uint64_t count = 1 + random.below(static_cast<std::uint64_t>(settings.templates));
     for (std::uint64_t i = 0; i < count; ++i)
       group.material->templates.push_back(PromptTemplate::draw(random, 0, 20 + random.below(90)));
+    drift(settings, group, 60);
     Egress cloud = stage_.internet.server(NetworkKind::cloud, random);
     cloud.subnet_count = 1 + static_cast<std::uint32_t>(random.below(3));
     cloud.subnet_first =
@@ -86,6 +106,7 @@ void PopulationBuilder::add_org(base::Random& random) {
     const std::uint64_t count = 1 + random.below(static_cast<std::uint64_t>(settings.templates));
     for (std::uint64_t i = 0; i < count; ++i)
       group.material->templates.push_back(PromptTemplate::draw(random, 0, 15 + random.below(60)));
+    drift(settings, group, 40);
   }
   for (std::int64_t i = 0; i < settings.accounts; ++i) {
     const Member member = add_account(Stratum::org_many_keys, settings, random);
@@ -167,6 +188,7 @@ void PopulationBuilder::add_batch(base::Random& random) {
       if (t == 0) record(member).language = static_cast<std::uint8_t>(language);
       plan.own_templates.push_back(PromptTemplate::draw(random, language, words));
     }
+    plan.own_renewals = own_drift(settings, member.number, plan.own_templates, 80);
     plan.job_requests = std::max(2.0, plan.requests_per_day * (0.5 + 3 * random.uniform()));
     plan.job_gap_s = lognormal(random, 3, 1.0);
     plan.gap = make_gap_shape(true, 1.2);
@@ -181,6 +203,7 @@ void PopulationBuilder::add_judges(base::Random& random) {
   const std::vector<Group> rubrics = make_groups(settings, random);
   for (const Group& group : rubrics) {
     group.material->templates.push_back(PromptTemplate::draw(random, 0, 120, true));
+    drift(settings, group, 120);
     group.material->params =
         random.chance(0.7) ? ",\"temperature\":0,\"max_tokens\":16" : ",\"temperature\":0,\"max_tokens\":64";
   }
@@ -258,6 +281,7 @@ void PopulationBuilder::add_declared(base::Random& random) {
   for (const Group& group : customers) {
     for (std::int64_t i = 0; i < settings.templates; ++i)
       group.material->templates.push_back(PromptTemplate::draw(random, 0, 30));
+    drift(settings, group, 30);
     group.material->params = ",\"temperature\":1.0,\"max_tokens\":4096";
   }
   for (std::int64_t i = 0; i < settings.accounts; ++i) {

@@ -1,5 +1,5 @@
-// Builds a Population stratum by stratum. Split over benign_people.cc,
-// benign_services.cc (strata) and campaign.cc (campaigns).
+// Builds a Population stratum by stratum. Split over benign_people.cc, benign_services.cc, benign_products.cc
+// (strata) and campaign.cc (campaigns).
 //
 // Invariant: draws come from one generator per stratum or campaign, so that changing one leaves the others
 // as they were. Threads: one. Cost: some microseconds an account.
@@ -47,6 +47,18 @@ class PopulationBuilder {
   void add_judges(base::Random& random);
   void add_relays(base::Random& random);
   void add_declared(base::Random& random);
+  // benign_products.cc
+  void add_fleets(base::Random& random);
+  void add_writing(base::Random& random);
+  void add_hackathons(base::Random& random);
+  void add_platforms(base::Random& random);
+  void launch_late(const Group& product, ServicePlan& plan, AccountRecord& known, base::Random& random) const;
+  /// Midnight of a Saturday whose weekend lies in the world.
+  std::int64_t draw_weekend(base::Random& random) const;
+  /// Plans the weekly renewals of a group's templates and system prompt, once these are made.
+  void drift(const StratumSettings& settings, const Group& group, std::size_t words) const;
+  Renewals own_drift(const StratumSettings& settings, std::uint64_t account,
+                     const std::vector<PromptTemplate>& templates, std::size_t words) const;
   std::vector<Group> make_groups(const StratumSettings& settings, base::Random& random);
   /// Index of the group of account i: sizes follow a power law, as vendors' and companies' do.
   std::size_t group_of(std::size_t i, std::size_t groups, base::Random& random) const;

@@ -34,12 +34,17 @@ enum class Stratum : std::uint8_t {
   red_team,
   declared_synthetic,
   minority_language,
+  device_fleet,  // later strata come last: account numbers and generators of the others stay as they were
+  writing_product,
+  hackathon,
+  reseller_platform,
 };
-inline constexpr std::size_t kStrata = 18;
+inline constexpr std::size_t kStrata = 22;
 inline constexpr std::array<std::string_view, kStrata> kStratumNames = {
-    "chat_single", "chat_multi",   "developer",    "agent_framework", "saas_tenant",        "org_many_keys",
-    "evaluation",  "batch",        "judge",        "classroom",       "corporate_nat",      "carrier_nat",
-    "privacy_vpn", "honest_relay", "viral_prompt", "red_team",        "declared_synthetic", "minority_language"};
+    "chat_single",  "chat_multi",      "developer",    "agent_framework",  "saas_tenant",        "org_many_keys",
+    "evaluation",   "batch",           "judge",        "classroom",        "corporate_nat",      "carrier_nat",
+    "privacy_vpn",  "honest_relay",    "viral_prompt", "red_team",         "declared_synthetic", "minority_language",
+    "device_fleet", "writing_product", "hackathon",    "reseller_platform"};
 
 enum class Family : std::uint8_t {
   template_farm,
@@ -96,6 +101,7 @@ struct StratumSettings {
   std::int64_t templates = 3;
   std::int64_t items = 500;
   double users_per_account = 30;
+  double drift_per_week = 0;
 };
 
 struct CampaignSettings {

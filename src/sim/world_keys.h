@@ -45,6 +45,7 @@ void visit_keys(Settings& s, Visitor&& key) {
     key.integer("templates", s.templates, Range{1, 100'000});
     key.integer("items", s.items, Range{5, 1'000'000});
     key.number("users_per_account", s.users_per_account, Range{1, 5000});
+    key.number("drift_per_week", s.drift_per_week, Range{0, 1});
   } else {
     key.choice("family", s.family, kFamilyNames);
     key.integer("accounts", s.accounts, Range{0, 1'000'000});
