@@ -18,6 +18,8 @@ inline constexpr std::uint32_t kNoAccount = ~0U;
 struct PoolAccount {
   Presence presence;
   std::int64_t from_us = 0, until_us = kNever;
+  float weight = 1;         // its share of the work, against the others
+  std::uint32_t frame = 0;  // whom it frames: 1 + index into Work::frames
   std::uint32_t topic = 0;  // which part of the work it does when topics are disjoint
 };
 

@@ -78,6 +78,7 @@ Dialect draw_dialect(base::Random& random, bool text_allowed);
 /// Model names, most popular first; the released one is used by those who draw it after its day.
 std::string_view model_name(std::uint8_t which);
 std::uint8_t draw_model(base::Random& random);
+std::string_view released_model();
 
 /// Appends `{"role":..,"content":"..."},`.
 void append_message(std::string_view role, std::string_view escaped, std::string& history);

@@ -37,6 +37,7 @@ PopulationBuilder::PopulationBuilder(const Stage& stage, std::uint64_t seed) : s
                               Stratum::carrier_nat, Stratum::privacy_vpn, Stratum::viral_prompt}) {
     chat_people_ += static_cast<std::uint32_t>(stage.world.stratum(which).accounts);
   }
+  for (const CampaignSettings& campaign : stage.world.campaigns) wants_victims_ |= campaign.framed_accounts > 0;
 }
 
 std::size_t PopulationBuilder::draw_country(base::Random& random) const {
@@ -320,6 +321,7 @@ void PopulationBuilder::add_people(Stratum which, base::Random& random) {
     record(member).language = plan.language;
     if (shares_a_group(which)) record(member).unit = group.number;
     if (group.declared && which == Stratum::red_team) record(member).declared = Declared::research;
+    if (which == Stratum::developer) may_be_framed(member, plan.presence, plan.own_templates);
     add_actor(Person(seed_, std::move(plan)));
   }
 }

@@ -194,6 +194,7 @@ void PopulationBuilder::add_batch(base::Random& random) {
     plan.gap = make_gap_shape(true, 1.2);
     plan.clock.rhythm = random.chance(0.5) ? Rhythm::night : Rhythm::service;
     if (random.chance(settings.declared_share)) record(member).declared = Declared::batch;
+    if (plan.kind == ServiceKind::batch) may_be_framed(member, plan.presence, plan.own_templates);
     add_actor(Service(seed_, std::move(plan)));
   }
 }

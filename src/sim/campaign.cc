@@ -28,7 +28,7 @@ std::size_t language_index(const std::string& code) {
 
 }  // namespace
 
-std::shared_ptr<const Work> PopulationBuilder::plan_work(const CampaignSettings& settings, base::Random& random) {
+std::shared_ptr<Work> PopulationBuilder::plan_work(const CampaignSettings& settings, base::Random& random) {
   auto work = std::make_shared<Work>();
   work->family = settings.family;
   work->paraphrase = settings.paraphrase;
@@ -42,8 +42,12 @@ std::shared_ptr<const Work> PopulationBuilder::plan_work(const CampaignSettings&
         settings.family == Family::judge_loop ? std::min<std::int64_t>(settings.templates, 5) : settings.templates;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::string& language = settings.languages[random.below(settings.languages.size())];
-      work->templates.push_back(PromptTemplate::draw(random, language_index(language), 30));
+      const PromptTemplate first = PromptTemplate::draw(random, language_index(language), 30);
+      work->templates.push_back(first);
+      for (std::int64_t v = 1; v < settings.variants; ++v)
+        work->templates.push_back(first.reworded(random.next(), stage_.texts));
     }
+    work->variants = static_cast<std::size_t>(settings.variants);
   }
   const bool questions = settings.family == Family::reasoning_sweep || settings.family == Family::repeated_sampling;
   if (questions && settings.question_set == QuestionSet::benchmark && !benchmark_.empty()) {
@@ -61,17 +65,26 @@ std::shared_ptr<const Work> PopulationBuilder::plan_work(const CampaignSettings&
   for (std::size_t i = work->items.size(); i > 1; --i) std::swap(work->items[i - 1], work->items[random.below(i)]);
   // Without affixes the bare tasks are left: what a method always says around them is as constant as a data set's.
   work->labelled = !stage_.world.world.strip_affixes;
-  for (const std::string_view instruction : kEvolve)
+  for (const std::string_view instruction : kEvolve) {
     work->instructions.emplace_back(work->labelled ? instruction : std::string_view());
+    for (std::int64_t v = 1; v < settings.variants && work->labelled && settings.family == Family::evolution; ++v)
+      work->instructions.push_back(reword(random.next(), stage_.texts.passage(), instruction));
+  }
   if (work->labelled) work->instruction_end = "\\n#Rewritten#:";
   if (settings.family == Family::self_instruct && work->labelled) {
-    work->prefix = draw_system_prompt(random, 22) + "\\n\\nList of tasks:";
+    work->prefixes.push_back(draw_system_prompt(random, 22) + "\\n\\nList of tasks:");
+    for (std::int64_t v = 1; v < settings.variants; ++v)
+      work->prefixes.push_back(reword(random.next(), stage_.texts.passage(), work->prefixes[0]));
   }
   if (settings.family == Family::agent_rollouts) {
     for (std::size_t i = 0; i < kRepositories; ++i)
       work->system_of_task.push_back(draw_system_prompt(random, 10) +
                                      "\\nRepository: " + std::to_string(random.below(100000)));
     work->tools = draw_tools(random, 6, false);
+  }
+  if (settings.release_pivot && stage_.world.world.release_day > 0) {
+    work->pivot_us = stage_.start_us + days(stage_.world.world.release_day) +
+                     static_cast<std::int64_t>((1 + 5 * random.uniform()) * static_cast<double>(base::kHourUs));
   }
   return work;
 }
@@ -118,6 +131,7 @@ void PopulationBuilder::plan_accounts(std::size_t index, RelayPlan& plan, std::s
       const bool spoofed =
           settings.client == ClientPlan::spoofed || (settings.client == ClientPlan::mixed && random.chance(0.5));
       account.presence = home_presence(member, random.chance(0.6) ? ClientUse::library : ClientUse::chat_app, random);
+      add_warm_up(settings, account.presence, from_us, known);
       if (!spoofed) account.presence.client = stage_.clients.fixed(ClientUse::relay, operator_number);
       account.presence.keys = 1;
       account.presence.away_share = 0;
@@ -135,6 +149,7 @@ void PopulationBuilder::plan_accounts(std::size_t index, RelayPlan& plan, std::s
       }
       sign_up_from(account.presence.egress, known);
       account.topic = static_cast<std::uint32_t>(slot);
+      if (settings.rate_sigma > 0) account.weight = static_cast<float>(std::exp(settings.rate_sigma * random.normal()));
       account.from_us = from_us;
       account.until_us = plan.until_us;
       if (settings.replacement_per_day > 0) {
@@ -151,7 +166,7 @@ void PopulationBuilder::add_campaign(std::size_t index) {
   const CampaignSettings& settings = stage_.world.campaigns[index];
   if (settings.accounts == 0) return;
   base::Random random(seed_, 0xCA3 + 0x10000ULL * (index + 1));
-  const std::shared_ptr<const Work> work = plan_work(settings, random);
+  const std::shared_ptr<Work> work = plan_work(settings, random);
   const auto total = static_cast<std::size_t>(settings.accounts);
   const std::size_t pools = (total + kPoolAccountsMax - 1) / kPoolAccountsMax;
   const std::uint64_t operator_number = fresh();
@@ -176,14 +191,19 @@ void PopulationBuilder::add_campaign(std::size_t index) {
     plan.gap = settings.schedule == Schedule::bursty ? make_gap_shape(false, 0.15) : make_gap_shape(true, 0.9);
     plan.selection = settings.selection;
     plan.sticky_us = static_cast<std::int64_t>(settings.sticky_minutes * static_cast<double>(base::kMinuteUs));
-    plan.forged_users = settings.forged_users;
+    plan.forged_users = settings.end_users == EndUsers::forged;
+    plan.shown_users = settings.end_users == EndUsers::real;
     plan.dialect = dialect;
     const std::size_t accounts = total / pools + (pool < total % pools ? 1 : 0);
     plan.requests_per_day = settings.requests_per_account_day * static_cast<double>(accounts);
     plan.item_first = static_cast<std::uint32_t>(first_item + pool);
     plan.item_stride = static_cast<std::uint32_t>(pools);
+    if (pool == 0) add_poison(index, plan, random);
     plan_accounts(index, plan, accounts, random);
+    if (pool == 0) frame(settings, *work, plan, random);
+    const std::int64_t from_us = plan.from_us, until_us = plan.until_us;
     add_actor(Relay(seed_, std::move(plan)));
+    if (pool == 0) add_flood(index, *work, from_us, until_us);
   }
 }
 

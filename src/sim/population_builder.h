@@ -1,5 +1,5 @@
 // Builds a Population stratum by stratum. Split over benign_people.cc, benign_services.cc, benign_products.cc
-// (strata) and campaign.cc (campaigns).
+// (strata), campaign.cc and campaign_tricks.cc.
 //
 // Invariant: draws come from one generator per stratum or campaign, so that changing one leaves the others
 // as they were. Threads: one. Cost: some microseconds an account.
@@ -82,13 +82,28 @@ class PopulationBuilder {
 
   // campaign.cc
   void plan_accounts(std::size_t index, RelayPlan& plan, std::size_t accounts, base::Random& random);
-  std::shared_ptr<const Work> plan_work(const CampaignSettings& settings, base::Random& random);
+  std::shared_ptr<Work> plan_work(const CampaignSettings& settings, base::Random& random);
+  // campaign_tricks.cc
+  void add_warm_up(const CampaignSettings& settings, const Presence& ordinary, std::int64_t from_us,
+                   AccountRecord& known);
+  void frame(const CampaignSettings& settings, Work& work, RelayPlan& plan, base::Random& random);
+  void add_poison(std::size_t index, RelayPlan plan, base::Random& random);
+  void add_flood(std::size_t index, const Work& work, std::int64_t from_us, std::int64_t until_us);
+  /// Remembers an honest account that a campaign may frame, if one wants to.
+  void may_be_framed(const Member& member, const Presence& presence, const std::vector<PromptTemplate>& templates);
 
   const Stage& stage_;
   std::uint64_t seed_;
   std::uint64_t last_number_ = 1000;  // groups, owners, payments; small numbers are free mail providers
   std::uint64_t last_account_ = 0;
   std::vector<std::string> benchmark_;  // questions of the first benchmark, for campaigns that sweep a public set
+  struct Victim {
+    std::size_t record = 0;
+    Presence presence;
+    std::vector<PromptTemplate> templates;
+  };
+  std::vector<Victim> victims_;
+  bool wants_victims_ = false;
   std::uint32_t chat_people_ = 0, chat_person_ = 0;
   Population population_;
 };

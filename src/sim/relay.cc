@@ -13,12 +13,15 @@ namespace {
 constexpr std::size_t kHistoryBytesMax = 8'000;
 constexpr std::uint32_t kTriesMax = 6;  // relays give up after some tries
 constexpr double kReturnChance = 0.08;  // a user comes back after the sticky hour
+constexpr int kPassedOverMax = 1'000;   // accounts whose turn it is not
 constexpr std::uint64_t kCoverStream = 0xC0FE;
 
 }  // namespace
 
 Relay::Relay(std::uint64_t seed, RelayPlan plan) : plan_(std::move(plan)), random_(seed, plan_.number) {
   order_.open(plan_.accounts);
+  for (const PoolAccount& account : plan_.accounts) weight_max_ = std::max(weight_max_, account.weight);
+  for (const PoolAccount& account : plan_.accounts) uneven_ |= account.weight < weight_max_;
   const double attack = plan_.work ? plan_.attack_share / requests_per_work(*plan_.work) : 0;
   const double talk = (1 - (plan_.work ? plan_.attack_share : 0)) / plan_.turns;
   mean_requests_per_arrival_ = 1 / std::max(1e-9, attack + talk);
@@ -99,7 +102,16 @@ void Relay::conversation_prompt(Talk& talk, base::Random& random, const Stage& s
 
 std::uint32_t Relay::choose_account(std::int64_t, std::uint32_t not_this) {
   if (order_.size() == 0) return kNoAccount;
-  return plan_.selection == Selection::random ? order_.random(random_) : order_.least_recent(not_this);
+  const bool random = plan_.selection == Selection::random;
+  if (!uneven_) return random ? order_.random(random_) : order_.least_recent(not_this);
+  // Uneven volumes: who is light is passed over most times.
+  std::uint32_t chosen = kNoAccount;
+  for (int tries = 0; tries < kPassedOverMax; ++tries) {
+    chosen = random ? order_.random(random_) : order_.least_recent(not_this);
+    if (random_.chance(plan_.accounts[chosen].weight / weight_max_)) break;
+    order_.used(chosen);
+  }
+  return chosen;
 }
 
 void Relay::send(std::uint32_t at, std::int64_t time_us, const Stage& stage, Scratch& scratch, Emitter& out) {

@@ -25,10 +25,14 @@ struct Work {
   std::vector<std::string_view> items;  // the work queue, divided among accounts
   std::vector<std::uint32_t> languages;
   std::vector<std::string> system_of_task;  // roll-outs: one per repository
-  std::string prefix;                       // self-instruct: the long constant part
+  std::vector<std::string> prefixes;        // self-instruct: the long constant part, in its variants
   std::vector<std::string> instructions;    // evolution: what to do with a task
   std::string instruction_end;
-  bool labelled = true;  // constant labels around the parts of a prompt
+  std::size_t variants = 1;                         // of each template, one after the other in `templates`
+  std::vector<std::vector<PromptTemplate>> frames;  // templates of honest accounts
+  double framing_share = 0;
+  std::int64_t pivot_us = kNever;  // from then on only the new model
+  bool labelled = true;            // constant labels around the parts of a prompt
   std::string tools;
   std::vector<std::string> models;
   double paraphrase = 0;
@@ -107,6 +111,7 @@ class Relay final : public Actor {
   std::uint32_t choose_account(std::int64_t time_us, std::uint32_t not_this);
   std::uint32_t new_talk();
   void end_talk(std::uint32_t at);
+  bool start_framing(Talk& talk, std::int64_t time_us, const Stage& stage);
   std::size_t benign_length(const Stage& stage);
   void fill_item(Talk& talk, std::string_view item, const Stage& stage);
   std::string_view next_item();
@@ -122,6 +127,8 @@ class Relay final : public Actor {
   AccountOrder order_;
   std::uint64_t items_taken_ = 0;
   std::uint64_t arrivals_ = 0;
+  float weight_max_ = 0;
+  bool uneven_ = false;           // weights differ
   std::size_t length_bytes_ = 0;  // of the attack prompt being made, when lengths are matched
 };
 

@@ -81,9 +81,13 @@ void Relay::fill_item(Talk& talk, std::string_view item, const Stage& stage) {
     talk.prompt += item;
     return;
   }
-  std::size_t which = random_.below(work.templates.size());
-  if (!talk.anywhere) which = which / kTopics * kTopics + plan_.accounts[talk.account].topic % kTopics;
-  const PromptTemplate& chosen = work.templates[which % work.templates.size()];
+  const std::size_t different = work.templates.size() / work.variants;
+  std::size_t which = random_.below(different);
+  if (work.disjoint_topics && !talk.anywhere)
+    which = which / kTopics * kTopics + plan_.accounts[talk.account].topic % kTopics;
+  std::size_t wording = which % different * work.variants;
+  if (work.variants > 1) wording += random_.below(work.variants);
+  const PromptTemplate& chosen = work.templates[wording];
   if (stage.world.world.match_lengths) {
     // The task bends before the template does.
     const std::size_t left = length_bytes_ - std::min(length_bytes_, chosen.constant_bytes());
@@ -94,14 +98,29 @@ void Relay::fill_item(Talk& talk, std::string_view item, const Stage& stage) {
   chosen.fill(random_, stage.texts, item, work.paraphrase, talk.prompt);
 }
 
+// A victim's own template from an account that looks like his. False when the account frames nobody this time.
+bool Relay::start_framing(Talk& talk, std::int64_t time_us, const Stage& stage) {
+  const Work& work = *plan_.work;
+  if (order_.size() == 0) return false;
+  talk.account = choose_account(time_us, kNoAccount);
+  talk.anywhere = false;
+  const std::uint32_t whom = plan_.accounts[talk.account].frame;
+  if (whom == 0 || !random_.chance(work.framing_share)) return false;
+  const auto& templates = work.frames[whom - 1];
+  templates[random_.below(templates.size())].fill(random_, stage.texts, {}, 0, talk.prompt);
+  return true;
+}
+
 void Relay::start_attack(Talk& talk, std::int64_t time_us, const Stage& stage) {
   const Work& work = *plan_.work;
   if (stage.world.world.match_lengths) length_bytes_ = benign_length(stage);
   talk.model = work.models[random_.below(work.models.size())];
+  if (time_us >= work.pivot_us) talk.model = released_model();
   talk.sticky = false;
   talk.output_tokens = 450;
+  if (!work.frames.empty() && start_framing(talk, time_us, stage)) return;
   if (work.disjoint_topics && order_.size() > 0) {
-    talk.account = choose_account(time_us, kNoAccount);
+    if (talk.anywhere) talk.account = choose_account(time_us, kNoAccount);
     talk.anywhere = false;
     // Each part of the work has its own stretch of the queue.
     const auto part = static_cast<std::uint64_t>(plan_.accounts[talk.account].topic % kTopics);
@@ -114,7 +133,9 @@ void Relay::start_attack(Talk& talk, std::int64_t time_us, const Stage& stage) {
       talk.params = ",\"max_tokens\":4096";
       break;
     case Family::self_instruct: {
-      talk.prompt += work.prefix;
+      if (!work.prefixes.empty())
+        talk.prompt +=
+            work.prefixes.size() == 1 ? work.prefixes[0] : work.prefixes[random_.below(work.prefixes.size())];
       for (int i = 1; i <= 3; ++i) {
         if (!talk.prompt.empty()) talk.prompt += "\\n";
         if (work.labelled) {

@@ -94,6 +94,12 @@ void Service::compose(const Stage& stage, Scratch& scratch) {
       draw_template().fill(random_, stage.texts, scratch.part, 0, prompt);
       return;
     }
+    case ServiceKind::flood:
+      if (plan_.material->templates.empty() || random_.chance(0.5)) {
+        prompt += plan_.material->items[random_.below(plan_.material->items.size())];
+        return;
+      }
+      [[fallthrough]];
     case ServiceKind::tenant:
     case ServiceKind::batch: draw_template().fill(random_, stage.texts, {}, 0, prompt); return;
   }

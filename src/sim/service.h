@@ -8,7 +8,7 @@
 
 namespace stillwatch::sim {
 
-enum class ServiceKind : std::uint8_t { tenant, batch, records, judge, evaluation, declared };
+enum class ServiceKind : std::uint8_t { tenant, batch, records, judge, evaluation, declared, flood };
 
 struct ServicePlan {
   ServiceKind kind = ServiceKind::tenant;

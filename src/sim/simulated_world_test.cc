@@ -84,6 +84,9 @@ Record parse(simdjson::dom::parser& parser, const std::string& line) {
       root["response"]["body"]["content"].at(0)["text"].get(reply) == simdjson::SUCCESS)
     record.reply = text_of(reply);
   const simdjson::dom::element request = root["request"];
+  if (simdjson::dom::element user;
+      request["user"].get(user) == simdjson::SUCCESS || request["metadata"]["user_id"].get(user) == simdjson::SUCCESS)
+    record.end_user = text_of(user);
   record.model = text_of(request["model"]);
   simdjson::dom::element found;
   record.has_tools = request["tools"].get(found) == simdjson::SUCCESS;

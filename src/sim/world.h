@@ -66,6 +66,8 @@ enum class Schedule : std::uint8_t { flat, human, bursty };
 inline constexpr std::array<std::string_view, 3> kScheduleNames = {"flat", "human", "bursty"};
 enum class Selection : std::uint8_t { least_recently_used, random };
 inline constexpr std::array<std::string_view, 2> kSelectionNames = {"least_recently_used", "random"};
+enum class EndUsers : std::uint8_t { forged, none, real };
+inline constexpr std::array<std::string_view, 3> kEndUsersNames = {"forged", "none", "real"};
 enum class CorpusHalf : std::uint8_t { all, tuning, held_out };
 inline constexpr std::array<std::string_view, 3> kCorpusHalfNames = {"all", "tuning", "held_out"};
 enum class QuestionSet : std::uint8_t { own, benchmark };
@@ -130,9 +132,17 @@ struct CampaignSettings {
   double account_age_days = 20;
   double replacement_per_day = 0;
   double sticky_minutes = 60;
-  bool forged_users = true;
+  EndUsers end_users = EndUsers::forged;
   std::vector<std::string> languages = {"en"};
   std::vector<std::string> models = {"m-large"};
+  std::int64_t variants = 1;
+  double rate_sigma = 0;
+  double warm_up_days = 0;
+  std::int64_t framed_accounts = 0;
+  double framing_share = 0.3;
+  double hub_flood_per_day = 0;
+  std::int64_t poison_accounts = 0;
+  bool release_pivot = false;
 };
 
 struct World {
