@@ -34,6 +34,9 @@ class AccountOrder {
   std::uint32_t least_recent(std::uint32_t not_this) const;
   std::uint32_t random(base::Random& random) const { return usable_[random.below(usable_.size())]; }
   void used(std::uint32_t account);
+  /// Out of their lifetime's turn: a ban, and an account that takes its place.
+  void leave(std::uint32_t account);
+  void join(std::uint32_t account);
 
  private:
   static constexpr std::uint32_t kAbsent = ~0U;

@@ -89,7 +89,8 @@ std::shared_ptr<Work> PopulationBuilder::plan_work(const CampaignSettings& setti
   return work;
 }
 
-void PopulationBuilder::plan_accounts(std::size_t index, RelayPlan& plan, std::size_t accounts, base::Random& random) {
+void PopulationBuilder::plan_accounts(std::size_t index, RelayPlan& plan, std::size_t accounts, base::Random& random,
+                                      bool spare) {
   const CampaignSettings& settings = stage_.world.campaigns[index];
   StratumSettings ordinary;
   ordinary.new_share = 0;
@@ -131,7 +132,8 @@ void PopulationBuilder::plan_accounts(std::size_t index, RelayPlan& plan, std::s
       const bool spoofed =
           settings.client == ClientPlan::spoofed || (settings.client == ClientPlan::mixed && random.chance(0.5));
       account.presence = home_presence(member, random.chance(0.6) ? ClientUse::library : ClientUse::chat_app, random);
-      add_warm_up(settings, account.presence, from_us, known);
+      known.spare = spare;
+      if (!spare) add_warm_up(settings, account.presence, from_us, known);
       if (!spoofed) account.presence.client = stage_.clients.fixed(ClientUse::relay, operator_number);
       account.presence.keys = 1;
       account.presence.away_share = 0;
@@ -158,7 +160,7 @@ void PopulationBuilder::plan_accounts(std::size_t index, RelayPlan& plan, std::s
       }
       plan.accounts.push_back(account);
       from_us = account.until_us + days(0.05 + 0.5 * random.uniform());
-    } while (from_us < plan.until_us);
+    } while (from_us < plan.until_us && !spare);
   }
 }
 
@@ -201,6 +203,10 @@ void PopulationBuilder::add_campaign(std::size_t index) {
     if (pool == 0) add_poison(index, plan, random);
     plan_accounts(index, plan, accounts, random);
     if (pool == 0) frame(settings, *work, plan, random);
+    if (stage_.bans_are_answered) {
+      plan.wanted_accounts = accounts;
+      add_spares(index, plan, stage_.spare_accounts / pools + (pool < stage_.spare_accounts % pools ? 1 : 0));
+    }
     const std::int64_t from_us = plan.from_us, until_us = plan.until_us;
     add_actor(Relay(seed_, std::move(plan)));
     if (pool == 0) add_flood(index, *work, from_us, until_us);

@@ -8,11 +8,12 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr std::uint64_t kWarmUpStream = 0x3A53, kFloodStream = 0xF100D;  // generators of their own
-constexpr double kPoisonShare = 0.1;         // hostile share before the start: little enough to pass for a hobby
-constexpr std::size_t kFramersMax = 20;      // accounts that stand beside one victim
-constexpr std::size_t kFloodRequests = 5;    // of a throw-away account
-constexpr double kFloodRequestsPerDay = 80;  // while it lasts
+constexpr std::uint64_t kWarmUpStream = 0x3A53, kFloodStream = 0xF100D,
+                        kSpareStream = 0x59A4E;  // generators of their own
+constexpr double kPoisonShare = 0.1;             // hostile share before the start: little enough to pass for a hobby
+constexpr std::size_t kFramersMax = 20;          // accounts that stand beside one victim
+constexpr std::size_t kFloodRequests = 5;        // of a throw-away account
+constexpr double kFloodRequestsPerDay = 80;      // while it lasts
 constexpr std::size_t kPopularPrompts = 200;
 
 }  // namespace
@@ -66,6 +67,21 @@ void PopulationBuilder::frame(const CampaignSettings& settings, Work& work, Rela
     }
   }
   victims_.erase(victims_.begin(), victims_.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+void PopulationBuilder::add_spares(std::size_t index, RelayPlan& plan, std::size_t accounts) {
+  base::Random random(seed_, kSpareStream + plan.number);
+  RelayPlan spares;
+  spares.from_us = plan.from_us;
+  spares.until_us = plan.until_us;
+  spares.user_salt = plan.user_salt;
+  plan_accounts(index, spares, accounts, random, true);
+  plan.spare_first = plan.accounts.size();
+  for (PoolAccount& account : spares.accounts) {
+    account.from_us = kNever;  // until somebody is banned
+    account.until_us = plan.until_us;
+    plan.accounts.push_back(account);
+  }
 }
 
 void PopulationBuilder::add_poison(std::size_t index, RelayPlan plan, base::Random& random) {

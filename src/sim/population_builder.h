@@ -81,7 +81,9 @@ class PopulationBuilder {
   }
 
   // campaign.cc
-  void plan_accounts(std::size_t index, RelayPlan& plan, std::size_t accounts, base::Random& random);
+  void plan_accounts(std::size_t index, RelayPlan& plan, std::size_t accounts, base::Random& random,
+                     bool spare = false);
+  void add_spares(std::size_t index, RelayPlan& plan, std::size_t accounts);
   std::shared_ptr<Work> plan_work(const CampaignSettings& settings, base::Random& random);
   // campaign_tricks.cc
   void add_warm_up(const CampaignSettings& settings, const Presence& ordinary, std::int64_t from_us,

@@ -22,11 +22,15 @@ Relay::Relay(std::uint64_t seed, RelayPlan plan) : plan_(std::move(plan)), rando
   order_.open(plan_.accounts);
   for (const PoolAccount& account : plan_.accounts) weight_max_ = std::max(weight_max_, account.weight);
   for (const PoolAccount& account : plan_.accounts) uneven_ |= account.weight < weight_max_;
+  set_pace();
+  schedule_arrival(plan_.from_us);
+  next_us_ = arrival_us_;
+}
+
+void Relay::set_pace() {
   const double attack = plan_.work ? plan_.attack_share / requests_per_work(*plan_.work) : 0;
   const double talk = (1 - (plan_.work ? plan_.attack_share : 0)) / plan_.turns;
   mean_requests_per_arrival_ = 1 / std::max(1e-9, attack + talk);
-  schedule_arrival(plan_.from_us);
-  next_us_ = arrival_us_;
 }
 
 void Relay::schedule_arrival(std::int64_t time_us) {
@@ -56,6 +60,7 @@ std::int64_t Relay::run(std::int64_t slice_end_us, const Stage& stage, Scratch& 
     next_us_ = std::min(arrival_us_, event_us);
     if (next_us_ >= slice_end_us) break;
     order_.advance(plan_.accounts, next_us_);
+    if (!arriving_.empty()) take_on_spares(next_us_);
     if (event_us <= arrival_us_) {
       const Event event = events_.top();
       events_.pop();

@@ -47,7 +47,9 @@ double requests_per_work(const Work& work);
 struct RelayPlan {
   std::uint64_t number = 0;  // stream of its generator
   std::vector<PoolAccount> accounts;
-  double requests_per_day = 100;  // of the whole pool
+  std::size_t wanted_accounts = 0;            // work is for so many, and shrinks with them; 0: it does not
+  std::size_t spare_first = ~std::size_t{0};  // from this index on accounts wait to replace banned ones
+  double requests_per_day = 100;              // of the whole pool
   double attack_share = 0;
   double resale_share = 0;  // rest of all requests: honest users; what then remains is cover
   double turns = 3;         // of conversations
@@ -72,6 +74,8 @@ class Relay final : public Actor {
   std::int64_t run(std::int64_t slice_end_us, const Stage& stage, Scratch& scratch, Emitter& out) override;
   std::int64_t first_us() const override { return next_us_; }
   bool heavy() const override { return true; }
+  std::optional<NewAccount> lose(std::uint64_t account, std::int64_t time_us) override;
+  void evade(Evasion step, const Stage& stage) override;
 
  private:
   enum class Kind : std::uint8_t { resale, cover, attack };
@@ -115,6 +119,8 @@ class Relay final : public Actor {
   std::size_t benign_length(const Stage& stage);
   void fill_item(Talk& talk, std::string_view item, const Stage& stage);
   std::string_view next_item();
+  void take_on_spares(std::int64_t time_us);
+  void set_pace();
   void schedule_arrival(std::int64_t time_us);
 
   RelayPlan plan_;
@@ -125,6 +131,9 @@ class Relay final : public Actor {
   std::vector<std::uint32_t> free_talks_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   AccountOrder order_;
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> arriving_;  // spare accounts, by account index
+  std::uint64_t evasions_ = 0;
+  std::vector<std::shared_ptr<const Work>> former_work_;  // open conversations look into it
   std::uint64_t items_taken_ = 0;
   std::uint64_t arrivals_ = 0;
   float weight_max_ = 0;

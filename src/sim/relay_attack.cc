@@ -33,6 +33,9 @@ std::string_view Relay::next_item() {
 
 void Relay::arrive(std::int64_t time_us, const Stage& stage) {
   ++arrivals_;
+  if (plan_.wanted_accounts != 0 &&
+      !random_.chance(static_cast<double>(order_.size()) / static_cast<double>(plan_.wanted_accounts)))
+    return;
   const double attack = plan_.work ? plan_.attack_share / requests_per_work(*plan_.work) : 0;
   const bool hostile = random_.chance(attack * mean_requests_per_arrival_);
   const std::uint32_t at = new_talk();
