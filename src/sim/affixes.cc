@@ -6,10 +6,11 @@
 namespace stillwatch::sim {
 namespace {
 
-constexpr std::size_t kSharedMin = 5;       // fewer prompts with one sentence are chance or quotation
-constexpr std::size_t kSharedPerMille = 2;  // of a data set: one task in 500
-constexpr std::size_t kRestBytesMin = 12;   // what is left must still be a prompt
-constexpr int kSentencesDeep = 6;           // data sets wrap a task in some sentences, not in pages
+constexpr std::size_t kSharedMin = 5;                 // fewer prompts with one sentence are chance or quotation
+constexpr std::size_t kSharedPerMille = 2;            // of a data set: one task in 500
+constexpr std::size_t kRestBytesMin = 12;             // what is left must still be a prompt
+constexpr int kSentencesDeep = 6;                     // data sets wrap a task in some sentences, not in pages
+constexpr std::size_t kWordsMin = 5, kWordsMax = 16;  // fewer are how people begin and end
 constexpr std::size_t kContinuationWords = 8;
 
 constexpr std::string_view kBlank = " \t\r\n";
@@ -24,6 +25,7 @@ std::string_view trimmed(std::string_view text) {
 std::size_t end_at(std::string_view text, std::size_t at) {
   const char c = text[at];
   if (c == '\n') return 1;
+  if (c == '\\' && at + 1 < text.size() && text[at + 1] == 'n') return 2;  // as some data sets write a new line
   const bool stops = c == '.' || c == '?' || c == '!' || c == ':';
   if (stops && (at + 1 == text.size() || kBlank.find(text[at + 1]) != std::string_view::npos)) return 1;
   for (const std::string_view wide : {"\xE3\x80\x82", "\xEF\xBC\x9F", "\xEF\xBC\x81", "\xEF\xBC\x9A"}) {
@@ -48,6 +50,28 @@ std::string_view last_sentence(std::string_view text) {
   return trimmed(text.substr(begin));
 }
 
+/// The first or last words, as many as given; empty where the text has fewer.
+std::string_view words_at_end(std::string_view text, std::size_t words) {
+  std::size_t at = text.size();
+  for (std::size_t i = 0; i < words; ++i) {
+    at = text.substr(0, at).find_last_not_of(kBlank);
+    if (at == std::string_view::npos) return {};
+    at = text.substr(0, at).find_last_of(kBlank);
+    if (at == std::string_view::npos) return i + 1 == words ? text : std::string_view();
+    ++at;
+  }
+  return text.substr(at);
+}
+std::string_view words_at_begin(std::string_view text, std::size_t words) {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < words; ++i) {
+    at = text.find_first_not_of(kBlank, at);
+    if (at == std::string_view::npos) return {};
+    at = std::min(text.find_first_of(kBlank, at), text.size());
+  }
+  return text.substr(0, at);
+}
+
 /// One sentence off each prompt at that end where enough others have the same; whether any had.
 template <class Sentence>
 bool strip_once(std::vector<std::string_view>& texts, Sentence sentence_of, bool at_end) {
@@ -57,7 +81,7 @@ bool strip_once(std::vector<std::string_view>& texts, Sentence sentence_of, bool
   bool any = false;
   for (std::string_view& text : texts) {
     const std::string_view sentence = sentence_of(text);
-    if (count[sentence] < enough) continue;
+    if (sentence.empty() || count[sentence] < enough) continue;
     const std::size_t left = text.size() - sentence.size();
     const std::string_view rest = trimmed(at_end ? text.substr(0, left) : text.substr(sentence.size()));
     if (rest.size() < kRestBytesMin) continue;
@@ -77,6 +101,13 @@ void strip_shared_affixes(std::vector<std::string>& prompts) {
     const bool heads = strip_once(texts, first_sentence, false);
     const bool tails = strip_once(texts, last_sentence, true);
     if (!heads && !tails) break;
+  }
+  // What is left without a full stop around it.
+  for (std::size_t words = kWordsMax; words >= kWordsMin; --words) {
+    strip_once(
+        texts, [&](std::string_view text) { return words_at_end(text, words); }, true);
+    strip_once(
+        texts, [&](std::string_view text) { return words_at_begin(text, words); }, false);
   }
   for (std::size_t i = 0; i < prompts.size(); ++i) prompts[i] = std::string(texts[i]);
 }

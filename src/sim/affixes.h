@@ -14,7 +14,7 @@
 
 namespace stillwatch::sim {
 
-/// Takes first and last sentences that many of these prompts share off all of them, several deep.
+/// Takes first and last sentences, and runs of at least five words, that many of these prompts share off all of them.
 void strip_shared_affixes(std::vector<std::string>& prompts);
 
 /// JSON-escaped text of at most bytes_max bytes, cut after a word, a character and a whole escape.

@@ -78,6 +78,16 @@ TEST(Corpora, SharedSentencesGoAndOwnOnesStay) {
   EXPECT_EQ(stripped.back(), prompts.back());
 }
 
+TEST(Corpora, SharedWordsGoWithoutAFullStopToo) {
+  std::vector<std::string> prompts;
+  for (int i = 0; i < 30; ++i)
+    prompts.push_back("Options: " + std::to_string(i) + " apples or pears Let's all think step by step:");
+  prompts.push_back("Nothing in common with the others except one word, step:");
+  strip_shared_affixes(prompts);
+  EXPECT_EQ(prompts[7], "7 apples or pears");
+  EXPECT_EQ(prompts.back(), "Nothing in common with the others except one word, step:");
+}
+
 TEST(Corpora, APromptNeverLosesItsLastSentence) {
   std::vector<std::string> prompts(20, "Tell me a joke.");
   strip_shared_affixes(prompts);

@@ -34,6 +34,16 @@ TEST(World, ValuesHaveARange) {
   EXPECT_NE(message_of("[world\n"), "");
   EXPECT_NE(message_of("extends = \"base.toml\"\n"), "");
   EXPECT_EQ(message_of("[world]\ndays = 3\n[campaign.x]\naccounts = 5\n"), "");
+  for (const char* key : {"variants = 0", "rate_sigma = 2.5", "warm_up_days = -1", "framed_accounts = 1001",
+                          "framing_share = 1.1", "hub_flood_per_day = -1", "poison_accounts = 1.5", "release_pivot = 1",
+                          "end_users = \"all\"", "forged_users = true"})
+    EXPECT_NE(message_of(std::string("[campaign.x]\n") + key + "\n"), "") << key;
+  for (const char* key : {"corpus_half = \"most\"", "strip_affixes = 1", "match_lengths = \"yes\""})
+    EXPECT_NE(message_of(std::string("[world]\n") + key + "\n"), "") << key;
+  EXPECT_NE(message_of("[benign.saas_tenant]\ndrift_per_week = 1.2\n"), "");
+  EXPECT_EQ(message_of("[world]\ncorpus_half = \"tuning\"\nstrip_affixes = true\n[benign.device_fleet]\n"
+                       "drift_per_week = 0.2\n[campaign.x]\nvariants = 5\nend_users = \"none\"\n"),
+            "");
 }
 
 TEST(World, ExtendsOverridesAndScale) {
