@@ -62,6 +62,19 @@ TEST(World, ExtendsOverridesAndScale) {
   EXPECT_FALSE(load_world("worlds/absent.toml", {}));
 }
 
+TEST(World, ScaleTakesEverythingThatCountsAccounts) {
+  const auto world = parse_world(
+      "[world]\nscale = 0.5\n[campaign.x]\naccounts = 100\nframed_accounts = 4\npoison_accounts = 10\n"
+      "hub_flood_per_day = 60\n[campaign.y]\naccounts = 10\n",
+      "w.toml");
+  ASSERT_TRUE(world) << world.error().message;
+  EXPECT_EQ(world->campaigns[0].accounts, 50);
+  EXPECT_EQ(world->campaigns[0].framed_accounts, 2);
+  EXPECT_EQ(world->campaigns[0].poison_accounts, 5);
+  EXPECT_EQ(world->campaigns[0].hub_flood_per_day, 30);
+  EXPECT_EQ(world->campaigns[1].poison_accounts, 0);
+}
+
 TEST(World, ALoopOfExtendsEnds) {
   char name[] = "/tmp/stillwatch_world_XXXXXX";
   const std::string folder = ::mkdtemp(name);
