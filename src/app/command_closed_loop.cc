@@ -44,6 +44,11 @@ struct Figures {
 };
 
 void print_json(const Flags& flags, const Figures& f) {
+  std::string half = "null";
+  if (flags.search_runs > 0) {
+    half = fmt::format(R"({{"reached":{},"budget":{},"accounts_spent":{},"cost":{:.3f},"runs":{}}})", f.half.reached,
+                       f.half.budget, f.half.accounts_spent, f.cost_of_half(), f.half.runs);
+  }
   std::printf(
       "%s\n",
       fmt::format(
@@ -51,14 +56,12 @@ void print_json(const Flags& flags, const Figures& f) {
           R"("answers_left_alone":{},"answers_banned":{},"yield_kept":{:.4f},"accounts_left_alone":{},)"
           R"("accounts_spent":{},"replacements":{},"hostile_banned":{},"accounts_per_1000_answers_left_alone":{:.3f},)"
           R"("accounts_per_1000_answers":{:.3f},"honest_accounts":{},"honest_banned":{},"evasion_steps":{},)"
-          R"("hours_to_first_ban":{:.2f},"half_yield":{{"reached":{},"budget":{},"accounts_spent":{},)"
-          R"("cost":{:.3f},"runs":{}}}}})",
+          R"("hours_to_first_ban":{:.2f},"half_yield":{}}})",
           flags.seed, flags.replacements, flags.evade_after, flags.respond, f.banned.records,
           f.left_alone.hostile_answers, f.banned.hostile_answers, f.yield_kept(), f.left_alone.hostile_accounts,
           f.banned.hostile_accounts, f.banned.replacements, f.banned.hostile_banned,
           Figures::per_thousand(f.left_alone), Figures::per_thousand(f.banned), f.banned.honest_accounts,
-          f.banned.honest_banned, f.banned.evasions, f.hours_to_first_ban, f.half.reached, f.half.budget,
-          f.half.accounts_spent, f.cost_of_half(), f.half.runs)
+          f.banned.honest_banned, f.banned.evasions, f.hours_to_first_ban, half)
           .c_str());
 }
 
