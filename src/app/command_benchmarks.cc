@@ -220,6 +220,7 @@ void add_bench(CLI::App& app, Run& run) {
       return code ? *code : report_error(code.error());
     };
   });
+  add_closed_loop(*bench, run);
 }
 
 }  // namespace stillwatch::app

@@ -4,13 +4,13 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "app/commands.h"
 #include "app/progress_bar.h"
+#include "app/world_prompts.h"
 #include "sim/simulate.h"
 
 namespace stillwatch::app {
@@ -25,18 +25,6 @@ struct SimulateFlags {
   std::vector<std::string> overrides;
 };
 
-// A flag wins; otherwise the world says where prompts come from.
-std::optional<std::string> choose_prompts(const SimulateFlags& flags, const sim::World& world) {
-  if (!flags.prompts.empty()) return flags.prompts;
-  if (world.world.prompts == "builtin") return std::nullopt;
-  if (world.world.prompts != "corpora")
-    return (std::filesystem::path(flags.world).parent_path() / world.world.prompts).string();
-  if (const char* data = std::getenv("STILLWATCH_DATA"); data != nullptr && *data != '\0')
-    return std::string(data) + "/data/prompts";
-  std::fprintf(stderr, "stillwatch: no --prompts and STILLWATCH_DATA is not set; using built-in prompts\n");
-  return std::nullopt;
-}
-
 int run_simulate(const SimulateFlags& flags) {
   ::signal(SIGPIPE, SIG_IGN);  // a reader that stops is an error with a message, not a silent end
   std::vector<std::string> overrides = flags.overrides;
@@ -44,7 +32,7 @@ int run_simulate(const SimulateFlags& flags) {
   auto world = sim::load_world(flags.world, overrides);
   if (!world) return report_error(world.error());
   sim::SimulateOptions options;
-  options.prompts = choose_prompts(flags, *world);
+  options.prompts = choose_prompts(flags.prompts, flags.world, *world);
   options.world = std::move(*world);
   options.seed = flags.seed;
   options.out = flags.out;

@@ -27,6 +27,13 @@ void Engine::set_accounts(std::vector<event::AccountUpdate> updates) {
   updates_ = std::move(updates);
 }
 
+void Engine::add_accounts(std::vector<event::AccountUpdate> updates) {
+  const auto place = updates_.begin() + static_cast<std::ptrdiff_t>(next_update_);
+  updates_.insert(place, updates.begin(), updates.end());
+  std::stable_sort(updates_.begin() + static_cast<std::ptrdiff_t>(next_update_), updates_.end(),
+                   [](const auto& a, const auto& b) { return a.time_us < b.time_us; });
+}
+
 void Engine::adopt_calibration(const Engine& calibrated) {
   const detect::Detector& other = calibrated.detector_;
   detector_.adopt_calibration(other.calibration(), other.known_tokens(), other.population().accounts,

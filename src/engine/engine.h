@@ -37,6 +37,8 @@ class Engine {
 
   /// All account records, ordered by (time, line); they take effect when event time reaches them. Before any step().
   void set_accounts(std::vector<event::AccountUpdate> updates);
+  /// Further account records, ordered by time, none before the last request: accounts that sign up while it runs.
+  void add_accounts(std::vector<event::AccountUpdate> updates);
   /// Uses what another engine learned from its whole log.
   void adopt_calibration(const Engine& calibrated);
   /// Ends calibration now: for a log that is only there to calibrate.

@@ -283,6 +283,36 @@ TEST(Engine, DeclaredUseIsNeverActioned) {
   EXPECT_GE(replayer.run.actioned.size(), 20U);
 }
 
+TEST(Engine, AccountsThatSignUpWhileItRunsAreAsIfKnownFromTheStart) {
+  const auto queries = make_world({}, 7);
+  std::vector<event::AccountUpdate> early, late;
+  for (Token i = 0; i < 30; ++i) {
+    event::AccountUpdate update;
+    update.account = base::mix64(200'000 + i);
+    update.time_us = kStart + static_cast<std::int64_t>(i % 3) * base::kDayUs;
+    update.fields = event::kFieldDeclared;
+    update.declared.push_back({event::Purpose::synthetic_data, 0, INT64_MAX});
+    (i % 3 == 0 ? early : late).push_back(update);
+  }
+  std::stable_sort(late.begin(), late.end(), [](const auto& a, const auto& b) { return a.time_us < b.time_us; });
+  std::vector<event::AccountUpdate> all = early;
+  all.insert(all.end(), late.begin(), late.end());
+  Replayer known(1), told(1);
+  known.engine().set_accounts(all);
+  known.feed(queries, 5000);
+  const auto first_day = std::find_if(queries.begin(), queries.end(),
+                                      [](const Query& query) { return query.time_us >= kStart + base::kDayUs / 2; });
+  const auto split = static_cast<std::size_t>(first_day - queries.begin());
+  told.engine().set_accounts(early);
+  told.feed(std::span(queries).first(split), 5000);
+  told.engine().add_accounts({late.begin() + 10, late.end()});
+  told.engine().add_accounts({late.begin(), late.begin() + 10});
+  told.feed(std::span(queries).subspan(split), 5000);
+  EXPECT_EQ(told.run.lines, known.run.lines);
+  for (const auto& update : all) EXPECT_FALSE(told.run.actioned.contains(update.account));
+  EXPECT_GE(told.run.actioned.size(), 20U);
+}
+
 TEST(Engine, AccountsOfOneOwnerAreNoCampaign) {
   const auto queries = make_world({}, 8);
   Replayer replayer(1);

@@ -37,20 +37,26 @@ void AccountOrder::push_back(std::uint32_t account) {
 void AccountOrder::advance(const std::vector<PoolAccount>& accounts, std::int64_t time_us) {
   while (joined_ < joins_.size() && accounts[joins_[joined_]].from_us <= time_us) {
     const std::uint32_t account = joins_[joined_++];
-    if (accounts[account].until_us <= time_us) continue;
-    place_[account] = static_cast<std::uint32_t>(usable_.size());
-    usable_.push_back(account);
-    push_back(account);
+    if (accounts[account].until_us > time_us) join(account);
   }
   while (left_ < leaves_.size() && accounts[leaves_[left_]].until_us <= time_us) {
-    const std::uint32_t account = leaves_[left_++];
-    if (place_[account] == kAbsent) continue;
-    unlink(account);
-    usable_[place_[account]] = usable_.back();
-    place_[usable_.back()] = place_[account];
-    usable_.pop_back();
-    place_[account] = kAbsent;
+    leave(leaves_[left_++]);
   }
+}
+
+void AccountOrder::join(std::uint32_t account) {
+  place_[account] = static_cast<std::uint32_t>(usable_.size());
+  usable_.push_back(account);
+  push_back(account);
+}
+
+void AccountOrder::leave(std::uint32_t account) {
+  if (place_[account] == kAbsent) return;
+  unlink(account);
+  usable_[place_[account]] = usable_.back();
+  place_[usable_.back()] = place_[account];
+  usable_.pop_back();
+  place_[account] = kAbsent;
 }
 
 std::uint32_t AccountOrder::least_recent(std::uint32_t not_this) const {

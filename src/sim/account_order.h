@@ -18,6 +18,8 @@ inline constexpr std::uint32_t kNoAccount = ~0U;
 struct PoolAccount {
   Presence presence;
   std::int64_t from_us = 0, until_us = kNever;
+  float weight = 1;         // its share of the work, against the others
+  std::uint32_t frame = 0;  // whom it frames: 1 + index into Work::frames
   std::uint32_t topic = 0;  // which part of the work it does when topics are disjoint
 };
 
@@ -32,6 +34,9 @@ class AccountOrder {
   std::uint32_t least_recent(std::uint32_t not_this) const;
   std::uint32_t random(base::Random& random) const { return usable_[random.below(usable_.size())]; }
   void used(std::uint32_t account);
+  /// Out of their lifetime's turn: a ban, and an account that takes its place.
+  void leave(std::uint32_t account);
+  void join(std::uint32_t account);
 
  private:
   static constexpr std::uint32_t kAbsent = ~0U;

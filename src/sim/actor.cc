@@ -61,6 +61,8 @@ Dialect draw_dialect(base::Random& random, bool text_allowed) {
 
 std::string_view model_name(std::uint8_t which) { return kModels[which]; }
 
+std::string_view released_model() { return kModels[kReleasedModel]; }
+
 std::uint8_t draw_model(base::Random& random) {
   const double at = random.uniform();
   return at < 0.45 ? 0 : at < 0.7 ? 1 : at < 0.88 ? 2 : kReasoningModel;

@@ -7,11 +7,13 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/arrivals.h"
 #include "sim/clients.h"
+#include "sim/evasion.h"
 #include "sim/internet.h"
 #include "sim/record.h"
 #include "sim/text_sources.h"
@@ -28,6 +30,8 @@ struct Stage {
   const Internet& internet;
   const Clients& clients;
   std::int64_t start_us, end_us;
+  bool bans_are_answered = false;  // campaigns fit their work to the accounts they have left
+  std::size_t spare_accounts = 0;  // of each campaign, to replace banned ones by
 
   std::int64_t day_of(std::int64_t time_us) const;
 };
@@ -52,6 +56,14 @@ class Actor {
   virtual std::int64_t first_us() const = 0;
   /// Sends as much as hundreds of accounts do.
   virtual bool heavy() const { return false; }
+  struct NewAccount {
+    std::uint64_t number = 0;
+    std::int64_t created_us = 0;
+  };
+  /// One of its accounts is banned from a time on. Heavy actors only; returns the account that it buys instead.
+  virtual std::optional<NewAccount> lose(std::uint64_t, std::int64_t) { return std::nullopt; }
+  /// Campaigns: one more step of evasion, from now on.
+  virtual void evade(Evasion, const Stage&) {}
 };
 
 /// How an account shows up in every request.
@@ -78,6 +90,7 @@ Dialect draw_dialect(base::Random& random, bool text_allowed);
 /// Model names, most popular first; the released one is used by those who draw it after its day.
 std::string_view model_name(std::uint8_t which);
 std::uint8_t draw_model(base::Random& random);
+std::string_view released_model();
 
 /// Appends `{"role":..,"content":"..."},`.
 void append_message(std::string_view role, std::string_view escaped, std::string& history);

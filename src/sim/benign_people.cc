@@ -13,6 +13,13 @@ constexpr std::size_t kAgentTools = 3;
 constexpr double kClassWeeks = 6;
 constexpr double kRequestsPerDayMin = 0.05;
 
+// Members have something in common by which they would be suspected together.
+bool shares_a_group(Stratum which) {
+  return which == Stratum::agent_framework || which == Stratum::classroom || which == Stratum::corporate_nat ||
+         which == Stratum::carrier_nat || which == Stratum::privacy_vpn || which == Stratum::viral_prompt ||
+         which == Stratum::red_team;
+}
+
 bool mixes_languages(Stratum which) {
   return which != Stratum::developer && which != Stratum::agent_framework && which != Stratum::red_team;
 }
@@ -30,6 +37,7 @@ PopulationBuilder::PopulationBuilder(const Stage& stage, std::uint64_t seed) : s
                               Stratum::carrier_nat, Stratum::privacy_vpn, Stratum::viral_prompt}) {
     chat_people_ += static_cast<std::uint32_t>(stage.world.stratum(which).accounts);
   }
+  for (const CampaignSettings& campaign : stage.world.campaigns) wants_victims_ |= campaign.framed_accounts > 0;
 }
 
 std::size_t PopulationBuilder::draw_country(base::Random& random) const {
@@ -148,6 +156,7 @@ PersonPlan PopulationBuilder::person_plan(Stratum which, const Member& member, b
   plan.default_system = random.chance(0.45) ? static_cast<std::uint8_t>(1 + random.below(kDefaultSystems - 1)) : 0;
   plan.from_us = member.from_us;
   plan.until_us = member.until_us;
+  plan.drift_per_week = settings.drift_per_week;
   return plan;
 }
 
@@ -171,6 +180,7 @@ void PopulationBuilder::fit_person(Stratum which, const Group& group, const Stra
       const std::uint64_t own = random.below(static_cast<std::uint64_t>(settings.templates) + 1);
       for (std::uint64_t i = 0; i < own; ++i)
         plan.own_templates.push_back(PromptTemplate::draw(random, 0, 10 + random.below(60)));
+      plan.own_renewals = own_drift(settings, record.number, plan.own_templates, 40);
       break;
     }
     case Stratum::agent_framework:
@@ -277,6 +287,7 @@ void PopulationBuilder::add_people(Stratum which, base::Random& random) {
       material.system = draw_system_prompt(random, kAgentRules);
       material.tools = draw_tools(random, kAgentTools, group.number % 2 != 0);
       material.params = ",\"max_tokens\":8192";
+      drift(settings, group, 30);
     } else if (which == Stratum::viral_prompt) {
       material.templates.push_back(PromptTemplate::draw(random, 0, 6));
       material.spread_us = days(2 + random.uniform() * 5);
@@ -307,7 +318,10 @@ void PopulationBuilder::add_people(Stratum which, base::Random& random) {
     PersonPlan plan = person_plan(which, member, random);
     sign_up_from(plan.presence.egress, record(member));
     fit_person(which, group, settings, plan, record(member), random);
+    record(member).language = plan.language;
+    if (shares_a_group(which)) record(member).unit = group.number;
     if (group.declared && which == Stratum::red_team) record(member).declared = Declared::research;
+    if (which == Stratum::developer) may_be_framed(member, plan.presence, plan.own_templates);
     add_actor(Person(seed_, std::move(plan)));
   }
 }
@@ -323,6 +337,10 @@ void PopulationBuilder::add_stratum(Stratum which) {
     case Stratum::judge: return add_judges(random);
     case Stratum::honest_relay: return add_relays(random);
     case Stratum::declared_synthetic: return add_declared(random);
+    case Stratum::device_fleet: return add_fleets(random);
+    case Stratum::writing_product: return add_writing(random);
+    case Stratum::hackathon: return add_hackathons(random);
+    case Stratum::reseller_platform: return add_platforms(random);
     default: return add_people(which, random);
   }
 }

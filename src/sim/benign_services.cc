@@ -6,6 +6,11 @@
 #include "sim/population_builder.h"
 
 namespace stillwatch::sim {
+namespace {
+
+constexpr std::uint64_t kDriftStream = 0xD21F7;  // its own generators: drift changes nothing else
+
+}  // namespace
 
 ServicePlan PopulationBuilder::service_plan(Stratum which, const Member& member, base::Random& random) {
   const StratumSettings& settings = stage_.world.stratum(which);
@@ -20,6 +25,20 @@ ServicePlan PopulationBuilder::service_plan(Stratum which, const Member& member,
   sign_up_from(random.chance(0.7) ? stage_.internet.home(member.country, random) : plan.presence.egress,
                record(member));
   return plan;
+}
+
+void PopulationBuilder::drift(const StratumSettings& settings, const Group& group, std::size_t words) const {
+  Material& material = *group.material;
+  material.renewals.plan(base::Random(seed_, kDriftStream + group.number), settings.drift_per_week, group.from_us,
+                         stage_.end_us, material.templates, words, material.system);
+}
+
+Renewals PopulationBuilder::own_drift(const StratumSettings& settings, std::uint64_t account,
+                                      const std::vector<PromptTemplate>& templates, std::size_t words) const {
+  Renewals renewals;
+  renewals.plan(base::Random(seed_, kDriftStream + (account << 32)), settings.drift_per_week, stage_.start_us,
+                stage_.end_us, templates, words, {});
+  return renewals;
 }
 
 void PopulationBuilder::add_tenants(base::Random& random) {
@@ -38,6 +57,7 @@ void PopulationBuilder::add_tenants(base::Random& random) {
     const std::uint64_t count = 1 + random.below(static_cast<std::uint64_t>(settings.templates));
     for (std::uint64_t i = 0; i < count; ++i)
       group.material->templates.push_back(PromptTemplate::draw(random, 0, 20 + random.below(90)));
+    drift(settings, group, 60);
     Egress cloud = stage_.internet.server(NetworkKind::cloud, random);
     cloud.subnet_count = 1 + static_cast<std::uint32_t>(random.below(3));
     cloud.subnet_first =
@@ -66,6 +86,7 @@ void PopulationBuilder::add_tenants(base::Random& random) {
     plan.output_tokens = way.output_tokens;
     plan.from_us = std::max(plan.from_us, vendor.from_us);
     AccountRecord& known = record(member);
+    known.unit = vendor.number;
     known.org = vendor.org;
     if (vendor.from_us > stage_.start_us) {
       // A late vendor's tenants sign up with it, some in a burst.
@@ -85,6 +106,7 @@ void PopulationBuilder::add_org(base::Random& random) {
     const std::uint64_t count = 1 + random.below(static_cast<std::uint64_t>(settings.templates));
     for (std::uint64_t i = 0; i < count; ++i)
       group.material->templates.push_back(PromptTemplate::draw(random, 0, 15 + random.below(60)));
+    drift(settings, group, 40);
   }
   for (std::int64_t i = 0; i < settings.accounts; ++i) {
     const Member member = add_account(Stratum::org_many_keys, settings, random);
@@ -101,6 +123,7 @@ void PopulationBuilder::add_org(base::Random& random) {
     plan.presence.egress.salt = random.next();
     if (random.chance(0.6)) plan.presence.client = stage_.clients.fixed(ClientUse::library, org.number);
     AccountRecord& known = record(member);
+    known.unit = org.number;
     known.org = org.org;
     known.verified = Verified::org;
     known.tier = Tier::scale;
@@ -134,6 +157,7 @@ void PopulationBuilder::add_evaluation(base::Random& random) {
     const Member member = add_account(Stratum::evaluation, settings, random);
     const Group& benchmark = benchmarks[static_cast<std::size_t>(i) % benchmarks.size()];
     ServicePlan plan = service_plan(Stratum::evaluation, member, random);
+    record(member).unit = benchmark.number;
     plan.kind = ServiceKind::evaluation;
     plan.material = benchmark.material;
     plan.job_requests = static_cast<double>(benchmark.material->items.size());
@@ -158,14 +182,19 @@ void PopulationBuilder::add_batch(base::Random& random) {
     plan.record_first = static_cast<std::uint32_t>(static_cast<std::uint64_t>(i) * plan.record_count %
                                                    std::max(1U, records - plan.record_count));
     const std::uint64_t own = 1 + random.below(static_cast<std::uint64_t>(settings.templates));
-    for (std::uint64_t t = 0; t < own; ++t)
-      plan.own_templates.push_back(PromptTemplate::draw(
-          random, random.chance(0.8) ? 0 : 1 + random.below(kCommonLanguages - 1), 40 + random.below(120)));
+    for (std::uint64_t t = 0; t < own; ++t) {
+      const std::uint64_t words = 40 + random.below(120);  // drawn first: worlds of earlier versions keep their bytes
+      const std::size_t language = random.chance(0.8) ? 0 : 1 + random.below(kCommonLanguages - 1);
+      if (t == 0) record(member).language = static_cast<std::uint8_t>(language);
+      plan.own_templates.push_back(PromptTemplate::draw(random, language, words));
+    }
+    plan.own_renewals = own_drift(settings, member.number, plan.own_templates, 80);
     plan.job_requests = std::max(2.0, plan.requests_per_day * (0.5 + 3 * random.uniform()));
     plan.job_gap_s = lognormal(random, 3, 1.0);
     plan.gap = make_gap_shape(true, 1.2);
     plan.clock.rhythm = random.chance(0.5) ? Rhythm::night : Rhythm::service;
     if (random.chance(settings.declared_share)) record(member).declared = Declared::batch;
+    if (plan.kind == ServiceKind::batch) may_be_framed(member, plan.presence, plan.own_templates);
     add_actor(Service(seed_, std::move(plan)));
   }
 }
@@ -175,6 +204,7 @@ void PopulationBuilder::add_judges(base::Random& random) {
   const std::vector<Group> rubrics = make_groups(settings, random);
   for (const Group& group : rubrics) {
     group.material->templates.push_back(PromptTemplate::draw(random, 0, 120, true));
+    drift(settings, group, 120);
     group.material->params =
         random.chance(0.7) ? ",\"temperature\":0,\"max_tokens\":16" : ",\"temperature\":0,\"max_tokens\":64";
   }
@@ -182,9 +212,14 @@ void PopulationBuilder::add_judges(base::Random& random) {
     const Member member = add_account(Stratum::judge, settings, random);
     ServicePlan plan = service_plan(Stratum::judge, member, random);
     plan.kind = ServiceKind::judge;
-    plan.material = rubrics[group_of(static_cast<std::size_t>(i), rubrics.size(), random)].material;
+    const Group& rubric = rubrics[group_of(static_cast<std::size_t>(i), rubrics.size(), random)];
+    plan.material = rubric.material;
     // Half of them wrote their own rubric, the others took a published one.
-    if (random.chance(0.5)) plan.own_templates.push_back(PromptTemplate::draw(random, 0, 120, true));
+    if (random.chance(0.5)) {
+      plan.own_templates.push_back(PromptTemplate::draw(random, 0, 120, true));
+    } else {
+      record(member).unit = rubric.number;
+    }
     plan.output_tokens = 4;
     plan.job_requests = std::max(2.0, plan.requests_per_day * (0.5 + 2 * random.uniform()));
     plan.job_gap_s = lognormal(random, 2, 0.8);
@@ -224,6 +259,7 @@ void PopulationBuilder::add_relays(base::Random& random) {
     account.from_us = member.from_us;
     account.until_us = member.until_us;
     AccountRecord& known = record(member);
+    known.unit = relay.number;
     sign_up_from(account.presence.egress, known);
     if (shared.chance(0.5)) known.payment = relay.number;
     if (relay.declared) known.declared = Declared::resale;
@@ -246,6 +282,7 @@ void PopulationBuilder::add_declared(base::Random& random) {
   for (const Group& group : customers) {
     for (std::int64_t i = 0; i < settings.templates; ++i)
       group.material->templates.push_back(PromptTemplate::draw(random, 0, 30));
+    drift(settings, group, 30);
     group.material->params = ",\"temperature\":1.0,\"max_tokens\":4096";
   }
   for (std::int64_t i = 0; i < settings.accounts; ++i) {
@@ -260,6 +297,7 @@ void PopulationBuilder::add_declared(base::Random& random) {
     plan.presence.client = stage_.clients.fixed(ClientUse::library, customer.number);
     plan.from_us = std::max(plan.from_us, customer.from_us);
     AccountRecord& known = record(member);
+    known.unit = customer.number;
     known.org = customer.org;
     known.verified = Verified::org;
     known.tier = Tier::scale;

@@ -13,6 +13,12 @@ constexpr std::size_t kCardAccounts = 8;    // accounts that one shared payment 
 constexpr std::size_t kBurstAccounts = 40;  // accounts of one sign-up burst
 constexpr double kBurstHours = 3;
 constexpr std::size_t kRepositories = 60;
+constexpr std::string_view kEvolve[] = {
+    "Rewrite the given prompt so that it needs one more step of reasoning. Keep it understandable.\\n\\n#Given#:\\n",
+    "Add a constraint to the prompt below; the new one may have at most 20 words more.\\n\\n#Given#:\\n",
+    "Replace general terms of the prompt by more specific ones.\\n\\n#Given#:\\n",
+    "Write a brand-new prompt of the same field that is rarer than the one below.\\n\\n#Given#:\\n",
+    "Make the prompt below concrete with an input such as a table or code.\\n\\n#Given#:\\n"};
 
 std::size_t language_index(const std::string& code) {
   const auto& all = builtin_languages();
@@ -22,7 +28,7 @@ std::size_t language_index(const std::string& code) {
 
 }  // namespace
 
-std::shared_ptr<const Work> PopulationBuilder::plan_work(const CampaignSettings& settings, base::Random& random) {
+std::shared_ptr<Work> PopulationBuilder::plan_work(const CampaignSettings& settings, base::Random& random) {
   auto work = std::make_shared<Work>();
   work->family = settings.family;
   work->paraphrase = settings.paraphrase;
@@ -36,8 +42,12 @@ std::shared_ptr<const Work> PopulationBuilder::plan_work(const CampaignSettings&
         settings.family == Family::judge_loop ? std::min<std::int64_t>(settings.templates, 5) : settings.templates;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::string& language = settings.languages[random.below(settings.languages.size())];
-      work->templates.push_back(PromptTemplate::draw(random, language_index(language), 30));
+      const PromptTemplate first = PromptTemplate::draw(random, language_index(language), 30);
+      work->templates.push_back(first);
+      for (std::int64_t v = 1; v < settings.variants; ++v)
+        work->templates.push_back(first.reworded(random.next(), stage_.texts));
     }
+    work->variants = static_cast<std::size_t>(settings.variants);
   }
   const bool questions = settings.family == Family::reasoning_sweep || settings.family == Family::repeated_sampling;
   if (questions && settings.question_set == QuestionSet::benchmark && !benchmark_.empty()) {
@@ -53,8 +63,18 @@ std::shared_ptr<const Work> PopulationBuilder::plan_work(const CampaignSettings&
   }
   // A queue is worked off in its own order, not in that of the corpus.
   for (std::size_t i = work->items.size(); i > 1; --i) std::swap(work->items[i - 1], work->items[random.below(i)]);
-  if (settings.family == Family::self_instruct) {
-    work->prefix = draw_system_prompt(random, 22) + "\\n\\nList of tasks:";
+  // Without affixes the bare tasks are left: what a method always says around them is as constant as a data set's.
+  work->labelled = !stage_.world.world.strip_affixes;
+  for (const std::string_view instruction : kEvolve) {
+    work->instructions.emplace_back(work->labelled ? instruction : std::string_view());
+    for (std::int64_t v = 1; v < settings.variants && work->labelled && settings.family == Family::evolution; ++v)
+      work->instructions.push_back(reword(random.next(), stage_.texts.passage(), instruction));
+  }
+  if (work->labelled) work->instruction_end = "\\n#Rewritten#:";
+  if (settings.family == Family::self_instruct && work->labelled) {
+    work->prefixes.push_back(draw_system_prompt(random, 22) + "\\n\\nList of tasks:");
+    for (std::int64_t v = 1; v < settings.variants; ++v)
+      work->prefixes.push_back(reword(random.next(), stage_.texts.passage(), work->prefixes[0]));
   }
   if (settings.family == Family::agent_rollouts) {
     for (std::size_t i = 0; i < kRepositories; ++i)
@@ -62,10 +82,15 @@ std::shared_ptr<const Work> PopulationBuilder::plan_work(const CampaignSettings&
                                      "\\nRepository: " + std::to_string(random.below(100000)));
     work->tools = draw_tools(random, 6, false);
   }
+  if (settings.release_pivot && stage_.world.world.release_day > 0) {
+    work->pivot_us = stage_.start_us + days(stage_.world.world.release_day) +
+                     static_cast<std::int64_t>((1 + 5 * random.uniform()) * static_cast<double>(base::kHourUs));
+  }
   return work;
 }
 
-void PopulationBuilder::plan_accounts(std::size_t index, RelayPlan& plan, std::size_t accounts, base::Random& random) {
+void PopulationBuilder::plan_accounts(std::size_t index, RelayPlan& plan, std::size_t accounts, base::Random& random,
+                                      bool spare) {
   const CampaignSettings& settings = stage_.world.campaigns[index];
   StratumSettings ordinary;
   ordinary.new_share = 0;
@@ -107,6 +132,8 @@ void PopulationBuilder::plan_accounts(std::size_t index, RelayPlan& plan, std::s
       const bool spoofed =
           settings.client == ClientPlan::spoofed || (settings.client == ClientPlan::mixed && random.chance(0.5));
       account.presence = home_presence(member, random.chance(0.6) ? ClientUse::library : ClientUse::chat_app, random);
+      known.spare = spare;
+      if (!spare) add_warm_up(settings, account.presence, from_us, known);
       if (!spoofed) account.presence.client = stage_.clients.fixed(ClientUse::relay, operator_number);
       account.presence.keys = 1;
       account.presence.away_share = 0;
@@ -124,6 +151,7 @@ void PopulationBuilder::plan_accounts(std::size_t index, RelayPlan& plan, std::s
       }
       sign_up_from(account.presence.egress, known);
       account.topic = static_cast<std::uint32_t>(slot);
+      if (settings.rate_sigma > 0) account.weight = static_cast<float>(std::exp(settings.rate_sigma * random.normal()));
       account.from_us = from_us;
       account.until_us = plan.until_us;
       if (settings.replacement_per_day > 0) {
@@ -132,7 +160,7 @@ void PopulationBuilder::plan_accounts(std::size_t index, RelayPlan& plan, std::s
       }
       plan.accounts.push_back(account);
       from_us = account.until_us + days(0.05 + 0.5 * random.uniform());
-    } while (from_us < plan.until_us);
+    } while (from_us < plan.until_us && !spare);
   }
 }
 
@@ -140,7 +168,7 @@ void PopulationBuilder::add_campaign(std::size_t index) {
   const CampaignSettings& settings = stage_.world.campaigns[index];
   if (settings.accounts == 0) return;
   base::Random random(seed_, 0xCA3 + 0x10000ULL * (index + 1));
-  const std::shared_ptr<const Work> work = plan_work(settings, random);
+  const std::shared_ptr<Work> work = plan_work(settings, random);
   const auto total = static_cast<std::size_t>(settings.accounts);
   const std::size_t pools = (total + kPoolAccountsMax - 1) / kPoolAccountsMax;
   const std::uint64_t operator_number = fresh();
@@ -165,14 +193,23 @@ void PopulationBuilder::add_campaign(std::size_t index) {
     plan.gap = settings.schedule == Schedule::bursty ? make_gap_shape(false, 0.15) : make_gap_shape(true, 0.9);
     plan.selection = settings.selection;
     plan.sticky_us = static_cast<std::int64_t>(settings.sticky_minutes * static_cast<double>(base::kMinuteUs));
-    plan.forged_users = settings.forged_users;
+    plan.forged_users = settings.end_users == EndUsers::forged;
+    plan.shown_users = settings.end_users == EndUsers::real;
     plan.dialect = dialect;
     const std::size_t accounts = total / pools + (pool < total % pools ? 1 : 0);
     plan.requests_per_day = settings.requests_per_account_day * static_cast<double>(accounts);
     plan.item_first = static_cast<std::uint32_t>(first_item + pool);
     plan.item_stride = static_cast<std::uint32_t>(pools);
+    if (pool == 0) add_poison(index, plan, random);
     plan_accounts(index, plan, accounts, random);
+    if (pool == 0) frame(settings, *work, plan, random);
+    if (stage_.bans_are_answered) {
+      plan.wanted_accounts = accounts;
+      add_spares(index, plan, stage_.spare_accounts / pools + (pool < stage_.spare_accounts % pools ? 1 : 0));
+    }
+    const std::int64_t from_us = plan.from_us, until_us = plan.until_us;
     add_actor(Relay(seed_, std::move(plan)));
+    if (pool == 0) add_flood(index, *work, from_us, until_us);
   }
 }
 

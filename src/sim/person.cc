@@ -83,7 +83,7 @@ std::int64_t Person::run(std::int64_t slice_end_us, const Stage& stage, Scratch&
   return next_us_;
 }
 
-void Person::compose_own(const Stage& stage, Scratch& scratch) {
+void Person::compose_own(const Stage& stage, std::int64_t time_us, Scratch& scratch) {
   std::string& prompt = scratch.prompt;
   const auto& pool = stage.texts.pool(Pool::chat);
   const std::uint64_t index = plan_.prompt_first + std::uint64_t{prompts_used_} * plan_.prompt_stride;
@@ -96,7 +96,10 @@ void Person::compose_own(const Stage& stage, Scratch& scratch) {
   stage.texts.chat(plan_.language).append(random_, draw_prompt_words(random_), prompt);
   if (prompt.size() - begin < kShortPromptBytes || random_.chance(kPersonalChance)) {
     // The same few names come back in a person's life, and keep short prompts apart from other people's.
-    base::Random own(plan_.presence.account, random_.below(5));
+    std::uint64_t which = random_.below(5);
+    if (plan_.drift_per_week > 0)
+      which += 5 * changes_until(plan_.clock.salt, plan_.drift_per_week, plan_.from_us, time_us);
+    base::Random own(plan_.presence.account, which);
     scratch.part = " ";
     append_name(own, scratch.part);
     const std::size_t space = prompt.find(' ', begin + random_.below(prompt.size() - begin + 1));
@@ -110,7 +113,7 @@ void Person::compose(const Stage& stage, std::int64_t time_us, Scratch& scratch)
   const bool first = open_->turn == 0;
   if (plan_.kind == PersonKind::agent) {
     if (first) {
-      compose_own(stage, scratch);
+      compose_own(stage, time_us, scratch);
     } else {
       prompt += "Tool result (";
       append_number(open_->turn, prompt);
@@ -130,13 +133,26 @@ void Person::compose(const Stage& stage, std::int64_t time_us, Scratch& scratch)
   switch (plan_.kind) {
     case PersonKind::developer:
       if (!plan_.own_templates.empty() && random_.chance(0.35)) {
-        plan_.own_templates[random_.below(plan_.own_templates.size())].fill(random_, stage.texts, {}, 0.01, prompt);
+        const std::size_t slot = random_.below(plan_.own_templates.size());
+        plan_.own_renewals.in_use(plan_.own_templates, slot, time_us).fill(random_, stage.texts, {}, 0.01, prompt);
       } else if (random_.chance(0.5)) {
         stage.texts.code().append(random_, draw_prompt_words(random_), prompt);
       } else {
-        compose_own(stage, scratch);
+        compose_own(stage, time_us, scratch);
       }
       return;
+    case PersonKind::hacker: {
+      const auto& kit = plan_.material->templates;
+      if (first && random_.chance(0.55)) {
+        kit[random_.below(kit.size())].fill(random_, stage.texts, {}, 0.02, prompt);
+        return;
+      }
+      if (random_.chance(0.6)) {
+        stage.texts.code().append(random_, draw_prompt_words(random_), prompt);
+        return;
+      }
+      break;
+    }
     case PersonKind::student:
       if (first && !plan_.material->items.empty() && random_.chance(0.6)) {
         // The assignment goes forward with the weeks; most paste it, some add a line of their own.
@@ -173,7 +189,7 @@ void Person::compose(const Stage& stage, std::int64_t time_us, Scratch& scratch)
       return;
     default: break;
   }
-  compose_own(stage, scratch);
+  compose_own(stage, time_us, scratch);
 }
 
 void Person::send(const Stage& stage, Scratch& scratch, Emitter& out) {
@@ -183,7 +199,7 @@ void Person::send(const Stage& stage, Scratch& scratch, Emitter& out) {
   Draft draft;
   show(plan_.presence, stage, time_us, draft);
   draft.system = plan_.material != nullptr && !plan_.material->system.empty()
-                     ? std::string_view(plan_.material->system)
+                     ? plan_.material->renewals.system_in_use(plan_.material->system, time_us)
                      : default_system_prompt(plan_.default_system);
   if (plan_.material != nullptr) {
     draft.tools = plan_.material->tools;

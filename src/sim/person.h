@@ -10,6 +10,7 @@
 
 #include "sim/actor.h"
 #include "sim/prompt_template.h"
+#include "sim/renewals.h"
 
 namespace stillwatch::sim {
 
@@ -20,9 +21,10 @@ struct Material {
   std::vector<std::string> items;  // whole prompts: an assignment, a benchmark, jailbreaks
   std::int64_t start_us = 0;       // nobody uses it earlier
   std::int64_t spread_us = 0;      // viral: time constant of its spread and decline
+  Renewals renewals;               // of templates and system
 };
 
-enum class PersonKind : std::uint8_t { chat, developer, agent, student, viral, red_team };
+enum class PersonKind : std::uint8_t { chat, developer, agent, student, viral, red_team, hacker };
 
 struct PersonPlan {
   PersonKind kind = PersonKind::chat;
@@ -36,6 +38,8 @@ struct PersonPlan {
   std::int64_t from_us = 0, until_us = kNever;
   const Material* material = nullptr;
   std::vector<PromptTemplate> own_templates;
+  Renewals own_renewals;
+  double drift_per_week = 0;                          // how often the names in this person's life change
   std::uint32_t prompt_first = 0, prompt_stride = 0;  // this person's own share of the chat pool; stride 0: none
 };
 
@@ -55,7 +59,7 @@ class Person final : public Actor {
   void start_session();
   void send(const Stage& stage, Scratch& scratch, Emitter& out);
   void compose(const Stage& stage, std::int64_t time_us, Scratch& scratch);
-  void compose_own(const Stage& stage, Scratch& scratch);
+  void compose_own(const Stage& stage, std::int64_t time_us, Scratch& scratch);
   std::int64_t next_session(std::int64_t time_us);
 
   PersonPlan plan_;

@@ -20,6 +20,7 @@ constexpr std::string_view kTiers[] = {"free", "standard", "scale"};
 constexpr std::string_view kVerified[] = {"none", "email", "phone", "card", "id", "org"};
 constexpr std::string_view kPurposes[] = {"",       "evaluation", "research", "synthetic_data", "distillation",
                                           "resale", "batch"};
+constexpr std::string_view kFramedStratum = "framed";
 constexpr std::string_view kFreeMail[] = {
     "", "freemail.example", "postbox.example", "inbox.example", "letters.example", "quickmail.example"};
 
@@ -81,7 +82,15 @@ void append_truth_line(const AccountRecord& record, const World& world, const Na
   append_account(record, names, out);
   if (record.campaign == 0) {
     out += "\",\"hostile\":false,\"campaign\":null,\"family\":null,\"stratum\":\"";
-    out += kStratumNames[static_cast<std::size_t>(record.stratum)];
+    out += record.framed ? kFramedStratum : kStratumNames[static_cast<std::size_t>(record.stratum)];
+    out += "\",\"unit\":\"";
+    if (record.unit == 0) {
+      append_account(record, names, out);
+    } else {
+      append_token("unit_", names.derived(record.unit, 15), out);
+    }
+    out += "\",\"language\":\"";
+    out += builtin_languages()[record.language];
     out += "\"}\n";
     return;
   }

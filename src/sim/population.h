@@ -27,6 +27,10 @@ struct AccountRecord {
   std::uint32_t address = 0, asn = 0;
   std::uint16_t country = 0;
   std::uint16_t campaign = 0;  // 1 + index into World::campaigns; 0: benign
+  std::uint8_t language = 0;   // index into builtin_languages(): of most of its prompts
+  bool spare = false;          // in nobody's hands yet
+  bool framed = false;         // somebody tries to have it convicted
+  std::uint64_t unit = 0;      // number of the group whose members err together; 0: the account alone
   Stratum stratum = Stratum::chat_single;
   Tier tier = Tier::standard;
   Verified verified = Verified::email;

@@ -1,5 +1,5 @@
-// Builds a Population stratum by stratum. Split over benign_people.cc,
-// benign_services.cc (strata) and campaign.cc (campaigns).
+// Builds a Population stratum by stratum. Split over benign_people.cc, benign_services.cc, benign_products.cc
+// (strata), campaign.cc and campaign_tricks.cc.
 //
 // Invariant: draws come from one generator per stratum or campaign, so that changing one leaves the others
 // as they were. Threads: one. Cost: some microseconds an account.
@@ -47,6 +47,18 @@ class PopulationBuilder {
   void add_judges(base::Random& random);
   void add_relays(base::Random& random);
   void add_declared(base::Random& random);
+  // benign_products.cc
+  void add_fleets(base::Random& random);
+  void add_writing(base::Random& random);
+  void add_hackathons(base::Random& random);
+  void add_platforms(base::Random& random);
+  void launch_late(const Group& product, ServicePlan& plan, AccountRecord& known, base::Random& random) const;
+  /// Midnight of a Saturday whose weekend lies in the world.
+  std::int64_t draw_weekend(base::Random& random) const;
+  /// Plans the weekly renewals of a group's templates and system prompt, once these are made.
+  void drift(const StratumSettings& settings, const Group& group, std::size_t words) const;
+  Renewals own_drift(const StratumSettings& settings, std::uint64_t account,
+                     const std::vector<PromptTemplate>& templates, std::size_t words) const;
   std::vector<Group> make_groups(const StratumSettings& settings, base::Random& random);
   /// Index of the group of account i: sizes follow a power law, as vendors' and companies' do.
   std::size_t group_of(std::size_t i, std::size_t groups, base::Random& random) const;
@@ -69,14 +81,31 @@ class PopulationBuilder {
   }
 
   // campaign.cc
-  void plan_accounts(std::size_t index, RelayPlan& plan, std::size_t accounts, base::Random& random);
-  std::shared_ptr<const Work> plan_work(const CampaignSettings& settings, base::Random& random);
+  void plan_accounts(std::size_t index, RelayPlan& plan, std::size_t accounts, base::Random& random,
+                     bool spare = false);
+  void add_spares(std::size_t index, RelayPlan& plan, std::size_t accounts);
+  std::shared_ptr<Work> plan_work(const CampaignSettings& settings, base::Random& random);
+  // campaign_tricks.cc
+  void add_warm_up(const CampaignSettings& settings, const Presence& ordinary, std::int64_t from_us,
+                   AccountRecord& known);
+  void frame(const CampaignSettings& settings, Work& work, RelayPlan& plan, base::Random& random);
+  void add_poison(std::size_t index, RelayPlan plan, base::Random& random);
+  void add_flood(std::size_t index, const Work& work, std::int64_t from_us, std::int64_t until_us);
+  /// Remembers an honest account that a campaign may frame, if one wants to.
+  void may_be_framed(const Member& member, const Presence& presence, const std::vector<PromptTemplate>& templates);
 
   const Stage& stage_;
   std::uint64_t seed_;
   std::uint64_t last_number_ = 1000;  // groups, owners, payments; small numbers are free mail providers
   std::uint64_t last_account_ = 0;
   std::vector<std::string> benchmark_;  // questions of the first benchmark, for campaigns that sweep a public set
+  struct Victim {
+    std::size_t record = 0;
+    Presence presence;
+    std::vector<PromptTemplate> templates;
+  };
+  std::vector<Victim> victims_;
+  bool wants_victims_ = false;
   std::uint32_t chat_people_ = 0, chat_person_ = 0;
   Population population_;
 };

@@ -1,6 +1,7 @@
 #include "sim/prompt_template.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -21,6 +22,12 @@ constexpr Marks kMarks[] = {{"\\n\\n", "\\n\\n"},
                             {"\\n```\\n", "\\n```\\n"},
                             {"\\n---\\n", "\\n---\\n"},
                             {"\\nQ: ", "\\nA:"}};
+
+// Function words: a paraphrase changes these too, and with them what is left when rare words are masked.
+constexpr std::size_t kShortWordBytes = 3;
+constexpr std::string_view kShortWords[] = {
+    "of",  "for", "with", "in",   "on",   "to", "from", "by",  "about", "as",  "and", "or",  "but", "then", "than",
+    "the", "a",   "any",  "this", "each", "is", "be",   "are", "do",    "not", "all", "its", "one", "at",   "into"};
 
 void append_paraphrased(base::Random& random, const TextSources& texts, std::string_view literal, double share,
                         std::string& out) {
@@ -149,6 +156,57 @@ void PromptTemplate::fill(base::Random& random, const TextSources& texts, std::s
       case SlotKind::code: texts.code().append(random, 20, out); break;
     }
   }
+}
+
+std::string reword(std::uint64_t seed, const PhraseChain& words, std::string_view escaped) {
+  std::string out;
+  std::size_t at = 0;
+  while (at < escaped.size()) {
+    std::size_t end = escaped.find(' ', at);
+    end = end == std::string_view::npos ? escaped.size() : end;
+    std::string_view word = escaped.substr(at, end - at);
+    std::size_t letters = word.size();
+    while (letters > 0 && std::ispunct(static_cast<unsigned char>(word[letters - 1])) != 0) --letters;
+    // Escapes stay whole: a word with a backslash is never touched.
+    if (letters == 0 || word.find('\\') != std::string_view::npos) {
+      out += word;
+    } else {
+      std::uint64_t key = seed;
+      for (const char c : word.substr(0, letters))
+        key = base::mix64(key ^ static_cast<std::uint64_t>(std::tolower(static_cast<unsigned char>(c))));
+      base::Random random(seed, key);
+      const std::size_t begin = out.size();
+      if (letters <= kShortWordBytes) {
+        out += kShortWords[random.below(std::size(kShortWords))];
+      } else {
+        words.append_word(random, out);
+      }
+      if (std::isupper(static_cast<unsigned char>(word[0])) != 0)
+        out[begin] = static_cast<char>(std::toupper(static_cast<unsigned char>(out[begin])));
+      out += word.substr(letters);
+    }
+    if (end < escaped.size()) out += ' ';
+    at = end + 1;
+  }
+  return out;
+}
+
+PromptTemplate PromptTemplate::reworded(std::uint64_t seed, const TextSources& texts) const {
+  base::Random random(seed, 0);
+  // Without spaces between words there is nothing to exchange: another template of the language says the same.
+  if (builtin_languages()[language_] == "zh") return draw(random, language_, content_words_);
+  PromptTemplate made = *this;
+  const PhraseChain& words = language_ == 0 ? texts.passage() : texts.chat(language_);
+  for (Segment& segment : made.segments_) {
+    if (!segment.is_slot) segment.literal = reword(seed, words, segment.literal);
+  }
+  return made;
+}
+
+std::size_t PromptTemplate::constant_bytes() const {
+  std::size_t bytes = 0;
+  for (const Segment& segment : segments_) bytes += segment.literal.size();
+  return bytes;
 }
 
 std::string draw_system_prompt(base::Random& random, std::size_t rules) {

@@ -27,6 +27,11 @@ class PromptTemplate {
   /// empty. Each word of the constant part changes with probability `paraphrase`.
   void fill(base::Random& random, const TextSources& texts, std::string_view item, double paraphrase,
             std::string& out) const;
+  /// The same template in other words: each word of the constant part stands for another one throughout, chosen by the
+  /// seed; slots and marks stay.
+  PromptTemplate reworded(std::uint64_t seed, const TextSources& texts) const;
+  /// Bytes of the constant part.
+  std::size_t constant_bytes() const;
 
  private:
   struct Segment {
@@ -42,6 +47,8 @@ class PromptTemplate {
   std::uint8_t language_ = 0;
 };
 
+/// JSON-escaped text in other words, as PromptTemplate::reworded.
+std::string reword(std::uint64_t seed, const PhraseChain& words, std::string_view escaped);
 /// A system prompt of `rules` rules.
 std::string draw_system_prompt(base::Random& random, std::size_t rules);
 /// A tool list in the dialects' form: {"type":"function",...} or {"name",...,"input_schema"}.

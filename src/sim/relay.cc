@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/event_time.h"
+#include "sim/affixes.h"
 
 namespace stillwatch::sim {
 namespace {
@@ -12,38 +13,24 @@ namespace {
 constexpr std::size_t kHistoryBytesMax = 8'000;
 constexpr std::uint32_t kTriesMax = 6;  // relays give up after some tries
 constexpr double kReturnChance = 0.08;  // a user comes back after the sticky hour
-constexpr int kTopics = 16;             // parts of the work when topics are disjoint
-constexpr std::uint32_t kSamples[] = {4, 8, 16};
-constexpr std::uint32_t kRolloutsMin = 4, kRolloutsMax = 8, kStepsMin = 6, kStepsMax = 14;
-constexpr std::uint32_t kEvolutionsMax = 4;
+constexpr int kPassedOverMax = 1'000;   // accounts whose turn it is not
 constexpr std::uint64_t kCoverStream = 0xC0FE;
-
-// Mean requests that one piece of work takes: arrivals are divided by it, so that shares are shares of requests.
-double requests_per_work(const Work& work) {
-  switch (work.family) {
-    case Family::evolution: return 2 * (1 + kEvolutionsMax) / 2.0;
-    case Family::repeated_sampling: return (4 + 8 + 16) / 3.0;
-    case Family::agent_rollouts: return (kRolloutsMin + kRolloutsMax) / 2.0 * (kStepsMin + kStepsMax) / 2.0;
-    default: return 1 + work.multi_turn * 1.5;
-  }
-}
-
-constexpr std::string_view kEvolve[] = {
-    "Rewrite the given prompt so that it needs one more step of reasoning. Keep it understandable.\\n\\n#Given#:\\n",
-    "Add a constraint to the prompt below; the new one may have at most 20 words more.\\n\\n#Given#:\\n",
-    "Replace general terms of the prompt by more specific ones.\\n\\n#Given#:\\n",
-    "Write a brand-new prompt of the same field that is rarer than the one below.\\n\\n#Given#:\\n",
-    "Make the prompt below concrete with an input such as a table or code.\\n\\n#Given#:\\n"};
 
 }  // namespace
 
 Relay::Relay(std::uint64_t seed, RelayPlan plan) : plan_(std::move(plan)), random_(seed, plan_.number) {
   order_.open(plan_.accounts);
+  for (const PoolAccount& account : plan_.accounts) weight_max_ = std::max(weight_max_, account.weight);
+  for (const PoolAccount& account : plan_.accounts) uneven_ |= account.weight < weight_max_;
+  set_pace();
+  schedule_arrival(plan_.from_us);
+  next_us_ = arrival_us_;
+}
+
+void Relay::set_pace() {
   const double attack = plan_.work ? plan_.attack_share / requests_per_work(*plan_.work) : 0;
   const double talk = (1 - (plan_.work ? plan_.attack_share : 0)) / plan_.turns;
   mean_requests_per_arrival_ = 1 / std::max(1e-9, attack + talk);
-  schedule_arrival(plan_.from_us);
-  next_us_ = arrival_us_;
 }
 
 void Relay::schedule_arrival(std::int64_t time_us) {
@@ -73,6 +60,7 @@ std::int64_t Relay::run(std::int64_t slice_end_us, const Stage& stage, Scratch& 
     next_us_ = std::min(arrival_us_, event_us);
     if (next_us_ >= slice_end_us) break;
     order_.advance(plan_.accounts, next_us_);
+    if (!arriving_.empty()) take_on_spares(next_us_);
     if (event_us <= arrival_us_) {
       const Event event = events_.top();
       events_.pop();
@@ -84,44 +72,6 @@ std::int64_t Relay::run(std::int64_t slice_end_us, const Stage& stage, Scratch& 
     }
   }
   return next_us_;
-}
-
-std::string_view Relay::next_item() {
-  const Work& work = *plan_.work;
-  const std::uint64_t index = plan_.item_first + items_taken_++ * plan_.item_stride;
-  return work.items[index % work.items.size()];
-}
-
-void Relay::arrive(std::int64_t time_us, const Stage& stage) {
-  ++arrivals_;
-  const double attack = plan_.work ? plan_.attack_share / requests_per_work(*plan_.work) : 0;
-  const bool hostile = random_.chance(attack * mean_requests_per_arrival_);
-  const std::uint32_t at = new_talk();
-  Talk& talk = talks_[at];
-  if (hostile) {
-    talk.kind = Kind::attack;
-    start_attack(talk, time_us, stage);
-    // Samples and roll-outs of one task start together, on several accounts.
-    std::uint32_t copies = 1;
-    double spread_s = 0;
-    if (plan_.work->family == Family::repeated_sampling) copies = kSamples[random_.below(3)], spread_s = 1'200;
-    if (plan_.work->family == Family::agent_rollouts)
-      copies = kRolloutsMin + static_cast<std::uint32_t>(random_.below(kRolloutsMax - kRolloutsMin + 1)),
-      spread_s = 1'800;
-    for (std::uint32_t i = 1; i < copies; ++i) {
-      const std::uint32_t copy_at = new_talk();
-      talks_[copy_at] = talks_[at];
-      if (plan_.work->family == Family::agent_rollouts) {
-        talks_[copy_at].turns_left = kStepsMin + static_cast<std::uint32_t>(random_.below(kStepsMax - kStepsMin + 1));
-      }
-      events_.push({time_us + static_cast<std::int64_t>(spread_s * 1e6 * random_.uniform()), copy_at});
-    }
-  } else {
-    const double rest = plan_.work ? plan_.resale_share : 1;
-    talk.kind = random_.chance(rest) ? Kind::resale : Kind::cover;
-    start_conversation(talk, stage);
-  }
-  events_.push({time_us, at});
 }
 
 void Relay::start_conversation(Talk& talk, const Stage& stage) {
@@ -155,105 +105,18 @@ void Relay::conversation_prompt(Talk& talk, base::Random& random, const Stage& s
   }
 }
 
-void Relay::fill_item(Talk& talk, std::string_view item, const Stage& stage) {
-  const Work& work = *plan_.work;
-  std::string own;
-  if (work.unique) {
-    stage.texts.task().append(random_, draw_prompt_words(random_), own);
-    item = own;
-  }
-  if (work.unique || work.templates.empty()) {
-    talk.prompt += item;
-    return;
-  }
-  std::size_t which = random_.below(work.templates.size());
-  if (!talk.anywhere) which = which / kTopics * kTopics + plan_.accounts[talk.account].topic % kTopics;
-  work.templates[which % work.templates.size()].fill(random_, stage.texts, item, work.paraphrase, talk.prompt);
-}
-
-void Relay::start_attack(Talk& talk, std::int64_t time_us, const Stage& stage) {
-  const Work& work = *plan_.work;
-  talk.model = work.models[random_.below(work.models.size())];
-  talk.sticky = false;
-  talk.output_tokens = 450;
-  if (work.disjoint_topics && order_.size() > 0) {
-    talk.account = choose_account(time_us, kNoAccount);
-    talk.anywhere = false;
-    // Each part of the work has its own stretch of the queue.
-    const auto part = static_cast<std::uint64_t>(plan_.accounts[talk.account].topic % kTopics);
-    items_taken_ = items_taken_ / kTopics * kTopics + kTopics + part;
-  }
-  const bool anthropic = plan_.dialect == Dialect::anthropic_messages;
-  switch (work.family) {
-    case Family::template_farm:
-      fill_item(talk, next_item(), stage);
-      talk.params = ",\"max_tokens\":4096";
-      break;
-    case Family::self_instruct: {
-      talk.prompt += work.prefix;
-      for (int i = 1; i <= 3; ++i) {
-        talk.prompt += "\\n";
-        append_number(static_cast<std::uint64_t>(i), talk.prompt);
-        talk.prompt += ". ";
-        talk.prompt += work.items[random_.below(work.items.size())];
-      }
-      talk.prompt += "\\n4.";
-      talk.params = ",\"temperature\":1.0,\"top_p\":1.0,\"max_tokens\":3072";
-      talk.output_tokens = 900;
-      break;
-    }
-    case Family::evolution:
-      talk.chain = true;
-      talk.turns_left = 2 * (1 + static_cast<std::uint32_t>(random_.below(kEvolutionsMax)));
-      talk.prompt += kEvolve[random_.below(std::size(kEvolve))];
-      talk.prompt += next_item();
-      talk.prompt += "\\n#Rewritten#:";
-      talk.params = ",\"temperature\":0.7,\"max_tokens\":2048";
-      break;
-    case Family::reasoning_sweep:
-      talk.prompt += next_item();
-      talk.params = anthropic ? ",\"max_tokens\":64000,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":32000}"
-                              : ",\"max_tokens\":64000,\"reasoning_effort\":\"high\"";
-      talk.output_tokens = 2'500;
-      break;
-    case Family::judge_loop: {
-      std::string input(next_item());
-      input += "\\n\\n[A] ";
-      stage.texts.passage().append(random_, 60 + random_.below(140), input);
-      input += "\\n\\n[B] ";
-      stage.texts.passage().append(random_, 60 + random_.below(140), input);
-      fill_item(talk, input, stage);
-      talk.params = ",\"temperature\":0,\"max_tokens\":16";
-      talk.output_tokens = 5;
-      break;
-    }
-    case Family::repeated_sampling:
-      talk.prompt += next_item();
-      talk.params = ",\"temperature\":1.0,\"max_tokens\":8192";
-      talk.output_tokens = 1'200;
-      break;
-    case Family::agent_rollouts: {
-      const std::uint64_t task = items_taken_;
-      talk.system = work.system_of_task[task % work.system_of_task.size()];
-      talk.tools = work.tools;
-      talk.prompt += "Issue: ";
-      talk.prompt += next_item();
-      talk.params = ",\"max_tokens\":8192";
-      talk.turns_left = kStepsMin + static_cast<std::uint32_t>(random_.below(kStepsMax - kStepsMin + 1));
-      talk.sticky = true;
-      talk.output_tokens = 180;
-      break;
-    }
-  }
-  if (work.multi_turn > 0 && talk.turns_left == 1 && random_.chance(work.multi_turn)) {
-    talk.turns_left = 2 + static_cast<std::uint32_t>(random_.below(2));
-    talk.sticky = true;
-  }
-}
-
 std::uint32_t Relay::choose_account(std::int64_t, std::uint32_t not_this) {
   if (order_.size() == 0) return kNoAccount;
-  return plan_.selection == Selection::random ? order_.random(random_) : order_.least_recent(not_this);
+  const bool random = plan_.selection == Selection::random;
+  if (!uneven_) return random ? order_.random(random_) : order_.least_recent(not_this);
+  // Uneven volumes: who is light is passed over most times.
+  std::uint32_t chosen = kNoAccount;
+  for (int tries = 0; tries < kPassedOverMax; ++tries) {
+    chosen = random ? order_.random(random_) : order_.least_recent(not_this);
+    if (random_.chance(plan_.accounts[chosen].weight / weight_max_)) break;
+    order_.used(chosen);
+  }
+  return chosen;
 }
 
 void Relay::send(std::uint32_t at, std::int64_t time_us, const Stage& stage, Scratch& scratch, Emitter& out) {
@@ -321,12 +184,14 @@ void Relay::next_turn(std::uint32_t at, std::int64_t done_us, const Stage& stage
     // Response t is inside prompt t + 1: rewrite, answer, rewrite the rewritten, answer.
     if (talk.turn % 2 == 1) {
       talk.prompt = scratch.reply;
+      if (stage.world.world.match_lengths) talk.prompt.resize(cut_escaped(talk.prompt, benign_length(stage)).size());
       talk.output_tokens = 600;
     } else {
       const std::string instruction = talk.prompt;
-      talk.prompt = kEvolve[random_.below(std::size(kEvolve))];
+      talk.prompt = plan_.work->instructions[random_.below(plan_.work->instructions.size())];
       talk.prompt += instruction;
-      talk.prompt += "\\n#Rewritten#:";
+      talk.prompt += plan_.work->instruction_end;
+      if (stage.world.world.match_lengths) fit_length(random_, stage.texts.task(), benign_length(stage), talk.prompt);
       talk.output_tokens = 90;
     }
     gap_s = lognormal(random_, 6, 0.8);

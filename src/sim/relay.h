@@ -25,7 +25,14 @@ struct Work {
   std::vector<std::string_view> items;  // the work queue, divided among accounts
   std::vector<std::uint32_t> languages;
   std::vector<std::string> system_of_task;  // roll-outs: one per repository
-  std::string prefix;                       // self-instruct: the long constant part
+  std::vector<std::string> prefixes;        // self-instruct: the long constant part, in its variants
+  std::vector<std::string> instructions;    // evolution: what to do with a task
+  std::string instruction_end;
+  std::size_t variants = 1;                         // of each template, one after the other in `templates`
+  std::vector<std::vector<PromptTemplate>> frames;  // templates of honest accounts
+  double framing_share = 0;
+  std::int64_t pivot_us = kNever;  // from then on only the new model
+  bool labelled = true;            // constant labels around the parts of a prompt
   std::string tools;
   std::vector<std::string> models;
   double paraphrase = 0;
@@ -34,10 +41,15 @@ struct Work {
   bool disjoint_topics = false;
 };
 
+/// Mean requests that one piece of work takes: arrivals are divided by it, so that shares are shares of requests.
+double requests_per_work(const Work& work);
+
 struct RelayPlan {
   std::uint64_t number = 0;  // stream of its generator
   std::vector<PoolAccount> accounts;
-  double requests_per_day = 100;  // of the whole pool
+  std::size_t wanted_accounts = 0;            // work is for so many, and shrinks with them; 0: it does not
+  std::size_t spare_first = ~std::size_t{0};  // from this index on accounts wait to replace banned ones
+  double requests_per_day = 100;              // of the whole pool
   double attack_share = 0;
   double resale_share = 0;  // rest of all requests: honest users; what then remains is cover
   double turns = 3;         // of conversations
@@ -62,6 +74,8 @@ class Relay final : public Actor {
   std::int64_t run(std::int64_t slice_end_us, const Stage& stage, Scratch& scratch, Emitter& out) override;
   std::int64_t first_us() const override { return next_us_; }
   bool heavy() const override { return true; }
+  std::optional<NewAccount> lose(std::uint64_t account, std::int64_t time_us) override;
+  void evade(Evasion step, const Stage& stage) override;
 
  private:
   enum class Kind : std::uint8_t { resale, cover, attack };
@@ -101,8 +115,12 @@ class Relay final : public Actor {
   std::uint32_t choose_account(std::int64_t time_us, std::uint32_t not_this);
   std::uint32_t new_talk();
   void end_talk(std::uint32_t at);
+  bool start_framing(Talk& talk, std::int64_t time_us, const Stage& stage);
+  std::size_t benign_length(const Stage& stage);
   void fill_item(Talk& talk, std::string_view item, const Stage& stage);
   std::string_view next_item();
+  void take_on_spares(std::int64_t time_us);
+  void set_pace();
   void schedule_arrival(std::int64_t time_us);
 
   RelayPlan plan_;
@@ -113,8 +131,14 @@ class Relay final : public Actor {
   std::vector<std::uint32_t> free_talks_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   AccountOrder order_;
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> arriving_;  // spare accounts, by account index
+  std::uint64_t evasions_ = 0;
+  std::vector<std::shared_ptr<const Work>> former_work_;  // open conversations look into it
   std::uint64_t items_taken_ = 0;
   std::uint64_t arrivals_ = 0;
+  float weight_max_ = 0;
+  bool uneven_ = false;           // weights differ
+  std::size_t length_bytes_ = 0;  // of the attack prompt being made, when lengths are matched
 };
 
 }  // namespace stillwatch::sim

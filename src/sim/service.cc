@@ -53,20 +53,24 @@ std::int64_t Service::run(std::int64_t slice_end_us, const Stage& stage, Scratch
   return next_us_;
 }
 
+const PromptTemplate& Service::draw_template() {
+  const bool shared = plan_.own_templates.empty() && plan_.material != nullptr;
+  const auto& templates = shared ? plan_.material->templates : plan_.own_templates;
+  const std::size_t slot = random_.below(templates.size());
+  return (shared ? plan_.material->renewals : plan_.own_renewals).in_use(templates, slot, next_us_);
+}
+
 void Service::compose(const Stage& stage, Scratch& scratch) {
   std::string& prompt = scratch.prompt;
   prompt.clear();
-  const Material* material = plan_.material;
-  const auto& templates =
-      plan_.own_templates.empty() && material != nullptr ? material->templates : plan_.own_templates;
   if (plan_.own_share > 0 && random_.chance(plan_.own_share)) {
     stage.texts.chat(0).append(random_, draw_prompt_words(random_), prompt);
     return;
   }
   switch (plan_.kind) {
     case ServiceKind::evaluation: {
-      const std::string& item = material->items[at_item_++ % material->items.size()];
-      templates[0].fill(random_, stage.texts, item, 0, prompt);
+      const std::string& item = plan_.material->items[at_item_++ % plan_.material->items.size()];
+      plan_.material->templates[0].fill(random_, stage.texts, item, 0, prompt);
       return;
     }
     case ServiceKind::records:
@@ -75,24 +79,29 @@ void Service::compose(const Stage& stage, Scratch& scratch) {
     case ServiceKind::declared: {
       const auto& tasks = stage.texts.pool(Pool::task);
       const std::string_view item = tasks[(plan_.record_first + std::uint64_t{at_item_++} * 7919) % tasks.size()];
-      templates[random_.below(templates.size())].fill(random_, stage.texts, item, 0, prompt);
+      draw_template().fill(random_, stage.texts, item, 0, prompt);
       return;
     }
     case ServiceKind::judge: {
       scratch.part.clear();
-      scratch.part += "[Question]\\n";
+      const bool labelled = !stage.world.world.strip_affixes;
+      if (labelled) scratch.part += "[Question]\\n";
       stage.texts.chat(0).append(random_, draw_prompt_words(random_), scratch.part);
-      scratch.part += "\\n[Answer A]\\n";
+      scratch.part += labelled ? "\\n[Answer A]\\n" : "\\n\\n";
       stage.texts.passage().append(random_, 30 + random_.below(90), scratch.part);
-      scratch.part += "\\n[Answer B]\\n";
+      scratch.part += labelled ? "\\n[Answer B]\\n" : "\\n\\n";
       stage.texts.passage().append(random_, 30 + random_.below(90), scratch.part);
-      templates[random_.below(templates.size())].fill(random_, stage.texts, scratch.part, 0, prompt);
+      draw_template().fill(random_, stage.texts, scratch.part, 0, prompt);
       return;
     }
+    case ServiceKind::flood:
+      if (plan_.material->templates.empty() || random_.chance(0.5)) {
+        prompt += plan_.material->items[random_.below(plan_.material->items.size())];
+        return;
+      }
+      [[fallthrough]];
     case ServiceKind::tenant:
-    case ServiceKind::batch:
-      templates[random_.below(templates.size())].fill(random_, stage.texts, {}, 0, prompt);
-      return;
+    case ServiceKind::batch: draw_template().fill(random_, stage.texts, {}, 0, prompt); return;
   }
 }
 
@@ -101,7 +110,7 @@ std::int64_t Service::send(const Stage& stage, Scratch& scratch, Emitter& out) {
   Draft draft;
   show(plan_.presence, stage, next_us_, draft);
   if (plan_.material != nullptr) {
-    draft.system = plan_.material->system;
+    draft.system = plan_.material->renewals.system_in_use(plan_.material->system, next_us_);
     draft.tools = plan_.material->tools;
     if (!plan_.material->params.empty()) draft.params = plan_.material->params;
   }

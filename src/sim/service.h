@@ -8,7 +8,7 @@
 
 namespace stillwatch::sim {
 
-enum class ServiceKind : std::uint8_t { tenant, batch, records, judge, evaluation, declared };
+enum class ServiceKind : std::uint8_t { tenant, batch, records, judge, evaluation, declared, flood };
 
 struct ServicePlan {
   ServiceKind kind = ServiceKind::tenant;
@@ -21,6 +21,7 @@ struct ServicePlan {
   std::int64_t from_us = 0, until_us = kNever;
   const Material* material = nullptr;
   std::vector<PromptTemplate> own_templates;
+  Renewals own_renewals;
   std::uint32_t record_first = 0, record_count = 0;  // own part of the record or task pool
   float output_tokens = 150;
   float own_share = 0;  // share of requests that do not use the template
@@ -34,6 +35,7 @@ class Service final : public Actor {
 
  private:
   void compose(const Stage& stage, Scratch& scratch);
+  const PromptTemplate& draw_template();
   std::int64_t send(const Stage& stage, Scratch& scratch, Emitter& out);
   void schedule(std::int64_t done_us);
 

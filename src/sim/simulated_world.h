@@ -34,7 +34,7 @@ std::string unpack(const std::string& packed);
 std::vector<std::string> lines_of(const std::string& text);
 
 struct Record {
-  std::string id, account, dialect, user_agent, ip, prompt, model, reply;
+  std::string id, account, dialect, user_agent, ip, prompt, model, reply, end_user, system;
   std::int64_t time_us = 0, ended_us = 0;
   std::uint64_t status = 0, output_tokens = 0;
   std::vector<std::string> messages;  // role and text

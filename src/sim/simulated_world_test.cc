@@ -70,6 +70,7 @@ Record parse(simdjson::dom::parser& parser, const std::string& line) {
   record.id = text_of(root["id"]);
   record.account = text_of(root["account"]);
   record.dialect = text_of(root["dialect"]);
+  if (simdjson::dom::element user; root["end_user"].get(user) == simdjson::SUCCESS) record.end_user = text_of(user);
   record.time_us = base::parse_time(text_of(root["time"])).value_or(-1);
   record.ended_us = base::parse_time(text_of(root["ended"])).value_or(-1);
   record.user_agent = text_of(root["client"]["user_agent"]);
@@ -83,6 +84,9 @@ Record parse(simdjson::dom::parser& parser, const std::string& line) {
       root["response"]["body"]["content"].at(0)["text"].get(reply) == simdjson::SUCCESS)
     record.reply = text_of(reply);
   const simdjson::dom::element request = root["request"];
+  if (simdjson::dom::element user;
+      request["user"].get(user) == simdjson::SUCCESS || request["metadata"]["user_id"].get(user) == simdjson::SUCCESS)
+    record.end_user = text_of(user);
   record.model = text_of(request["model"]);
   simdjson::dom::element found;
   record.has_tools = request["tools"].get(found) == simdjson::SUCCESS;
@@ -93,7 +97,10 @@ Record parse(simdjson::dom::parser& parser, const std::string& line) {
   const char* const list = record.dialect == "openai.responses" ? "input" : "messages";
   for (const simdjson::dom::element message : simdjson::dom::array(request[list])) {
     const std::string role = text_of(message["role"]);
-    if (role == "system") continue;
+    if (role == "system") {
+      record.system = text_of(message["content"]);
+      continue;
+    }
     record.messages.push_back(role + ":" + text_of(message["content"]));
     record.prompt = text_of(message["content"]);
   }

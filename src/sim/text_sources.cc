@@ -6,9 +6,11 @@
 
 #include <fmt/format.h>
 #include <simdjson.h>
+#include <xxhash.h>
 #include <zstd.h>
 
 #include "base/files.h"
+#include "sim/affixes.h"
 
 namespace stillwatch::sim {
 namespace {
@@ -72,6 +74,10 @@ base::Result<std::string> decompress(const std::string& path) {
 
 }  // namespace
 
+CorpusHalf half_of(std::string_view prompt) {
+  return (XXH3_64bits(prompt.data(), prompt.size()) & 1) == 0 ? CorpusHalf::tuning : CorpusHalf::held_out;
+}
+
 void TextSources::keep(Pool which, std::string escaped) {
   texts_.push_back(std::move(escaped));
   pools_[static_cast<std::size_t>(which)].push_back(texts_.back());
@@ -85,6 +91,7 @@ base::Status TextSources::read_corpus(const std::string& path, const std::string
   }
   simdjson::dom::parser parser;
   std::size_t line_number = 0;
+  std::vector<std::string> prompts;
   std::string_view rest = text;
   while (!rest.empty()) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
@@ -98,7 +105,10 @@ base::Status TextSources::read_corpus(const std::string& path, const std::string
           fmt::format("{}:{}: not a record with a text \"prompt\"; prompts are one {{\"source\",\"prompt\"}} a line",
                       path, line_number));
     }
-    if (prompt.empty()) continue;
+    if (!prompt.empty() && wanted(prompt)) prompts.emplace_back(prompt);
+  }
+  if (choice_.strip_affixes) strip_shared_affixes(prompts);
+  for (const std::string& prompt : prompts) {
     std::string escaped;
     append_escaped(cut_text(prompt, kPromptBytesMax), escaped);
     keep(corpus.pool, std::move(escaped));
@@ -107,8 +117,9 @@ base::Status TextSources::read_corpus(const std::string& path, const std::string
   return {};
 }
 
-base::Result<TextSources> TextSources::load(const std::string& folder) {
+base::Result<TextSources> TextSources::load(const std::string& folder, const TextChoice& choice) {
   TextSources sources;
+  sources.choice_ = choice;
   sources.chat_by_language_.resize(builtin_languages().size());
   std::vector<std::filesystem::path> files;
   std::error_code code;
@@ -134,8 +145,9 @@ base::Result<TextSources> TextSources::load(const std::string& folder) {
   return sources;
 }
 
-TextSources TextSources::builtin() {
+TextSources TextSources::builtin(const TextChoice& choice) {
   TextSources sources;
+  sources.choice_ = choice;
   sources.chat_by_language_.resize(builtin_languages().size());
   sources.complete();
   return sources;
@@ -154,7 +166,7 @@ void TextSources::complete() {
         if (s > 0) text += ' ';
         append_builtin(kind, 0, random, text);
       }
-      if (!seen.insert(text).second) continue;
+      if (!seen.insert(text).second || !wanted(text)) continue;
       keep(which, std::move(text));
       if (which == Pool::chat) chat_by_language_[0].push_back(texts_.back());
     }
@@ -174,7 +186,7 @@ void TextSources::complete() {
         text += ' ';
         append_builtin(TextKind::constraint, 0, random, text);
       }
-      keep(Pool::shared, std::move(text));
+      if (wanted(text)) keep(Pool::shared, std::move(text));
     }
   }
   chat_.resize(builtin_languages().size());

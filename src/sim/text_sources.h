@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "sim/builtin_text.h"
 #include "sim/phrase_chain.h"
+#include "sim/world.h"
 
 namespace stillwatch::sim {
 
@@ -27,12 +28,21 @@ enum class Pool : std::uint8_t {
 };
 inline constexpr std::size_t kPools = 6;
 
+/// Which prompts a world uses, and in which form.
+struct TextChoice {
+  CorpusHalf half = CorpusHalf::all;
+  bool strip_affixes = false;  // of corpora; see affixes.h
+};
+
+/// The half that a prompt belongs to, by a hash of its text alone: equal prompts are always together.
+CorpusHalf half_of(std::string_view prompt);
+
 class TextSources {
  public:
   /// Built-in text for every pool.
-  static TextSources builtin();
+  static TextSources builtin(const TextChoice& choice = {});
   /// Reads every *.jsonl.zst of the folder; pools that stay empty get built-in text.
-  static base::Result<TextSources> load(const std::string& folder);
+  static base::Result<TextSources> load(const std::string& folder, const TextChoice& choice = {});
 
   const std::vector<std::string_view>& pool(Pool which) const { return pools_[static_cast<std::size_t>(which)]; }
   /// The chain of a language (index into builtin_languages()); people's text.
@@ -44,10 +54,14 @@ class TextSources {
   bool from_corpora() const { return from_corpora_; }
 
  private:
+  bool wanted(std::string_view prompt) const {
+    return choice_.half == CorpusHalf::all || half_of(prompt) == choice_.half;
+  }
   void keep(Pool which, std::string escaped);
   base::Status read_corpus(const std::string& path, const std::string& stem);
   void complete();
 
+  TextChoice choice_;
   std::deque<std::string> texts_;
   std::array<std::vector<std::string_view>, kPools> pools_;
   std::vector<PhraseChain> chat_;

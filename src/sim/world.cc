@@ -286,7 +286,11 @@ void apply_scale(World& world) {
     stratum.accounts = scaled(stratum.accounts);
     stratum.groups = std::max<std::int64_t>(1, std::llround(static_cast<double>(stratum.groups) * group_scale));
   }
-  for (CampaignSettings& campaign : world.campaigns) campaign.accounts = scaled(campaign.accounts);
+  for (CampaignSettings& campaign : world.campaigns) {
+    for (std::int64_t* count : {&campaign.accounts, &campaign.framed_accounts, &campaign.poison_accounts})
+      *count = scaled(*count);
+    campaign.hub_flood_per_day *= scale;
+  }
 }
 
 }  // namespace

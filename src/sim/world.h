@@ -34,12 +34,17 @@ enum class Stratum : std::uint8_t {
   red_team,
   declared_synthetic,
   minority_language,
+  device_fleet,  // later strata come last: account numbers and generators of the others stay as they were
+  writing_product,
+  hackathon,
+  reseller_platform,
 };
-inline constexpr std::size_t kStrata = 18;
+inline constexpr std::size_t kStrata = 22;
 inline constexpr std::array<std::string_view, kStrata> kStratumNames = {
-    "chat_single", "chat_multi",   "developer",    "agent_framework", "saas_tenant",        "org_many_keys",
-    "evaluation",  "batch",        "judge",        "classroom",       "corporate_nat",      "carrier_nat",
-    "privacy_vpn", "honest_relay", "viral_prompt", "red_team",        "declared_synthetic", "minority_language"};
+    "chat_single",  "chat_multi",      "developer",    "agent_framework",  "saas_tenant",        "org_many_keys",
+    "evaluation",   "batch",           "judge",        "classroom",        "corporate_nat",      "carrier_nat",
+    "privacy_vpn",  "honest_relay",    "viral_prompt", "red_team",         "declared_synthetic", "minority_language",
+    "device_fleet", "writing_product", "hackathon",    "reseller_platform"};
 
 enum class Family : std::uint8_t {
   template_farm,
@@ -61,6 +66,10 @@ enum class Schedule : std::uint8_t { flat, human, bursty };
 inline constexpr std::array<std::string_view, 3> kScheduleNames = {"flat", "human", "bursty"};
 enum class Selection : std::uint8_t { least_recently_used, random };
 inline constexpr std::array<std::string_view, 2> kSelectionNames = {"least_recently_used", "random"};
+enum class EndUsers : std::uint8_t { forged, none, real };
+inline constexpr std::array<std::string_view, 3> kEndUsersNames = {"forged", "none", "real"};
+enum class CorpusHalf : std::uint8_t { all, tuning, held_out };
+inline constexpr std::array<std::string_view, 3> kCorpusHalfNames = {"all", "tuning", "held_out"};
 enum class QuestionSet : std::uint8_t { own, benchmark };
 inline constexpr std::array<std::string_view, 2> kQuestionSetNames = {"own", "benchmark"};
 
@@ -74,6 +83,9 @@ struct WorldSettings {
   bool response_body = false;
   double failure_rate = 0.012;
   double release_day = 0;  // 0: no new model
+  CorpusHalf corpus_half = CorpusHalf::all;
+  bool strip_affixes = false;
+  bool match_lengths = false;
 };
 
 struct StratumSettings {
@@ -91,6 +103,7 @@ struct StratumSettings {
   std::int64_t templates = 3;
   std::int64_t items = 500;
   double users_per_account = 30;
+  double drift_per_week = 0;
 };
 
 struct CampaignSettings {
@@ -119,9 +132,17 @@ struct CampaignSettings {
   double account_age_days = 20;
   double replacement_per_day = 0;
   double sticky_minutes = 60;
-  bool forged_users = true;
+  EndUsers end_users = EndUsers::forged;
   std::vector<std::string> languages = {"en"};
   std::vector<std::string> models = {"m-large"};
+  std::int64_t variants = 1;
+  double rate_sigma = 0;
+  double warm_up_days = 0;
+  std::int64_t framed_accounts = 0;
+  double framing_share = 0.3;
+  double hub_flood_per_day = 0;
+  std::int64_t poison_accounts = 0;
+  bool release_pivot = false;
 };
 
 struct World {

@@ -94,6 +94,23 @@ World default_world() {
     s.groups = 5, s.org_share = 0.4, s.declared_share = 1, s.active_days = 1, s.templates = 40;
   }
   set(Stratum::minority_language, 6, 0.9, 2).active_days = 0.6;
+  {
+    auto& s = set(Stratum::device_fleet, 24, 0, 1);
+    s.groups = 3, s.org_share = 0.2, s.late_share = 0.6, s.active_days = 1, s.templates = 6, s.churn_share = 0.02;
+  }
+  {
+    auto& s = set(Stratum::writing_product, 14, 1.4, 1);
+    s.groups = 4, s.late_share = 0.4, s.active_days = 0.7, s.templates = 80;
+  }
+  {
+    auto& s = set(Stratum::hackathon, 60, 0.6, 1.6);
+    s.groups = 2, s.active_days = 1, s.new_share = 1, s.templates = 12;
+  }
+  {
+    auto& s = set(Stratum::reseller_platform, 0.25, 0, 2.5);
+    s.groups = 3, s.org_share = 0.5, s.declared_share = 0.5, s.users_per_account = 1500, s.new_share = 0;
+    s.churn_share = 0;
+  }
   return world;
 }
 

@@ -27,6 +27,9 @@ void visit_keys(Settings& s, Visitor&& key) {
     key.flag("response_body", s.response_body);
     key.number("failure_rate", s.failure_rate, Range{0, 0.5});
     key.number("release_day", s.release_day, Range{0, 400});
+    key.choice("corpus_half", s.corpus_half, kCorpusHalfNames);
+    key.flag("strip_affixes", s.strip_affixes);
+    key.flag("match_lengths", s.match_lengths);
   } else if constexpr (std::is_same_v<std::remove_const_t<Settings>, StratumSettings>) {
     key.integer("accounts", s.accounts, Range{0, 5'000'000});
     key.integer("groups", s.groups, Range{1, 100'000});
@@ -42,6 +45,7 @@ void visit_keys(Settings& s, Visitor&& key) {
     key.integer("templates", s.templates, Range{1, 100'000});
     key.integer("items", s.items, Range{5, 1'000'000});
     key.number("users_per_account", s.users_per_account, Range{1, 5000});
+    key.number("drift_per_week", s.drift_per_week, Range{0, 1});
   } else {
     key.choice("family", s.family, kFamilyNames);
     key.integer("accounts", s.accounts, Range{0, 1'000'000});
@@ -67,9 +71,17 @@ void visit_keys(Settings& s, Visitor&& key) {
     key.number("account_age_days", s.account_age_days, Range{0, 2000});
     key.number("replacement_per_day", s.replacement_per_day, Range{0, 1});
     key.number("sticky_minutes", s.sticky_minutes, Range{0, 1440});
-    key.flag("forged_users", s.forged_users);
+    key.choice("end_users", s.end_users, kEndUsersNames);
     key.list("languages", s.languages);
     key.list("models", s.models);
+    key.integer("variants", s.variants, Range{1, 100});
+    key.number("rate_sigma", s.rate_sigma, Range{0, 2});
+    key.number("warm_up_days", s.warm_up_days, Range{0, 400});
+    key.integer("framed_accounts", s.framed_accounts, Range{0, 1000});
+    key.number("framing_share", s.framing_share, Range{0, 1});
+    key.number("hub_flood_per_day", s.hub_flood_per_day, Range{0, 100'000});
+    key.integer("poison_accounts", s.poison_accounts, Range{0, 100'000});
+    key.flag("release_pivot", s.release_pivot);
   }
 }
 

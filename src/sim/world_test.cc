@@ -34,6 +34,16 @@ TEST(World, ValuesHaveARange) {
   EXPECT_NE(message_of("[world\n"), "");
   EXPECT_NE(message_of("extends = \"base.toml\"\n"), "");
   EXPECT_EQ(message_of("[world]\ndays = 3\n[campaign.x]\naccounts = 5\n"), "");
+  for (const char* key : {"variants = 0", "rate_sigma = 2.5", "warm_up_days = -1", "framed_accounts = 1001",
+                          "framing_share = 1.1", "hub_flood_per_day = -1", "poison_accounts = 1.5", "release_pivot = 1",
+                          "end_users = \"all\"", "forged_users = true"})
+    EXPECT_NE(message_of(std::string("[campaign.x]\n") + key + "\n"), "") << key;
+  for (const char* key : {"corpus_half = \"most\"", "strip_affixes = 1", "match_lengths = \"yes\""})
+    EXPECT_NE(message_of(std::string("[world]\n") + key + "\n"), "") << key;
+  EXPECT_NE(message_of("[benign.saas_tenant]\ndrift_per_week = 1.2\n"), "");
+  EXPECT_EQ(message_of("[world]\ncorpus_half = \"tuning\"\nstrip_affixes = true\n[benign.device_fleet]\n"
+                       "drift_per_week = 0.2\n[campaign.x]\nvariants = 5\nend_users = \"none\"\n"),
+            "");
 }
 
 TEST(World, ExtendsOverridesAndScale) {
@@ -50,6 +60,19 @@ TEST(World, ExtendsOverridesAndScale) {
   EXPECT_FALSE(load_world("worlds/reference.toml", {"campaign.*.attack_sharp=1"}));
   EXPECT_FALSE(load_world("worlds/reference.toml", {"nonsense"}));
   EXPECT_FALSE(load_world("worlds/absent.toml", {}));
+}
+
+TEST(World, ScaleTakesEverythingThatCountsAccounts) {
+  const auto world = parse_world(
+      "[world]\nscale = 0.5\n[campaign.x]\naccounts = 100\nframed_accounts = 4\npoison_accounts = 10\n"
+      "hub_flood_per_day = 60\n[campaign.y]\naccounts = 10\n",
+      "w.toml");
+  ASSERT_TRUE(world) << world.error().message;
+  EXPECT_EQ(world->campaigns[0].accounts, 50);
+  EXPECT_EQ(world->campaigns[0].framed_accounts, 2);
+  EXPECT_EQ(world->campaigns[0].poison_accounts, 5);
+  EXPECT_EQ(world->campaigns[0].hub_flood_per_day, 30);
+  EXPECT_EQ(world->campaigns[1].poison_accounts, 0);
 }
 
 TEST(World, ALoopOfExtendsEnds) {
@@ -74,8 +97,14 @@ TEST(World, ShippedWorldsLoad) {
   const auto reference = load_world("worlds/reference.toml", {});
   ASSERT_TRUE(reference);
   std::int64_t benign = 0;
-  for (const StratumSettings& stratum : reference->strata) {
-    EXPECT_GT(stratum.accounts, 0);
+  for (std::size_t i = 0; i < kStrata; ++i) {
+    const StratumSettings& stratum = reference->strata[i];
+    // Strata that came later are in no world that was there before.
+    if (i <= static_cast<std::size_t>(Stratum::minority_language)) {
+      EXPECT_GT(stratum.accounts, 0) << kStratumNames[i];
+    } else {
+      EXPECT_EQ(stratum.accounts, 0) << kStratumNames[i];
+    }
     benign += stratum.accounts;
   }
   EXPECT_GE(benign, 20'000);
