@@ -1,5 +1,6 @@
 // The evaluation as a table for people and as JSON for programs.
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -187,6 +188,14 @@ void append(Json& json, const ErrorResult& error) {
   json.close('}');
 }
 
+void append(Json& json, const TestNote& test) {
+  json.open('{');
+  json.text("name", test.name);
+  json.number("threshold", std::isfinite(test.threshold) ? std::optional(test.threshold) : std::nullopt);
+  json.count("calibration_accounts", test.calibration_accounts);
+  json.close('}');
+}
+
 template <class Result>
 void append_all(Json& json, std::string_view name, const std::vector<Result>& results) {
   json.key(name);
@@ -299,6 +308,11 @@ std::string evaluation_json(const Evaluation& evaluation) {
     append_all(json, "campaigns", scores.campaigns);
     append_all(json, "strata", scores.strata);
     append_all(json, "languages", scores.languages);
+    append_all(json, "tests", scores.tests);
+    json.key("left_out");
+    json.open('{');
+    for (const auto& [what, count] : scores.left_out) json.count(what, count);
+    json.close('}');
     json.close('}');
   }
   json.close(']');
