@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "app/commands.h"
 #include "quality/baselines.h"
@@ -71,9 +71,9 @@ void add_evaluate(CLI::App& app, Run& run) {
                    "Query log: run simple and published detectors over it and show them beside")
       ->type_name("LOG");
   command
-      ->add_option("--baseline", options->only,
-                   fmt::format("Run only this one; may be given several times: {}",
-                               fmt::join(quality::baseline_names(), ", ")))
+      ->add_option(
+          "--baseline", options->only,
+          fmt::format("Run only this one; may be given several times: {}", fmt::join(quality::baseline_names(), ", ")))
       ->type_name("NAME");
   command
       ->add_option("--accounts", options->accounts,

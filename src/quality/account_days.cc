@@ -55,8 +55,7 @@ struct AccountDay {
   Distinct prompts, networks, clients;
 
   void add(const LightEvent& event) {
-    if (requests++ > 0)
-      gaps.add(std::log1p(std::fmax(0.0, static_cast<double>(event.time_us - last_us) / 1e6)));
+    if (requests++ > 0) gaps.add(std::log1p(std::fmax(0.0, static_cast<double>(event.time_us - last_us) / 1e6)));
     last_us = event.time_us;
     hours |= 1U << (event.time_us / base::kHourUs % 24);
     lengths.add(std::log1p(event.text_bytes));
@@ -68,17 +67,10 @@ struct AccountDay {
   }
   FeaturePoint point() const {
     const auto f = [](double value) { return static_cast<float>(value); };
-    return {f(std::log1p(requests)),
-            f(std::popcount(hours)),
-            f(gaps.mean()),
-            f(gaps.spread()),
-            f(lengths.mean()),
-            f(lengths.spread()),
-            f(turns.mean()),
-            f(outputs.mean()),
-            f(std::fmin(1.0, prompts.count() / requests)),
-            f(networks.count()),
-            f(clients.count())};
+    return {f(std::log1p(requests)), f(std::popcount(hours)), f(gaps.mean()),
+            f(gaps.spread()),        f(lengths.mean()),       f(lengths.spread()),
+            f(turns.mean()),         f(outputs.mean()),       f(std::fmin(1.0, prompts.count() / requests)),
+            f(networks.count()),     f(clients.count())};
   }
 };
 

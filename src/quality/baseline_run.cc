@@ -97,8 +97,8 @@ base::Status check_names(const std::vector<std::string>& only) {
   const auto names = baseline_names();
   for (const std::string& name : only) {
     if (std::find(names.begin(), names.end(), name) == names.end())
-      return base::fail(base::Fault::caller, fmt::format("no baseline is called {}; there are: {}", name,
-                                                         fmt::join(names, ", ")));
+      return base::fail(base::Fault::caller,
+                        fmt::format("no baseline is called {}; there are: {}", name, fmt::join(names, ", ")));
   }
   return {};
 }

@@ -5,8 +5,8 @@
 // communities of the rest are found by the Louvain method (louvain.h).
 //
 // Statistic: accounts in the account's community of the day. What differs: networks (IPv4 /24, IPv6 /48) in the place
-// of addresses; the least weight is 2 networks, for requests come from fewer places than bots; networks of more than 100
-// accounts are left out; no rules after the clustering, the threshold on size comes from the calibration.
+// of addresses; the least weight is 2 networks, for requests come from fewer places than bots; networks of more than
+// 100 accounts are left out; no rules after the clustering, the threshold on size comes from the calibration.
 #include <algorithm>
 
 #include "base/event_time.h"
@@ -59,8 +59,7 @@ class EvilCohort : public Baseline {
     std::vector<std::uint32_t> accounts;
     for (const auto& entry : shared.sizes) accounts.push_back(entry.first);
     const auto number = [&](std::uint32_t account) {
-      return static_cast<std::uint32_t>(std::lower_bound(accounts.begin(), accounts.end(), account) -
-                                        accounts.begin());
+      return static_cast<std::uint32_t>(std::lower_bound(accounts.begin(), accounts.end(), account) - accounts.begin());
     };
     std::vector<WeightedEdge> edges;
     for (const SharedPair& pair : shared.pairs) {

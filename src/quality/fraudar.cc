@@ -82,8 +82,8 @@ class Fraudar : public Baseline {
     std::sort(accounts.begin(), accounts.end());
     accounts.erase(std::unique(accounts.begin(), accounts.end()), accounts.end());
     for (BipartiteEdge& edge : edges)
-      edge.row = static_cast<std::uint32_t>(std::lower_bound(accounts.begin(), accounts.end(), edge.row) -
-                                            accounts.begin());
+      edge.row =
+          static_cast<std::uint32_t>(std::lower_bound(accounts.begin(), accounts.end(), edge.row) - accounts.begin());
     for (int i = 0; i < kBlocks && !edges.empty(); ++i) {
       const Block block = densest_block(static_cast<std::uint32_t>(accounts.size()), weights, edges);
       for (const std::uint32_t row : block.rows) {

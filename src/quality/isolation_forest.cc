@@ -35,9 +35,7 @@ void IsolationForest::grow(std::vector<std::uint32_t>& sample, std::size_t begin
                            std::span<const FeaturePoint> points, base::Random& random) {
   const std::size_t node = nodes_.size();
   nodes_.emplace_back();
-  const auto leaf = [&] {
-    nodes_[node].depth = static_cast<float>(depth + usual_depth(end - begin));
-  };
+  const auto leaf = [&] { nodes_[node].depth = static_cast<float>(depth + usual_depth(end - begin)); };
   if (depth >= depth_max_ || end - begin <= 1) return leaf();
   // A cut needs a feature in which the points differ.
   std::array<std::pair<float, float>, kFeatureCount> bounds;
@@ -58,10 +56,9 @@ void IsolationForest::grow(std::vector<std::uint32_t>& sample, std::size_t begin
   // Above the lowest, so that both sides have points.
   float cut = static_cast<float>(low + random.uniform() * (static_cast<double>(high) - low));
   if (cut <= low) cut = std::nextafter(low, high);
-  const auto middle =
-      std::stable_partition(sample.begin() + static_cast<std::ptrdiff_t>(begin),
-                            sample.begin() + static_cast<std::ptrdiff_t>(end),
-                            [&](std::uint32_t number) { return points[number][feature] < cut; });
+  const auto middle = std::stable_partition(sample.begin() + static_cast<std::ptrdiff_t>(begin),
+                                            sample.begin() + static_cast<std::ptrdiff_t>(end),
+                                            [&](std::uint32_t number) { return points[number][feature] < cut; });
   const auto split = static_cast<std::size_t>(middle - sample.begin());
   nodes_[node].feature = feature;
   nodes_[node].value = cut;

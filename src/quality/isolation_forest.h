@@ -29,10 +29,10 @@ class IsolationForest {
 
  private:
   struct Node {
-    float value = 0;             // cut: smaller values go left
+    float value = 0;  // cut: smaller values go left
     std::uint32_t feature = 0;
-    std::uint32_t right = 0;     // the left child is the next node; 0: a leaf
-    float depth = 0;             // of a leaf: with what its points would need further
+    std::uint32_t right = 0;  // the left child is the next node; 0: a leaf
+    float depth = 0;          // of a leaf: with what its points would need further
   };
   void grow(std::vector<std::uint32_t>& sample, std::size_t begin, std::size_t end, std::uint32_t depth,
             std::span<const FeaturePoint> points, base::Random& random);

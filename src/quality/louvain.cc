@@ -62,9 +62,7 @@ bool move_nodes(const Graph& graph, std::vector<std::uint32_t>& community) {
       }
       weight_of[own] -= graph.degrees[node];
       // Half the change of modularity times the total, for joining a community as a node on its own.
-      const auto gain = [&](std::uint32_t to) {
-        return links[to] - weight_of[to] * graph.degrees[node] / graph.total;
-      };
+      const auto gain = [&](std::uint32_t to) { return links[to] - weight_of[to] * graph.degrees[node] / graph.total; };
       std::uint32_t best = own;
       double most = gain(own) + kGainMin * graph.total / 2;
       std::sort(touched.begin(), touched.end());

@@ -6,8 +6,8 @@
 //
 // Statistic: the discrepancy; each window length is a test with a third of the account error. What differs: kernels by
 // random Fourier features (A. Rahimi, B. Recht, NIPS 2007), so that a window is a sum and no query is kept; bandwidths
-// of 2, 1, 1/2 and 1/4 medians, for then one sine and cosine serve all four; hashed texts (text_vector.h); windows of an
-// account follow each other without overlap, five short ones make a middle one and three of those a long one; the
+// of 2, 1, 1/2 and 1/4 medians, for then one sine and cosine serve all four; hashed texts (text_vector.h); windows of
+// an account follow each other without overlap, five short ones make a middle one and three of those a long one; the
 // reference is a sample of the first half of the calibration period, at most 20 queries an account, honest or not.
 #include <algorithm>
 #include <array>
@@ -22,11 +22,11 @@ namespace {
 constexpr std::size_t kFrequencies = 64, kScales = 4;
 constexpr std::size_t kFeatures = kFrequencies * 2 * kScales;
 constexpr std::array<std::uint32_t, 3> kLengths = {100, 500, 1500};
-constexpr std::size_t kMedianOf = 400;             // first queries, whose pairs give the median distance
-constexpr std::uint8_t kReferenceOfAccount = 20;   // an account's queries in the reference: busy ones do not rule it
-constexpr std::size_t kReferenceMin = 100;         // below it nothing is tested
-constexpr std::size_t kWindowsMax = 300'000;       // window sums of all accounts; 600 MB
-constexpr std::size_t kHeldMax = 20'000;           // windows complete before the reference; 40 MB
+constexpr std::size_t kMedianOf = 400;            // first queries, whose pairs give the median distance
+constexpr std::uint8_t kReferenceOfAccount = 20;  // an account's queries in the reference: busy ones do not rule it
+constexpr std::size_t kReferenceMin = 100;        // below it nothing is tested
+constexpr std::size_t kWindowsMax = 300'000;      // window sums of all accounts; 600 MB
+constexpr std::size_t kHeldMax = 20'000;          // windows complete before the reference; 40 MB
 
 using Features = std::array<float, kFeatures>;
 
@@ -125,7 +125,8 @@ class Mmd : public Baseline {
     const float size = 1 / std::sqrt(static_cast<float>(kFrequencies * kScales));
     for (std::size_t f = 0; f < kFrequencies; ++f) {
       std::array<float, 4> lanes{};
-      for (std::size_t i = 0; i < kVectorSize; ++i) lanes[i % 4] += frequencies_[f][i] * static_cast<float>(vector.at[i]);
+      for (std::size_t i = 0; i < kVectorSize; ++i)
+        lanes[i % 4] += frequencies_[f][i] * static_cast<float>(vector.at[i]);
       const float angle = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
       float cosine = std::cos(angle), sine = std::sin(angle);
       for (std::size_t scale = 0; scale < kScales; ++scale) {

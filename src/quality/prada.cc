@@ -1,8 +1,8 @@
 // PRADA, after M. Juuti, S. Szyller, S. Marchal, N. Asokan, "PRADA: protecting against DNN model stealing attacks",
 // IEEE EuroS&P 2019. The distances from an account's queries to the nearest of its earlier ones look normal for natural
 // queries and do not for synthesised ones. A growing set holds the queries that were farther from it than a threshold,
-// which itself rises to the mean less one deviation of the distances so far. From 100 distances on, those farther than
-// three deviations from the mean are taken out, and W of Shapiro and Wilk is computed on the rest.
+// which itself rises to the mean less one deviation of the distances at which it grew. From 100 distances on, those
+// farther than three deviations from the mean are taken out, and W of Shapiro and Wilk is computed on the rest.
 //
 // Statistic: 1 - W. What differs: a language model has no predicted class, so there is one growing set and not one a
 // class; distances are of hashed texts (text_vector.h), not of images; the threshold comes from the calibration instead
@@ -17,9 +17,9 @@
 namespace stillwatch::quality {
 namespace {
 
-constexpr std::size_t kDistancesMin = 100;   // the paper's
-constexpr std::size_t kDistancesMax = 1000;  // of an account, newest; W changes little beyond
-constexpr std::size_t kGrowingMax = 200;     // queries of a growing set; 26 KB
+constexpr std::size_t kDistancesMin = 100;      // the paper's
+constexpr std::size_t kDistancesMax = 1000;     // of an account, newest; W changes little beyond
+constexpr std::size_t kGrowingMax = 1000;       // queries of a growing set; 128 KB
 constexpr std::size_t kVectorsMax = 2'000'000;  // in all growing sets; 256 MB
 constexpr double kOutlierDeviations = 3;
 
@@ -32,13 +32,13 @@ class Prada : public Baseline {
     if (event.vector == nullptr) return;
     if (event.account >= accounts_.size()) accounts_.resize(event.account + 1);
     Account& account = accounts_[event.account];
-    if (account.growing.empty()) return grow(account, *event.vector);
+    if (account.growing.empty()) return grow(account, *event.vector, 0);
     std::int32_t nearest = INT32_MIN;
     for (const TextVector& other : account.growing) nearest = std::max(nearest, TextVector::dot(other, *event.vector));
     const double distance = TextVector::distance(nearest);
     forgotten_ += account.seen >= kDistancesMax;
     account.note(distance);
-    if (distance > account.threshold) grow(account, *event.vector);
+    if (distance > account.threshold) grow(account, *event.vector, distance);
     if (account.seen >= account.next_test) test(event.account, account, event.time_us);
   }
 
@@ -55,7 +55,7 @@ class Prada : public Baseline {
     std::vector<TextVector> growing;
     std::vector<float> distances;  // a ring once full
     double sum = 0, squares = 0, threshold = 0;
-    std::size_t seen = 0, next_test = kDistancesMin;
+    std::size_t seen = 0, grown = 0, next_test = kDistancesMin;
 
     void note(double distance) {
       if (distances.size() < kDistancesMax)
@@ -63,20 +63,25 @@ class Prada : public Baseline {
       else
         distances[seen % kDistancesMax] = static_cast<float>(distance);
       ++seen;
+    }
+    // The first query of a set grows it by a distance of 0.
+    void note_growth(double distance) {
+      ++grown;
       sum += distance;
       squares += distance * distance;
-      const double mean = sum / static_cast<double>(seen);
-      const double variance = std::max(0.0, squares / static_cast<double>(seen) - mean * mean);
+      const double mean = sum / static_cast<double>(grown);
+      const double variance = std::max(0.0, squares / static_cast<double>(grown) - mean * mean);
       threshold = std::max(threshold, mean - std::sqrt(variance));
     }
   };
 
-  void grow(Account& account, const TextVector& vector) {
+  void grow(Account& account, const TextVector& vector, double distance) {
     if (account.growing.size() >= kGrowingMax || vectors_ >= kVectorsMax) {
       ++left_out_;
       return;
     }
     account.growing.push_back(vector);
+    account.note_growth(distance);
     ++vectors_;
   }
 

@@ -28,7 +28,7 @@ struct SharedPair {
   std::uint32_t a, b, common;  // a < b
 };
 struct SharedPairs {
-  std::vector<SharedPair> pairs;                            // by a, then b
+  std::vector<SharedPair> pairs;                               // by a, then b
   std::vector<std::pair<std::uint32_t, std::uint32_t>> sizes;  // account, its keys that are not popular; by account
   std::uint64_t popular_keys = 0, pairs_dropped = 0;
 };

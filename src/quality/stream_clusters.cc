@@ -7,7 +7,7 @@
 // or lifting it.
 // Statistic: the evidence of the cluster, for the account that sends, when it is among the 50, and for all of the 50
 // when the day is over. A simplification of published campaign detectors of this kind, after the description of the
-// idea only: no learned scores, at most 256 clusters (the longest unused gives way, counted), hashed texts
+// idea only: no learned scores, at most 2,048 clusters (the longest unused gives way, counted), hashed texts
 // (text_vector.h).
 #include <algorithm>
 
@@ -18,8 +18,8 @@
 namespace stillwatch::quality {
 namespace {
 
-constexpr std::size_t kTop = 50, kClustersMax = 256;
-constexpr double kNear = 0.6;  // cosine to the leader
+constexpr std::size_t kTop = 50, kClustersMax = 2048;
+constexpr double kNear = 0.5;  // cosine to the leader
 
 class StreamClusters : public Baseline {
  public:
