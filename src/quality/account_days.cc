@@ -101,6 +101,7 @@ class AccountDays : public Baseline {
     close_day(newest_us_);
     Detector out = calibration_.detector("isolation forest", "anomaly score");
     out.leave_out("calibration account-days beyond those held", not_held_);
+    out.note_peak("calibration account-days held", held_peak_);
     return out;
   }
   std::vector<Calibration*> tests() override { return {&calibration_}; }
@@ -124,6 +125,7 @@ class AccountDays : public Baseline {
   }
 
   void learn(std::int64_t now_us) {
+    held_peak_ = held_.size();
     forest_ = IsolationForest(held_, kSeed);
     for (std::size_t i = 0; i < held_.size(); ++i)
       calibration_.judge(held_accounts_[i], forest_.score(held_[i]), now_us);
@@ -139,6 +141,7 @@ class AccountDays : public Baseline {
   std::vector<AccountDay> days_;
   std::vector<FeaturePoint> held_;
   std::vector<std::uint32_t> held_accounts_;
+  std::size_t held_peak_ = 0;
   std::uint64_t not_held_ = 0;
 };
 

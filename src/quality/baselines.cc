@@ -62,7 +62,7 @@ class SharedKey {
     const auto at = std::lower_bound(set.accounts.begin(), set.accounts.end(), account);
     if (at != set.accounts.end() && *at == account) return;
     set.accounts.insert(at, account);
-    ++members_;
+    peak_ = std::max(peak_, ++members_);
     const auto size = static_cast<double>(set.accounts.size());
     if (calibration_.idle_below_threshold() && size <= calibration_.threshold()) return;
     if (set.acted) return calibration_.judge(account, size, time_us);
@@ -73,6 +73,7 @@ class SharedKey {
   Detector finish(std::string name, std::string_view test) const {
     Detector out = calibration_.detector(std::move(name), test);
     out.leave_out("requests beyond the accounts held", left_out_);
+    out.note_peak("accounts held", peak_);
     return out;
   }
 
@@ -85,7 +86,7 @@ class SharedKey {
   bool daily_;
   std::int64_t day_ = -1;
   std::unordered_map<std::uint64_t, Set> sets_;
-  std::size_t members_ = 0;
+  std::size_t members_ = 0, peak_ = 0;
   std::uint64_t left_out_ = 0;
 };
 

@@ -129,7 +129,7 @@ TEST(SynchroTrap, LeavesPopularTuplesOut) {
   }
   const Detector detector = baseline->finish();
   EXPECT_TRUE(detector.steps.empty());
-  EXPECT_EQ(detector.other_subjects, 2U * 5U);
+  EXPECT_EQ(detector.left_out.at("popular tuples"), 2U * 5U);
 }
 
 class BaselineFiles : public ::testing::Test, protected SmallWorld {};
@@ -175,9 +175,12 @@ TEST_F(BaselineFiles, RunOverARawLog) {
   EXPECT_TRUE((*four)[2].steps.empty());
   // Programs get the thresholds and what the bounds left out.
   const std::string json = evaluation_json(*evaluate(*truth, *four));
-  EXPECT_NE(json.find(R"("tests":[{"name":"requests a day","threshold":1,"calibration_accounts":100}],"left_out":{})"),
+  EXPECT_NE(
+      json.find(
+          R"("tests":[{"name":"requests a day","threshold":1,"calibration_accounts":100}],"left_out":{},"peaks":{})"),
+      std::string::npos);
+  EXPECT_NE(json.find(R"("left_out":{"requests beyond the accounts held":0},"peaks":{"accounts held":110}})"),
             std::string::npos);
-  EXPECT_NE(json.find(R"("left_out":{"requests beyond the accounts held":0})"), std::string::npos);
   options.only = {"astrology"};
   const auto unknown = run_baselines(*truth, folder() + "/queries.ndjson", "", options);
   ASSERT_FALSE(unknown);

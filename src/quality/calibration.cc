@@ -82,6 +82,7 @@ void merge(Detector& into, const Detector& from) {
   into.other_subjects += from.other_subjects;
   into.tests.insert(into.tests.end(), from.tests.begin(), from.tests.end());
   for (const auto& [what, count] : from.left_out) into.leave_out(what, count);
+  for (const auto& [what, count] : from.peaks) into.note_peak(what, count);
   sort_by_time(into.steps);
 }
 

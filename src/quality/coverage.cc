@@ -62,6 +62,7 @@ class Coverage : public Baseline {
     Detector out = calibration_.detector("coverage", "deviations above equal volume");
     out.leave_out("calibration values beyond those held", not_held_);
     out.leave_out("volumes without comparison", not_compared_);
+    out.note_peak("calibration values held", held_peak_);
     return out;
   }
   std::vector<Calibration*> tests() override { return {&calibration_}; }
@@ -80,6 +81,7 @@ class Coverage : public Baseline {
   };
 
   void learn(std::int64_t time_us) {
+    held_peak_ = held_.size();
     for (const Held& held : held_) {
       Normal& normal = normal_[held.volume];
       ++normal.accounts;
@@ -107,6 +109,7 @@ class Coverage : public Baseline {
   std::vector<Account> accounts_;
   std::array<Normal, kVolumes> normal_;
   std::vector<Held> held_;
+  std::size_t held_peak_ = 0;
   std::uint64_t not_held_ = 0, not_compared_ = 0;
 };
 

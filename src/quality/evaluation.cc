@@ -305,6 +305,7 @@ base::Result<Evaluation> evaluate(const Truth& truth, const std::vector<Detector
     scores.unknown_accounts = detector.unknown_accounts;
     scores.tests = detector.tests;
     scores.left_out = detector.left_out;
+    scores.peaks = detector.peaks;
     scores.promised_false_campaigns = detector.promised_false_campaigns;
     scores.campaigns.resize(truth.campaigns.size());
   }

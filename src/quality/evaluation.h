@@ -53,6 +53,7 @@ struct Scores {
   std::uint64_t bad_lines = 0, other_subjects = 0, unknown_accounts = 0;
   std::vector<TestNote> tests;                    // of a baseline
   std::map<std::string, std::uint64_t> left_out;  // what its bounds left out
+  std::map<std::string, std::uint64_t> peaks;     // the most that it held at a time of what is bounded
 };
 
 struct Evaluation {

@@ -204,6 +204,13 @@ void append_all(Json& json, std::string_view name, const std::vector<Result>& re
   json.close(']');
 }
 
+void append_counts(Json& json, std::string_view name, const std::map<std::string, std::uint64_t>& counts) {
+  json.key(name);
+  json.open('{');
+  for (const auto& [what, count] : counts) json.count(what, count);
+  json.close('}');
+}
+
 }  // namespace
 
 std::string evaluation_table(const Evaluation& evaluation) {
@@ -309,10 +316,8 @@ std::string evaluation_json(const Evaluation& evaluation) {
     append_all(json, "strata", scores.strata);
     append_all(json, "languages", scores.languages);
     append_all(json, "tests", scores.tests);
-    json.key("left_out");
-    json.open('{');
-    for (const auto& [what, count] : scores.left_out) json.count(what, count);
-    json.close('}');
+    append_counts(json, "left_out", scores.left_out);
+    append_counts(json, "peaks", scores.peaks);
     json.close('}');
   }
   json.close(']');

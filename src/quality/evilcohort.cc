@@ -45,15 +45,19 @@ class EvilCohort : public Baseline {
     out.leave_out("popular networks", popular_);
     out.leave_out("pairs of a day beyond those held", pairs_dropped_);
     out.leave_out("requests of a day beyond those held", tuples_left_out_);
+    out.note_peak("pairs of a day", pairs_peak_);
+    out.note_peak("requests of a day", tuples_peak_);
     return out;
   }
   std::vector<Calibration*> tests() override { return {&calibration_}; }
 
  private:
   void close_day(std::int64_t now_us) {
+    tuples_peak_ = std::max(tuples_peak_, tuples_.size());
     const SharedPairs shared = shared_pairs(tuples_);
     tuples_.clear();
     popular_ += shared.popular_keys;
+    pairs_peak_ = std::max(pairs_peak_, shared.pairs.size());
     pairs_dropped_ += shared.pairs_dropped;
     // Accounts of the day, numbered anew: most have no edge.
     std::vector<std::uint32_t> accounts;
@@ -81,6 +85,7 @@ class EvilCohort : public Baseline {
   std::int64_t day_ = -1, newest_us_ = 0;
   std::vector<KeyedAccount> tuples_;
   DailyCampaigns campaigns_;
+  std::size_t tuples_peak_ = 0, pairs_peak_ = 0;
   std::uint64_t popular_ = 0, pairs_dropped_ = 0, tuples_left_out_ = 0;
 };
 

@@ -48,6 +48,7 @@ class Fraudar : public Baseline {
     campaigns_.name(out, "block");
     out.leave_out("tokens of one account", single_);
     out.leave_out("tokens of a day beyond those held", edges_left_out_);
+    out.note_peak("tokens of a day", edges_peak_);
     return out;
   }
   std::vector<Calibration*> tests() override { return {&calibration_}; }
@@ -61,6 +62,7 @@ class Fraudar : public Baseline {
 
   void close_day(std::int64_t now_us) {
     compact();
+    edges_peak_ = std::max(edges_peak_, edges_.size());
     std::vector<std::uint32_t> accounts;
     std::vector<BipartiteEdge> edges;
     std::vector<double> weights;
@@ -108,6 +110,7 @@ class Fraudar : public Baseline {
   std::size_t compact_at_ = kCompactAt;
   std::vector<std::uint32_t> seen_;
   DailyCampaigns campaigns_;
+  std::size_t edges_peak_ = 0;
   std::uint64_t single_ = 0, edges_left_out_ = 0;
 };
 

@@ -91,6 +91,8 @@ class Mmd : public Baseline {
     merge(out, calibrations_[2].detector("", "1,500 queries"));
     out.leave_out("queries beyond the windows held", left_out_);
     out.leave_out("early windows beyond those held", not_held_);
+    out.note_peak("windows held", windows_);
+    out.note_peak("early windows held", held_peak_);
     return out;
   }
   std::vector<Calibration*> tests() override { return {&calibrations_[0], &calibrations_[1], &calibrations_[2]}; }
@@ -167,6 +169,7 @@ class Mmd : public Baseline {
 
   void know_reference(std::int64_t time_us) {
     reference_known_ = true;
+    held_peak_ = held_.size();
     if (reference_.queries >= kReferenceMin) reference_within_ = within(reference_);
     for (const Held& held : held_) test(held.account, held.length, held.sum, time_us);
     held_.clear();
@@ -190,7 +193,7 @@ class Mmd : public Baseline {
   double reference_within_ = 0;
   std::vector<Account> accounts_;
   std::vector<Held> held_;
-  std::size_t windows_ = 0;
+  std::size_t windows_ = 0, held_peak_ = 0;
   std::uint64_t left_out_ = 0, not_held_ = 0;
 };
 

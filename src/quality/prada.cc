@@ -46,6 +46,7 @@ class Prada : public Baseline {
     Detector out = calibration_.detector("PRADA", "1 - W");
     out.leave_out("queries beyond the growing sets", left_out_);
     out.leave_out("oldest distances", forgotten_);
+    out.note_peak("queries held", vectors_);
     return out;
   }
   std::vector<Calibration*> tests() override { return {&calibration_}; }

@@ -46,6 +46,8 @@ class Seat : public Baseline {
     Detector out = calibration_.detector("SEAT", "hits");
     out.leave_out("queries beyond the histories", left_out_);
     out.leave_out("calibration queries beyond those held", not_held_);
+    out.note_peak("queries held", vectors_);
+    out.note_peak("calibration queries held", held_peak_);
     return out;
   }
   std::vector<Calibration*> tests() override { return {&calibration_}; }
@@ -83,6 +85,7 @@ class Seat : public Baseline {
 
   // The calibration period is over: what was a hit in it, and whose.
   void learn(std::int64_t time_us) {
+    held_peak_ = held_.size();
     std::vector<float> distances;
     for (const Held& held : held_) distances.push_back(held.distance);
     const auto rank = static_cast<std::ptrdiff_t>(kHitShare * static_cast<double>(distances.size()));
@@ -121,7 +124,7 @@ class Seat : public Baseline {
   std::vector<Account> accounts_;
   std::vector<Held> held_;
   double hit_below_ = -1;
-  std::size_t vectors_ = 0;
+  std::size_t vectors_ = 0, held_peak_ = 0;
   std::uint64_t left_out_ = 0, not_held_ = 0;
 };
 

@@ -52,6 +52,7 @@ class StreamClusters : public Baseline {
     Detector out = calibration_.detector("stream clustering", "top-50 sum");
     campaigns_.name(out, "cluster");
     out.leave_out("clusters beyond those held", replaced_);
+    out.note_peak("clusters held", clusters_.size());
     return out;
   }
   std::vector<Calibration*> tests() override { return {&calibration_}; }

@@ -7,7 +7,6 @@
 // tuples are left out.
 #include <algorithm>
 #include <array>
-#include <unordered_map>
 
 #include "base/event_time.h"
 #include "base/random.h"
@@ -48,19 +47,22 @@ class Synchrony {
     close_day(newest_us_);
     Detector out = calibration_.detector("synchrotrap-like", kind_);
     campaigns_.name(out, kind_);
-    out.other_subjects = popular_ + pairs_dropped_ + tuples_left_out_;
     out.leave_out("popular tuples", popular_);
     out.leave_out("pairs of a day beyond those held", pairs_dropped_);
     out.leave_out("tuples of a day beyond those held", tuples_left_out_);
+    out.note_peak("pairs of a day", pairs_peak_);
+    out.note_peak("requests of a day", tuples_peak_);
     return out;
   }
 
  private:
   // Clusters the finished day. Its verdicts come at the first event of the next one, so nothing looks ahead.
   void close_day(std::int64_t now_us) {
+    tuples_peak_ = std::max(tuples_peak_, tuples_.size());
     const SharedPairs shared = shared_pairs(tuples_);
     tuples_.clear();
     popular_ += shared.popular_keys;
+    pairs_peak_ = std::max(pairs_peak_, shared.pairs.size());
     pairs_dropped_ += shared.pairs_dropped;
     if (shared.sizes.empty()) return;
     const std::uint32_t accounts = shared.sizes.back().first + 1;
@@ -85,6 +87,7 @@ class Synchrony {
   std::int64_t day_ = -1, newest_us_ = 0;
   std::vector<KeyedAccount> tuples_;
   DailyCampaigns campaigns_;
+  std::size_t tuples_peak_ = 0, pairs_peak_ = 0;
   std::uint64_t popular_ = 0, pairs_dropped_ = 0, tuples_left_out_ = 0;
 };
 
