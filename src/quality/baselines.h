@@ -32,8 +32,9 @@ struct BaselineOptions {
   double calibrate_days = 7;
   double account_error = 1e-4;
   double jaccard_min = 0.5;
-  bool oracle = false;            // show each baseline a second time, with the threshold of the oracle
-  std::vector<std::string> only;  // names of baseline_names(); empty: all
+  std::size_t vectors_max = 2'000'000;  // that PRADA and SEAT each hold of all accounts; 256 MB
+  bool oracle = false;                  // show each baseline a second time, with the threshold of the oracle
+  std::vector<std::string> only;        // names of baseline_names(); empty: all
 };
 
 /// One request as a baseline sees it. 0 means unknown; accounts are those of the truth.

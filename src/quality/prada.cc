@@ -7,7 +7,7 @@
 // Statistic: 1 - W. What differs: a language model has no predicted class, so there is one growing set and not one a
 // class; distances are of hashed texts (text_vector.h), not of images; the threshold comes from the calibration instead
 // of the paper's search; W is computed after each further tenth of the distances, and at least ten, not after each
-// query; the growing set and the distances of an account are bounded.
+// query; growing sets and distances are bounded, an account's and all together: then the largest sets are halved.
 #include <algorithm>
 #include <cmath>
 
@@ -17,15 +17,15 @@
 namespace stillwatch::quality {
 namespace {
 
-constexpr std::size_t kDistancesMin = 100;      // the paper's
-constexpr std::size_t kDistancesMax = 1000;     // of an account, newest; W changes little beyond
-constexpr std::size_t kGrowingMax = 1000;       // queries of a growing set; 128 KB
-constexpr std::size_t kVectorsMax = 2'000'000;  // in all growing sets; 256 MB
+constexpr std::size_t kDistancesMin = 100;   // the paper's
+constexpr std::size_t kDistancesMax = 1000;  // of an account, newest; W changes little beyond
+constexpr std::size_t kGrowingMax = 1000;    // queries of a growing set; 128 KB
+constexpr std::size_t kGrowingMin = 100;     // what is left to each set when there are very many
 constexpr double kOutlierDeviations = 3;
 
 class Prada : public Baseline {
  public:
-  explicit Prada(const BaselineOptions& options) : calibration_(options) {}
+  explicit Prada(const BaselineOptions& options) : calibration_(options), vectors_max_(options.vectors_max) {}
 
   void add(const LightEvent& event) override {
     calibration_.see(event.time_us);
@@ -77,13 +77,28 @@ class Prada : public Baseline {
   };
 
   void grow(Account& account, const TextVector& vector, double distance) {
-    if (account.growing.size() >= kGrowingMax || vectors_ >= kVectorsMax) {
+    if (vectors_ >= vectors_max_) halve_largest();
+    if (account.growing.size() >= growing_max_ || vectors_ >= vectors_max_) {
       ++left_out_;
       return;
     }
     account.growing.push_back(vector);
     account.note_growth(distance);
     ++vectors_;
+  }
+
+  // Room for those who come later: all sets keep what they would have with half of the limit.
+  void halve_largest() {
+    while (vectors_ >= vectors_max_ && growing_max_ > kGrowingMin) {
+      growing_max_ = std::max(kGrowingMin, growing_max_ / 2);
+      for (Account& account : accounts_) {
+        if (account.growing.size() <= growing_max_) continue;
+        left_out_ += account.growing.size() - growing_max_;
+        vectors_ -= account.growing.size() - growing_max_;
+        account.growing.resize(growing_max_);
+        account.growing.shrink_to_fit();
+      }
+    }
   }
 
   void test(std::uint32_t number, Account& account, std::int64_t time_us) {
@@ -103,10 +118,11 @@ class Prada : public Baseline {
   }
 
   Calibration calibration_;
+  std::size_t vectors_max_;
   stats::ShapiroWilk wilk_;
   std::vector<Account> accounts_;
   std::vector<double> sorted_;
-  std::size_t vectors_ = 0;
+  std::size_t vectors_ = 0, growing_max_ = kGrowingMax;
   std::uint64_t left_out_ = 0, forgotten_ = 0;
 };
 

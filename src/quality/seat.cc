@@ -6,7 +6,8 @@
 //
 // Statistic: hits, from 50 on. What differs: hashed texts (text_vector.h) instead of a trained encoder; one in 1,000 is
 // taken of all queries of the calibration period, honest or not; how many hits beyond 50 it takes comes from the
-// calibration; an account's newest 256 queries are compared, and those of all accounts together are bounded.
+// calibration; an account's newest 256 queries are compared, and those of all accounts together are bounded: then the
+// longest histories are halved.
 #include <algorithm>
 #include <array>
 
@@ -18,13 +19,13 @@ namespace {
 constexpr std::size_t kNeighbours = 50;
 constexpr std::uint32_t kHitsMin = 50;
 constexpr double kHitShare = 0.001;
-constexpr std::size_t kHistoryMax = 256;        // queries of an account; 33 KB
-constexpr std::size_t kVectorsMax = 2'000'000;  // in all histories; 256 MB
-constexpr std::size_t kHeldMax = 4'000'000;     // distances of the calibration period; 32 MB
+constexpr std::size_t kHistoryMax = 256;     // queries of an account; 33 KB
+constexpr std::size_t kHistoryMin = 64;      // what is left to each when there are very many
+constexpr std::size_t kHeldMax = 4'000'000;  // distances of the calibration period; 32 MB
 
 class Seat : public Baseline {
  public:
-  explicit Seat(const BaselineOptions& options) : calibration_(options) {}
+  explicit Seat(const BaselineOptions& options) : calibration_(options), vectors_max_(options.vectors_max) {}
 
   void add(const LightEvent& event) override {
     if (calibration_.ends_at(event.time_us)) learn(event.time_us);
@@ -108,8 +109,27 @@ class Seat : public Baseline {
     calibration_.judge(number, hits >= kHitsMin ? hits : 0, time_us);
   }
 
+  // Room for those who come later: all histories keep their newest queries, to half of the limit.
+  void halve_longest() {
+    while (vectors_ >= vectors_max_ && history_max_ > kHistoryMin) {
+      history_max_ = std::max(kHistoryMin, history_max_ / 2);
+      for (Account& account : accounts_) {
+        auto& history = account.history;
+        if (history.size() <= history_max_) continue;
+        left_out_ += history.size() - history_max_;
+        vectors_ -= history.size() - history_max_;
+        std::rotate(history.begin(), history.begin() + static_cast<std::ptrdiff_t>(account.next % history.size()),
+                    history.end());  // oldest first
+        history.erase(history.begin(), history.end() - static_cast<std::ptrdiff_t>(history_max_));
+        history.shrink_to_fit();
+        account.next = 0;
+      }
+    }
+  }
+
   void keep(Account& account, const TextVector& vector) {
-    if (account.history.size() < kHistoryMax && vectors_ < kVectorsMax) {
+    if (vectors_ >= vectors_max_) halve_longest();
+    if (account.history.size() < history_max_ && vectors_ < vectors_max_) {
       account.history.push_back(vector);
       ++vectors_;
     } else if (account.history.size() > kNeighbours) {
@@ -121,10 +141,11 @@ class Seat : public Baseline {
   }
 
   Calibration calibration_;
+  std::size_t vectors_max_;
   std::vector<Account> accounts_;
   std::vector<Held> held_;
   double hit_below_ = -1;
-  std::size_t vectors_ = 0, held_peak_ = 0;
+  std::size_t vectors_ = 0, history_max_ = kHistoryMax, held_peak_ = 0;
   std::uint64_t left_out_ = 0, not_held_ = 0;
 };
 

@@ -117,6 +117,34 @@ TEST(Seat, FindsFiftyQueriesThatLieTooClose) {
   expect_error_kept(run(make_seat, five_percent(), 24, {}));
 }
 
+// Accounts of the first days fill the memory; those who come later still get their part of it.
+TEST(BoundedVectors, LeaveRoomForNewAccounts) {
+  for (MakeBaseline* make : {make_prada, make_seat}) {
+    BaselineOptions options = five_percent();
+    options.vectors_max = make == make_prada ? 6500 : 4500;
+    const auto baseline = make(options);
+    const TextVector seed = topics(3)[2];
+    base::Random random(5);
+    std::map<std::uint32_t, int> sent;
+    std::map<std::uint32_t, TextVector> last;
+    const Detector found =
+        run_stream(*baseline, 12, kAccounts, 40, [&](LightEvent& event, int day, TextVector& vector) {
+          const bool attacker = kAttackers.contains(event.account);
+          if (attacker && day < 7) return;
+          const bool step = attacker && (make == make_seat || sent[event.account]++ % 2 == 1);
+          vector =
+              step ? near(make == make_seat ? seed : last[event.account], 0.02, random) : TextVector::random(random);
+          last[event.account] = vector;
+          event.vector = &vector;
+        });
+    EXPECT_LE(found.peaks.at("queries held"), options.vectors_max);
+    for (const std::uint32_t attacker : kAttackers) EXPECT_TRUE(actioned(found).contains(attacker)) << found.name;
+    std::uint64_t left_out = 0;
+    for (const auto& entry : found.left_out) left_out += entry.second;
+    EXPECT_GT(left_out, 0U);
+  }
+}
+
 TEST(Mmd, FindsAWindowFromAnotherDistribution) {
   const auto all = topics(12);
   const Attack attack = [&](std::uint32_t, base::Random& random) { return near(all[0], 0.5, random); };
