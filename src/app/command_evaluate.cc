@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "app/commands.h"
@@ -14,7 +15,7 @@ namespace {
 
 struct Options {
   std::string truth, baselines, accounts;
-  std::vector<std::string> verdicts;
+  std::vector<std::string> verdicts, only;
   double calibrate_days = 7, account_error = 1e-4, days = 0;
   bool oracle = false, json = false;
 };
@@ -28,6 +29,8 @@ base::Result<std::string> evaluate(const Options& options) {
     return base::fail(base::Fault::caller,
                       "--calibrate-days must be above 0, --account-error between 0 and 1, --days 0 or more");
   }
+  if (!options.only.empty() && options.baselines.empty())
+    return base::fail(base::Fault::caller, "--baseline chooses among the baselines: name their log, --baselines=LOG");
   STILLWATCH_TRY(truth, quality::read_truth(options.truth));
   std::vector<quality::Detector> detectors;
   for (const std::string& path : options.verdicts) {
@@ -39,6 +42,7 @@ base::Result<std::string> evaluate(const Options& options) {
     baseline_options.calibrate_days = options.calibrate_days;
     baseline_options.account_error = options.account_error;
     baseline_options.oracle = options.oracle;
+    baseline_options.only = options.only;
     std::string accounts = options.accounts;
     if (accounts.empty()) accounts = quality::with_any_compression(options.truth + "/accounts.ndjson").value_or("");
     STILLWATCH_TRY(baselines, quality::run_baselines(truth, options.baselines, accounts, baseline_options));
@@ -64,8 +68,13 @@ void add_evaluate(CLI::App& app, Run& run) {
   command->add_option("--verdicts", options->verdicts, "Verdict files, one column each")->type_name("FILE");
   command
       ->add_option("--baselines", options->baselines,
-                   "Query log: run the simple detectors over it and show them beside")
+                   "Query log: run simple and published detectors over it and show them beside")
       ->type_name("LOG");
+  command
+      ->add_option(
+          "--baseline", options->only,
+          fmt::format("Run only this one; may be given several times: {}", fmt::join(quality::baseline_names(), ", ")))
+      ->type_name("NAME");
   command
       ->add_option("--accounts", options->accounts,
                    "Account records for the baselines (default: accounts.ndjson of the truth)")

@@ -3,45 +3,60 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <set>
+#include <cmath>
 
-#include "base/random.h"
-#include "quality/small_world.h"
+#include "quality/evaluation.h"
+#include "quality/event_stream.h"
+#include "quality/shared_pairs.h"
 
 namespace stillwatch::quality {
 namespace {
 
-std::set<std::uint32_t> actioned(const Detector& detector) {
-  std::set<std::uint32_t> out;
-  for (const Step& step : detector.steps) out.insert(step.account);
-  return out;
-}
-
-LightEvent at(double hours, std::uint32_t account) {
-  LightEvent event;
-  event.time_us = kWorldStartUs + static_cast<std::int64_t>(hours * static_cast<double>(base::kHourUs));
-  event.account = account;
-  return event;
-}
-
 TEST(Threshold, LetsAtMostTheAllowedShareExceed) {
-  EXPECT_EQ(threshold_for({}, 0.1), UINT32_MAX);
-  EXPECT_EQ(threshold_for({5, 1, 9}, 1e-4), 9U);  // none of three may exceed
+  EXPECT_EQ(threshold_for({}, 0.1, 50), INFINITY);
+  EXPECT_EQ(threshold_for({5, 1, 9}, 1e-4, 3), 9);           // none of three may exceed
+  EXPECT_EQ(threshold_for({0.5, 0.1}, 0.1, 10), 0.1);        // one of ten, of whom eight have no value
+  EXPECT_EQ(threshold_for({0.5, 0.1}, 0.1, 20), -INFINITY);  // both may
   base::Random random(1);
   for (int i = 0; i < 500; ++i) {
-    std::vector<std::uint32_t> values(1 + random.below(300));
-    for (auto& value : values) value = static_cast<std::uint32_t>(random.below(50));
+    std::vector<double> values(1 + random.below(300));
+    for (auto& value : values) value = static_cast<double>(random.below(50));
     const double error = random.uniform() * 0.5;
-    const std::uint32_t threshold = threshold_for(values, error);
-    const auto above = [&](std::uint32_t limit) {
-      return static_cast<double>(
-          std::count_if(values.begin(), values.end(), [&](std::uint32_t v) { return v > limit; }));
+    const double threshold = threshold_for(values, error, values.size());
+    const auto above = [&](double limit) {
+      return static_cast<double>(std::count_if(values.begin(), values.end(), [&](double v) { return v > limit; }));
     };
     EXPECT_LE(above(threshold), error * static_cast<double>(values.size()));
-    if (threshold > 0) {
-      EXPECT_GT(above(threshold - 1), error * static_cast<double>(values.size()) - 1e-9);
-    }
+    EXPECT_GT(above(threshold - 1), error * static_cast<double>(values.size()) - 1);
   }
+}
+
+// Values of the period set the threshold, later ones do not; the oracle reads all.
+TEST(Calibration, FreezesAndStillTellsTheOracle) {
+  Truth truth;
+  truth.accounts.resize(3);
+  truth.accounts[2].hostile = true;
+  truth.benign = 2;
+  BaselineOptions options;
+  options.oracle = true;
+  Calibration calibration(options);
+  const auto hours = [](double h) { return at(h, 0).time_us; };
+  calibration.see(hours(0));
+  calibration.judge(0, -0.5, hours(0));
+  EXPECT_FALSE(calibration.ends_at(hours(24 * 7 - 1)));
+  EXPECT_TRUE(calibration.ends_at(hours(24 * 7)));
+  calibration.see(hours(24 * 7));
+  EXPECT_FALSE(calibration.ends_at(hours(24 * 7)));
+  EXPECT_EQ(calibration.threshold(), -0.5);
+  calibration.judge(1, 0.25, hours(24 * 8));
+  calibration.judge(2, 3, hours(24 * 9));
+  calibration.judge(2, 4, hours(24 * 9));
+  EXPECT_EQ(calibration.threshold(), -0.5);
+  EXPECT_EQ(calibration.honest_threshold(truth), 0.25);
+  const Detector detector = calibration.detector("x", "y");
+  EXPECT_EQ(actioned(detector), (std::set<std::uint32_t>{1, 2}));
+  EXPECT_EQ(detector.steps.size(), 2U);
+  EXPECT_EQ(detector.tests[0].calibration_accounts, 1U);
 }
 
 // 20 accounts at 10 requests a day; from day 8 on account 3 sends 11, then account 4 sends 10 as ever.
@@ -114,7 +129,7 @@ TEST(SynchroTrap, LeavesPopularTuplesOut) {
   }
   const Detector detector = baseline->finish();
   EXPECT_TRUE(detector.steps.empty());
-  EXPECT_EQ(detector.other_subjects, 2U * 5U);
+  EXPECT_EQ(detector.left_out.at("popular tuples"), 2U * 5U);
 }
 
 class BaselineFiles : public ::testing::Test, protected SmallWorld {};
@@ -146,17 +161,31 @@ TEST_F(BaselineFiles, RunOverARawLog) {
   const auto detectors =
       run_baselines(*truth, write("queries.ndjson", log), write("accounts.ndjson", accounts), options);
   ASSERT_TRUE(detectors) << detectors.error().message;
-  ASSERT_EQ(detectors->size(), 3U);
+  ASSERT_EQ(detectors->size(), baseline_names().size());
   EXPECT_TRUE((*detectors)[0].steps.empty());        // nobody sends more than one a day
   EXPECT_EQ(actioned((*detectors)[1]).size(), 10U);  // ten accounts on one payment
   // With the oracle's thresholds: honest accounts share no payment and send at most one request a day.
   options.oracle = true;
-  const auto six = run_baselines(*truth, folder() + "/queries.ndjson", folder() + "/accounts.ndjson", options);
-  ASSERT_TRUE(six) << six.error().message;
-  ASSERT_EQ(six->size(), 6U);
-  EXPECT_EQ((*six)[4].name, "network and payment, oracle");
-  EXPECT_EQ(actioned((*six)[4]).size(), 10U);
-  EXPECT_TRUE((*six)[3].steps.empty());
+  options.only = {"network-and-payment", "rate-limit"};
+  const auto four = run_baselines(*truth, folder() + "/queries.ndjson", folder() + "/accounts.ndjson", options);
+  ASSERT_TRUE(four) << four.error().message;
+  ASSERT_EQ(four->size(), 4U);
+  EXPECT_EQ((*four)[3].name, "network and payment, oracle");
+  EXPECT_EQ(actioned((*four)[3]).size(), 10U);
+  EXPECT_TRUE((*four)[2].steps.empty());
+  // Programs get the thresholds and what the bounds left out.
+  const std::string json = evaluation_json(*evaluate(*truth, *four));
+  EXPECT_NE(
+      json.find(
+          R"("tests":[{"name":"requests a day","threshold":1,"calibration_accounts":100}],"left_out":{},"peaks":{})"),
+      std::string::npos);
+  EXPECT_NE(json.find(R"("left_out":{"requests beyond the accounts held":0},"peaks":{"accounts held":110}})"),
+            std::string::npos);
+  options.only = {"astrology"};
+  const auto unknown = run_baselines(*truth, folder() + "/queries.ndjson", "", options);
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(unknown.error().message.find("stream-clusters"), std::string::npos);
+  options.only.clear();
   // Errors that a user can act on.
   options.calibrate_days = 7;
   const auto short_log = run_baselines(*truth, folder() + "/queries.ndjson", "", options);

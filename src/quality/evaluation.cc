@@ -303,6 +303,9 @@ base::Result<Evaluation> evaluate(const Truth& truth, const std::vector<Detector
     scores.bad_lines = detector.bad_lines;
     scores.other_subjects = detector.other_subjects;
     scores.unknown_accounts = detector.unknown_accounts;
+    scores.tests = detector.tests;
+    scores.left_out = detector.left_out;
+    scores.peaks = detector.peaks;
     scores.promised_false_campaigns = detector.promised_false_campaigns;
     scores.campaigns.resize(truth.campaigns.size());
   }

@@ -8,6 +8,7 @@
 // Source: section "Evaluation" of the detection design; bounds are Clopper-Pearson (stats/binomial.h).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,6 +51,9 @@ struct Scores {
   double horizon_days = 0;
   std::optional<double> false_per_month_and_million, false_upper_95, promised_false_campaigns;
   std::uint64_t bad_lines = 0, other_subjects = 0, unknown_accounts = 0;
+  std::vector<TestNote> tests;                    // of a baseline
+  std::map<std::string, std::uint64_t> left_out;  // what its bounds left out
+  std::map<std::string, std::uint64_t> peaks;     // the most that it held at a time of what is bounded
 };
 
 struct Evaluation {

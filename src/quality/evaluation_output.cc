@@ -1,5 +1,6 @@
 // The evaluation as a table for people and as JSON for programs.
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -187,12 +188,27 @@ void append(Json& json, const ErrorResult& error) {
   json.close('}');
 }
 
+void append(Json& json, const TestNote& test) {
+  json.open('{');
+  json.text("name", test.name);
+  json.number("threshold", std::isfinite(test.threshold) ? std::optional(test.threshold) : std::nullopt);
+  json.count("calibration_accounts", test.calibration_accounts);
+  json.close('}');
+}
+
 template <class Result>
 void append_all(Json& json, std::string_view name, const std::vector<Result>& results) {
   json.key(name);
   json.open('[');
   for (const Result& result : results) append(json, result);
   json.close(']');
+}
+
+void append_counts(Json& json, std::string_view name, const std::map<std::string, std::uint64_t>& counts) {
+  json.key(name);
+  json.open('{');
+  for (const auto& [what, count] : counts) json.count(what, count);
+  json.close('}');
 }
 
 }  // namespace
@@ -299,6 +315,9 @@ std::string evaluation_json(const Evaluation& evaluation) {
     append_all(json, "campaigns", scores.campaigns);
     append_all(json, "strata", scores.strata);
     append_all(json, "languages", scores.languages);
+    append_all(json, "tests", scores.tests);
+    append_counts(json, "left_out", scores.left_out);
+    append_counts(json, "peaks", scores.peaks);
     json.close('}');
   }
   json.close(']');

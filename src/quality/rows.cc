@@ -1,5 +1,6 @@
 #include "quality/rows.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string>
@@ -81,48 +82,66 @@ std::uint64_t client_of(const dom::object& client) {
   return all.size() <= 1 ? 0 : hash(all, 2);
 }
 
-// Content is a string or an array of parts; all text of it in order.
-std::uint64_t content_hash(const dom::element& content) {
-  std::string_view text;
-  if (content.get(text) == simdjson::SUCCESS) return hash(text, 3);
-  std::uint64_t state = 0;
-  dom::array parts;
-  if (content.get(parts) != simdjson::SUCCESS) return 0;
-  for (const dom::element& part : parts) {
-    if (part.at_key("text").get(text) == simdjson::SUCCESS) state = hash(text, state + 3);
-  }
-  return state;
+std::uint32_t count_of(const dom::object& object, std::string_view key) {
+  std::uint64_t count = 0;
+  if (object.at_key(key).get(count) != simdjson::SUCCESS) return 0;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(count, UINT32_MAX));
 }
 
-std::uint64_t last_user_message(const dom::array& messages) {
-  std::uint64_t last = 0;
+// Content is a string or an array of parts; all text of it in order. `joined` holds the text of several parts.
+void read_content(const dom::element& content, std::string& joined, LogRow& row) {
+  std::string_view text;
+  row.prompt = 0;
+  row.text = {};
+  if (content.get(text) == simdjson::SUCCESS) {
+    row.prompt = hash(text, 3);
+    row.text = text;
+    return;
+  }
+  dom::array parts;
+  if (content.get(parts) != simdjson::SUCCESS) return;
+  joined.clear();
+  for (const dom::element& part : parts) {
+    if (part.at_key("text").get(text) != simdjson::SUCCESS) continue;
+    row.prompt = hash(text, row.prompt + 3);
+    if (!joined.empty()) joined += '\n';
+    joined += text;
+  }
+  row.text = joined;
+}
+
+void read_messages(const dom::array& messages, std::string& joined, LogRow& row) {
+  dom::element last;
+  bool found = false;
   for (const dom::element& message : messages) {
     dom::object fields;
-    dom::element content;
+    ++row.turns;
     if (message.get(fields) != simdjson::SUCCESS || text_of(fields, "role") != "user") continue;
-    if (fields.at_key("content").get(content) == simdjson::SUCCESS) last = content_hash(content);
+    found = fields.at_key("content").get(last) == simdjson::SUCCESS || found;
   }
-  return last;
+  if (found) read_content(last, joined, row);
 }
 
-std::uint64_t prompt_of(const dom::object& record) {
-  dom::object request;
-  if (record.at_key("request").get(request) == simdjson::SUCCESS) {
-    dom::array messages;
-    std::string_view text;
-    if (request.at_key("messages").get(messages) == simdjson::SUCCESS) return last_user_message(messages);
-    if (request.at_key("prompt").get(text) == simdjson::SUCCESS) return hash(text, 3);
-    if (request.at_key("input").get(text) == simdjson::SUCCESS) return hash(text, 3);
-    if (request.at_key("input").get(messages) == simdjson::SUCCESS) return last_user_message(messages);
+void read_request(const dom::object& request, std::string& joined, LogRow& row) {
+  dom::array messages;
+  dom::element prompt;
+  if (request.at_key("messages").get(messages) == simdjson::SUCCESS ||
+      request.at_key("input").get(messages) == simdjson::SUCCESS) {
+    read_messages(messages, joined, row);
+  } else if (request.at_key("prompt").get(prompt) == simdjson::SUCCESS ||
+             request.at_key("input").get(prompt) == simdjson::SUCCESS) {
+    row.turns = 1;
+    read_content(prompt, joined, row);
   }
-  return 0;
+  for (const char* name : {"max_tokens", "max_completion_tokens", "max_output_tokens"})
+    row.output_tokens_max = std::max(row.output_tokens_max, count_of(request, name));
 }
 
 }  // namespace
 
 struct RowParser::State {
   dom::parser parser{base::limits::kLineBytesMax};
-  std::string padded;
+  std::string padded, joined;
 
   // The object of a line; false for anything else. Depth and size are the parser's bounds.
   bool object(std::string_view line, dom::object& out) {
@@ -181,15 +200,23 @@ bool RowParser::read(std::string_view line, AccountRow& row) {
 }
 
 bool RowParser::read(std::string_view line, LogRow& row) {
-  dom::object object, client;
+  dom::object object, client, request, response, usage;
   if (!state_->object(line, object) || !id_of(object, "account", row.account) || !time_of(object, "time", row.time_us))
     return false;
-  row.network = row.client = 0;
+  const auto account = row.account;
+  const auto time_us = row.time_us;
+  row = {};
+  row.account = account;
+  row.time_us = time_us;
   if (object.at_key("client").get(client) == simdjson::SUCCESS) {
     row.network = network_of(text_of(client, "ip"));
     row.client = client_of(client);
   }
-  row.prompt = prompt_of(object);
+  if (object.at_key("request").get(request) == simdjson::SUCCESS) read_request(request, state_->joined, row);
+  if (object.at_key("response").get(response) == simdjson::SUCCESS &&
+      response.at_key("usage").get(usage) == simdjson::SUCCESS) {
+    row.output_tokens = count_of(usage, "output_tokens");
+  }
   return true;
 }
 

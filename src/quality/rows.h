@@ -46,9 +46,12 @@ struct AccountRow {
 struct LogRow {
   std::int64_t time_us = 0;
   std::string_view account;
-  std::uint64_t network = 0;  // IPv4 /24 or IPv6 /48; 0: unknown
-  std::uint64_t client = 0;   // user agent, JA4 and header order together; 0: unknown
-  std::uint64_t prompt = 0;   // the last user message, exactly; 0: none
+  std::uint64_t network = 0;                               // IPv4 /24 or IPv6 /48; 0: unknown
+  std::uint64_t client = 0;                                // user agent, JA4 and header order together; 0: unknown
+  std::uint64_t prompt = 0;                                // the last user message, exactly; 0: none
+  std::string_view text;                                   // that message's text; of several parts, all in order
+  std::uint32_t turns = 0;                                 // messages
+  std::uint32_t output_tokens = 0, output_tokens_max = 0;  // what came back, and the most that was asked for
 };
 
 /// First and last record of a run and what it promised, from its summary.json.

@@ -2,7 +2,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "quality/prompt_traits.h"
 #include "quality/rows.h"
+#include "quality/text_vector.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   static stillwatch::quality::RowParser parser;
@@ -20,7 +22,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   stillwatch::quality::AccountRow account;
   if (parser.read(line, account)) touch(account.account), touch(account.payment);
   stillwatch::quality::LogRow log;
-  if (parser.read(line, log)) touch(log.account);
+  if (parser.read(line, log)) {
+    touch(log.account), touch(log.text);
+    const auto traits = stillwatch::quality::prompt_traits(log.text);
+    touch(traits.prefix != 0 && traits.words_hit > 3 ? log.text.substr(log.text.size() + 1) : log.text);
+    (void)stillwatch::quality::hashed_counts(log.text);
+  }
   stillwatch::quality::RunRow run;
   (void)parser.read(line, run);
   return 0;

@@ -6,8 +6,10 @@
 // none that is good is an error.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -68,11 +70,23 @@ struct Step {
   event::Class class_ = event::Class::distiller;  // who names a campaign without a class claims a distiller
 };
 
+/// One test of a baseline: its threshold, and how many accounts of the calibration period set it.
+struct TestNote {
+  std::string name;
+  double threshold = 0;  // infinity: never acts
+  std::uint64_t calibration_accounts = 0;
+};
+
 /// What one detector said, in time order.
 struct Detector {
   std::string name;
   std::vector<Step> steps;
   Names campaigns;
+  std::vector<TestNote> tests;                    // of a baseline
+  std::map<std::string, std::uint64_t> left_out;  // what its bounds left out, by what it was; zeros too
+  std::map<std::string, std::uint64_t> peaks;     // the most that was held at a time of what is bounded
+  void leave_out(const std::string& what, std::uint64_t count) { left_out[what] += count; }
+  void note_peak(const std::string& what, std::uint64_t count) { peaks[what] = std::max(peaks[what], count); }
   std::uint64_t bad_lines = 0, other_subjects = 0, unknown_accounts = 0;
   std::optional<std::int64_t> first_us, last_us;   // of the log, when a summary.json lies beside the verdicts
   std::optional<double> promised_false_campaigns;  // per month and million accounts

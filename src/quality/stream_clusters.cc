@@ -1,0 +1,154 @@
+// Stream clustering with top-k sums of weak scores: one request's score proves nothing, many of one kind of prompt do.
+//
+// Prompts are clustered as they come (leader clustering, J. A. Hartigan, "Clustering algorithms", 1975: a prompt joins
+// the nearest leader that is near enough, or leads a cluster of its own). A cluster keeps, for each UTC day, the 50
+// accounts with the highest weak scores (prompt_traits.h), and its evidence is the sum of what those scores are above
+// the mean of the calibration period. Summing the top and not all keeps a cluster's many ordinary users from diluting
+// or lifting it.
+// Statistic: the evidence of the cluster, for the account that sends, when it is among the 50, and for all of the 50
+// when the day is over. A simplification of published campaign detectors of this kind, after the description of the
+// idea only: no learned scores, at most 2,048 clusters (the longest unused gives way, counted), hashed texts
+// (text_vector.h).
+#include <algorithm>
+
+#include "base/event_time.h"
+#include "quality/baselines.h"
+#include "quality/shared_pairs.h"
+
+namespace stillwatch::quality {
+namespace {
+
+constexpr std::size_t kTop = 50, kClustersMax = 2048;
+constexpr double kNear = 0.5;  // cosine to the leader
+
+class StreamClusters : public Baseline {
+ public:
+  explicit StreamClusters(const BaselineOptions& options) : calibration_(options) {}
+
+  void add(const LightEvent& event) override {
+    const std::int64_t day = event.time_us / base::kDayUs;
+    if (day > day_) {
+      close_day(event.time_us);
+      day_ = day;
+    }
+    newest_us_ = std::max(newest_us_, event.time_us);
+    calibration_.see(event.time_us);
+    if (event.vector == nullptr) return;
+    if (!calibration_.frozen()) {
+      score_sum_ += event.weak_score;
+      ++score_count_;
+    }
+    Cluster& cluster = cluster_of(*event.vector);
+    cluster.used = ++clock_;
+    // In the first days the mean is the one so far; it settles within hours.
+    const double above = event.weak_score - score_sum_ / score_count_;
+    const double value = above > 0 && cluster.raise(event.account, above) ? cluster.sum : 0;
+    calibration_.judge(event.account, value, event.time_us, 0);
+    note_campaign(cluster, event.account, value);
+  }
+
+  Detector finish() override {
+    close_day(newest_us_);
+    Detector out = calibration_.detector("stream clustering", "top-50 sum");
+    campaigns_.name(out, "cluster");
+    out.leave_out("clusters beyond those held", replaced_);
+    out.note_peak("clusters held", clusters_.size());
+    return out;
+  }
+  std::vector<Calibration*> tests() override { return {&calibration_}; }
+
+ private:
+  struct Entry {
+    double score;
+    std::uint32_t account;
+  };
+  struct Cluster {
+    TextVector leader;
+    std::uint64_t used = 0;
+    std::vector<Entry> top;  // highest first
+    double sum = 0;
+    std::uint32_t campaign_of = kNone;
+
+    // Whether the account is among the top ones now.
+    bool raise(std::uint32_t account, double score) {
+      auto at = std::find_if(top.begin(), top.end(), [&](const Entry& entry) { return entry.account == account; });
+      if (at != top.end()) {
+        if (at->score >= score) return true;
+        sum += score - at->score;
+        at->score = score;
+      } else if (top.size() < kTop) {
+        sum += score;
+        at = top.insert(top.end(), {score, account});
+      } else if (top.back().score < score) {
+        at = std::prev(top.end());
+        sum += score - at->score;
+        *at = {score, account};
+      } else {
+        return false;
+      }
+      while (at != top.begin() && std::prev(at)->score < at->score) {
+        std::swap(*at, *std::prev(at));
+        --at;
+      }
+      return true;
+    }
+  };
+
+  Cluster& cluster_of(const TextVector& vector) {
+    Cluster* nearest = nullptr;
+    std::int32_t most = static_cast<std::int32_t>(kNear * TextVector::kOne * TextVector::kOne);
+    for (Cluster& cluster : clusters_) {
+      const std::int32_t dot = TextVector::dot(cluster.leader, vector);
+      if (dot > most) {
+        most = dot;
+        nearest = &cluster;
+      }
+    }
+    if (nearest != nullptr) return *nearest;
+    if (clusters_.size() < kClustersMax) {
+      clusters_.push_back({});
+      nearest = &clusters_.back();
+    } else {
+      nearest = &*std::min_element(clusters_.begin(), clusters_.end(),
+                                   [](const Cluster& a, const Cluster& b) { return a.used < b.used; });
+      *nearest = {};
+      ++replaced_;
+    }
+    nearest->leader = vector;
+    return *nearest;
+  }
+
+  // Accounts acted on through one cluster are one campaign.
+  void note_campaign(Cluster& cluster, std::uint32_t account, double value) {
+    if (!calibration_.frozen() || value <= calibration_.threshold()) return;
+    if (cluster.campaign_of == kNone) cluster.campaign_of = account;
+    campaigns_.unite(account, cluster.campaign_of);
+  }
+
+  void close_day(std::int64_t now_us) {
+    for (Cluster& cluster : clusters_) {
+      for (const Entry& entry : cluster.top) {
+        calibration_.judge(entry.account, cluster.sum, now_us, 0);
+        note_campaign(cluster, entry.account, cluster.sum);
+      }
+      cluster.top.clear();
+      cluster.sum = 0;
+    }
+  }
+
+  Calibration calibration_;
+  std::int64_t day_ = -1, newest_us_ = 0;
+  std::vector<Cluster> clusters_;
+  std::uint64_t clock_ = 0;
+  double score_sum_ = 0, score_count_ = 0;
+  DailyCampaigns campaigns_;
+  std::uint64_t replaced_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Baseline> make_stream_clusters(const BaselineOptions& options) {
+  return std::make_unique<StreamClusters>(options);
+}
+
+}  // namespace stillwatch::quality
