@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -49,6 +50,15 @@ class Place:
 
     def folder(self):
         return self.out / self.build
+
+    def stop(self):
+        """Ends the programs that were started. Not by Popen.kill, which may reap a child that its thread waits for."""
+        self.stopped = True
+        for process in list(self.processes):
+            try:
+                os.kill(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
 
 def sha256(text):
@@ -104,7 +114,7 @@ class Child:
             self.process = subprocess.Popen([at.binary, *arguments], stderr=log, **options)
         at.processes.append(self.process)
         if at.stopped:
-            self.process.kill()
+            at.stop()
 
     def wait(self):
         _, status, usage = os.wait4(self.process.pid, 0)

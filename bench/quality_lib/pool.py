@@ -105,18 +105,17 @@ class Pool:
         def stop(*_):
             raise KeyboardInterrupt
         before = signal.signal(signal.SIGTERM, stop)
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             while any(thread.is_alive() for thread in threads):
                 for thread in threads:
                     thread.join(0.2)
         except KeyboardInterrupt:
-            self.at.stopped = True
-            for process in list(self.at.processes):
-                process.kill()
+            self.at.stop()
             for thread in threads:
-                thread.join()
+                if thread.ident is not None:
+                    thread.join()
             raise
         finally:
             signal.signal(signal.SIGTERM, before)

@@ -108,9 +108,10 @@ def detectors_of(states):
 def baseline_block(names, ours, theirs):
     """Detectors are rows; the best of each family is bold. The last columns say what it cost the honest."""
     rows, means = [], {}
+    families_here = [family for family in cells.FAMILIES if family in theirs]
     for name in names:
         row, honest = [name], figures.Error()
-        for family in cells.FAMILIES:
+        for family in families_here:
             state = ours[family] if name == "stillwatch" else theirs[family]
             of = None
             if state.results:
@@ -120,12 +121,12 @@ def baseline_block(names, ours, theirs):
             row.append(words.share(of) if of else state.note())
         rows.append(row + [f"{words.count(honest.actioned)} of {words.count(honest.accounts)}",
                            words.rate(honest.rate())])
-    for column, family in enumerate(cells.FAMILIES, 1):
+    for column, family in enumerate(families_here, 1):
         best = max((means[name, family] or 0 for name in names), default=0)
         for row, name in zip(rows, names):
             if best > 0 and means[name, family] == best:
                 row[column] = f"**{row[column]}**"
-    return words.table(("", *cells.FAMILIES, "honest actioned", "account error"), rows)
+    return words.table(("", *families_here, "honest actioned", "account error"), rows)
 
 
 def baselines(states, ours):
