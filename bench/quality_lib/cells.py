@@ -45,7 +45,7 @@ def grid():
     """Attack share by size: from which on a campaign is seen."""
     shares = (1, 0.5, 0.25, 0.1, 0.05)
     sizes = (50, 130, 300, 1000)
-    return tuple(Cell(f"{share:.0%}", f"{size}", red_team.WORLD,
+    return tuple(Cell(red_team.share_of(share), f"{size}", red_team.WORLD,
                       (*COMMON, accounts(size), hostile("attack_share", share)), 8, x=share)
                  for share in shares for size in sizes)
 

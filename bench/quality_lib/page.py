@@ -52,7 +52,8 @@ def blocks_of(chosen, states, at, version):
     out = {}
     for table in chosen:
         of = states[table.name]
-        if any(state.done for state in of):
+        if any(state.done and (table.name == "families" or not tables.shared(state.cell) or state.cell.asks != "replay")
+               for state in of):
             out[table.name] = wrapped(heading(at, version, of) + tables.lines_of(table, of, states["families"]))
     return out
 

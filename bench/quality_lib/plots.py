@@ -27,7 +27,8 @@ def points_of(states, place=lambda cell: cell.x):
 def whole(states, subtitle):
     """The subtitle, and what is missing."""
     partial = [state for state in states if state.note()]
-    return subtitle + (f" Incomplete: {len(partial)} of {len(states)} points." if partial else "")
+    there = f" {len(states) - len(partial)} of {len(states)} points have all their seeds."
+    return subtitle + (there if partial else "")
 
 
 def curve(title, x_title, groups, log, place=lambda cell: cell.x, subtitle=CAMPAIGN):

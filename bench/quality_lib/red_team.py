@@ -35,11 +35,15 @@ class Sweep:
     points: tuple
 
 
-def swept(name, key, values, usual=None, seeds=None, show="{:,g}"):
+def share_of(value):
+    return f"{100 * value:.0f} %"
+
+
+def swept(name, key, values, usual=None, seeds=None, show="{:,}".format):
     """A number of the campaign at several values; `usual` is the value that the campaign has anyway."""
     seeds = seeds or {}
     return Sweep(name, tuple(
-        Point(show.format(value), () if value == usual else (hostile(key, value),), value, seeds.get(value, SEEDS))
+        Point(show(value), () if value == usual else (hostile(key, value),), value, seeds.get(value, SEEDS))
         for value in values))
 
 
@@ -55,9 +59,9 @@ WORK = (
     swept("requests per account and day", "requests_per_account_day", (1, 3, 6, 13, 26, 100, 1000), 26, {1000: 2}),
     Sweep("templates", (*swept("", "templates", (100, 1000, 10000, 100000, 1000000), 100).points,
                         Point("all prompts different", (hostile("unique", True),)))),
-    swept("paraphrased words", "paraphrase", (0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8), 0, show="{:.0%}"),
+    swept("paraphrased words", "paraphrase", (0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8), 0, show=share_of),
     swept("phrasings of each template", "variants", (1, 3, 10, 30, 100)),
-    swept("followed-up requests", "multi_turn", (0, 0.25, 0.5, 1), show="{:.0%}"),
+    swept("followed-up requests", "multi_turn", (0, 0.25, 0.5, 1), show=share_of),
     named("topics", shared=(), one_sixteenth_for_each_account=(hostile("disjoint_topics", True),)),
     named("models", one=(), two=(listed("models", "m-large", "m-reason"),),
           four=(listed("models", "m-large", "m-medium", "m-small", "m-reason"),)),
@@ -68,16 +72,16 @@ WORK = (
 ACCOUNTS = (
     Sweep("accounts", tuple(Point(f"{n:,}", () if n == 200 else (accounts(n),), n, 2 if n > 3000 else SEEDS)
                             for n in (20, 50, 130, 200, 500, 1000, 3000, 10000))),
-    swept("attack share", "attack_share", (1, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01), 0.5, show="{:.0%}"),
-    swept("rest that is resold", "resale_share", (0, 0.5, 0.8, 0.95), 0, show="{:.0%}"),
+    swept("attack share", "attack_share", (1, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01), 0.5, show=share_of),
+    swept("rest that is resold", "resale_share", (0, 0.5, 0.8, 0.95), 0, show=share_of),
     named("networks", own=(), residential=(hostile("proxies", "residential"),),
           datacenter=(hostile("proxies", "datacenter"),), shared=(hostile("proxies", "shared"),)),
     named("client software", one=(), mixed=(hostile("client", "mixed"),), spoofed=(hostile("client", "spoofed"),)),
-    swept("accounts on shared cards", "payment_share", (0, 0.5, 1), show="{:.0%}"),
-    swept("accounts signed up in bursts", "signup_burst", (0, 0.3, 1), 0.3, show="{:.0%}"),
+    swept("accounts on shared cards", "payment_share", (0, 0.5, 1), show=share_of),
+    swept("accounts signed up in bursts", "signup_burst", (0, 0.3, 1), 0.3, show=share_of),
     swept("age of the accounts in days", "account_age_days", (0, 20, 200, 1000), 20),
     swept("honest days before an account turns", "warm_up_days", (0, 3, 7)),
-    swept("replaced each day", "replacement_per_day", (0, 0.02, 0.1, 0.3), 0, show="{:.0%}"),
+    swept("replaced each day", "replacement_per_day", (0, 0.02, 0.1, 0.3), 0, show=share_of),
     named("schedule", flat=(), human=(hostile("schedule", "human"),),
           bursty=(hostile("schedule", "bursty"),)),
     named("choice of the account", least_recently_used=(),
@@ -102,9 +106,10 @@ def hidden(share, *more):
 
 COMBINED = (
     Sweep("residential, spoofed, paraphrased", tuple(
-        Point(f"{share:.0%} attack share", hidden(share), share, 20) for share in (1, 0.5, 0.25, 0.1, 0.05))),
+        Point(f"{share_of(share)} attack share", hidden(share), share, 20) for share in (1, 0.5, 0.25, 0.1, 0.05))),
     Sweep("the same at human hours, random accounts, uneven rates", tuple(
-        Point(f"{share:.0%} attack share", hidden(share, *CAMOUFLAGED), share, 10) for share in (1, 0.5, 0.25, 0.1))),
+        Point(f"{share_of(share)} attack share", hidden(share, *CAMOUFLAGED), share, 10)
+        for share in (1, 0.5, 0.25, 0.1))),
     Sweep("everything", (
         Point("130 accounts, 25 %, resale, all prompts different",
               hidden(0.25, accounts(130), hostile("unique", True), hostile("resale_share", 0.8), *CAMOUFLAGED)),

@@ -4,6 +4,7 @@ Colours follow M. Okabe, K. Ito, "Color Universal Design" (2008); series differ 
 sheet inside follows the reader's light or dark scheme; the ground is drawn, so the picture stands on any page.
 """
 import math
+import textwrap
 from xml.sax.saxutils import escape
 
 WIDTH = 760
@@ -49,12 +50,18 @@ def marker(x, y, series, hollow=False):
     return f'<polygon points="{points}" class="{kind}"{width}/>'
 
 
+def heading(subtitle):
+    """The lines below the title, and where what follows may begin."""
+    lines = textwrap.wrap(subtitle, int((WIDTH - 40) / LETTER))
+    return [text(20, 48 + 16 * number, words, "muted") for number, words in enumerate(lines)], 58 + 16 * len(lines)
+
+
 def page(height, title, subtitle, parts):
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" '
                       f'height="{height:.0f}" role="img" aria-label="{escape(title, {chr(34): "&quot;"})}">',
                       f"<title>{escape(title)}</title><desc>{escape(subtitle)}</desc>", style(),
                       f'<rect class="ground" width="{WIDTH}" height="{height:.0f}" rx="6"/>',
-                      text(20, 28, title, "title"), text(20, 48, subtitle, "muted"), *parts, "</svg>", ""])
+                      text(20, 28, title, "title"), *parts, "</svg>", ""])
 
 
 class Axis:
@@ -101,8 +108,10 @@ def spaced(ticks, axis):
 
 def line_chart(title, subtitle, x_title, y_title, series, ticks, log=False):
     """`series`: (name, [(x, share, low, high)]), shares from 0 to 1; low and high may be None. `ticks`: (x, label)."""
-    parts, extra = legend([name for name, _ in series], 74)
-    top, left, right = 68 + extra, 66.0, WIDTH - 24.0
+    parts, begin = heading(subtitle)
+    keys, extra = legend([name for name, _ in series], begin)
+    parts += keys
+    top, left, right = begin - 4 + extra, 66.0, WIDTH - 24.0
     bottom = top + 270
     values = [x for x, _ in ticks]
     xs = Axis(min(values), max(values), left + 14, right - 14, log)
@@ -135,8 +144,10 @@ def interval_chart(title, subtitle, x_title, rows, ticks, names=("",), log=False
 
     A value that a logarithmic axis cannot show (0) is a hollow mark at its left edge.
     """
-    parts, extra = legend(list(names), 74)
-    top = 68 + extra + (18 if lines else 0)
+    parts, begin = heading(subtitle)
+    keys, extra = legend(list(names), begin)
+    parts += keys
+    top = begin - 4 + extra + (18 if lines else 0)
     left = 30 + LETTER * max(len(label) for label, _, _ in rows)
     right = WIDTH - 30 - LETTER * max(len(words) for _, _, words in rows)
     step = 16 + 10 * len(names)

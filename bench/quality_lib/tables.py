@@ -1,5 +1,5 @@
 """The tables of docs/quality.md, from what results there are."""
-from . import cells, figures, intervals, words
+from . import cells, figures, intervals, red_team, words
 
 HEAD = ("prevented (95 % interval)", "first alert", "90 % actioned", "hostile actioned", "honest actioned",
         "95 % bound")
@@ -44,7 +44,7 @@ def sizes(states):
     seconds = sum(one.seconds() for one in of)
     return [f"{span(honest, words.count)} honest accounts and "
             f"{span(records, lambda value: f'{value / 1e6:.2g} million')} records a world; "
-            f"{seconds / 60:.0f} minutes of one processor in all."]
+            f"{seconds / 60:.1f} minutes of one processor in all."]
 
 
 def grouped(states):
@@ -54,15 +54,26 @@ def grouped(states):
     return groups
 
 
+def shared(cell):
+    """Whether the cell is one of the table of families: its result says nothing about the knob."""
+    return cell.settings == red_team.COMMON
+
+
 def plain(states):
-    """A row for each cell, groups one after the other."""
-    rows = []
+    """A row for each cell, groups one after the other. What is not run at all is named below."""
+    rows, missing = [], []
     groups = grouped(states)
     for group, members in groups.items():
+        there = [state for state in members if state.done or state.unavailable]
+        if all(shared(state.cell) for state in there):
+            missing.append(group)
+            continue
         if len(groups) > 1:
             rows.append([f"**{group}**"] + [""] * len(HEAD))
-        rows += [[state.cell.name, *measured(state)] for state in members]
-    return words.table(("", *HEAD), rows)
+        rows += [[state.cell.name, *measured(state)] for state in there]
+        absent = [state.cell.name for state in members if state not in there]
+        missing += [f"{group} ({', '.join(absent)})"] if absent else []
+    return words.table(("", *HEAD), rows) + (["", f"Not run: {'; '.join(missing)}."] if missing else [])
 
 
 def families(states):
