@@ -194,7 +194,7 @@ class Runs(unittest.TestCase):
     def test_a_failure_is_told_and_tried_again(self):
         done = self.bench(behaviour="full", code=1)
         self.assertIn("FAILED: replay: stillwatch: no space left", done.stderr)
-        self.assertIn("not run", done.stdout)
+        self.assertIn("Not run: smoke.", done.stdout)
         self.assertEqual(self.leftovers(), [])
         self.bench()
 
@@ -237,7 +237,9 @@ class Runs(unittest.TestCase):
     def test_baselines_beside_the_detector(self):
         self.bench("--table=families,baselines", "--seeds=2", "--group=judge_loop")
         done = self.bench("--table=baselines", "--seeds=2")
-        self.assertEqual(done.stdout.count("| stillwatch |"), 2)
+        self.assertEqual(done.stdout.count("| stillwatch |"), 3)
+        # One honest account in a hundred is too much for any of them to be called the best.
+        self.assertNotIn("**", done.stdout)
         self.assertIn("| rate limit, oracle |", done.stdout)
         self.assertIn("--oracle", self.calls("evaluate")[-1])
 

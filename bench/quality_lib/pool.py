@@ -102,20 +102,19 @@ class Pool:
 
     def wait_for(self, threads):
         """Ends the programs it started when it is interrupted; complete results stay."""
-        def stop(*_):
-            raise KeyboardInterrupt
-        before = signal.signal(signal.SIGTERM, stop)
+        interrupted = threading.Event()
+        # Only a mark: an exception in the middle of starting or joining a thread would leave it behind.
+        before = {kind: signal.signal(kind, lambda *_: interrupted.set()) for kind in (signal.SIGINT, signal.SIGTERM)}
         try:
             for thread in threads:
                 thread.start()
             while any(thread.is_alive() for thread in threads):
+                if interrupted.is_set() and not self.at.stopped:
+                    self.at.stop()
                 for thread in threads:
-                    thread.join(0.2)
-        except KeyboardInterrupt:
-            self.at.stop()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
-            raise
+                    thread.join(0.1)
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for kind, handler in before.items():
+                signal.signal(kind, handler)
+        if interrupted.is_set():
+            raise KeyboardInterrupt

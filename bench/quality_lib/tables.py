@@ -1,6 +1,7 @@
 """The tables of docs/quality.md, from what results there are."""
 from . import cells, figures, intervals, red_team, words
 
+ACCOUNT_ERROR = 1e-4  # what a detector may cost the honest to be compared at all
 HEAD = ("prevented (95 % interval)", "first alert", "90 % actioned", "hostile actioned", "honest actioned",
         "95 % bound")
 
@@ -116,28 +117,38 @@ def detectors_of(states):
                               for one in result["evaluation"]["detectors"]))
 
 
-def baseline_block(names, ours, theirs):
-    """Detectors are rows; the best of each family is bold. The last columns say what it cost the honest."""
-    rows, means = [], {}
-    families_here = [family for family in cells.FAMILIES if family in theirs]
+def of_detector(name, family, ours, theirs):
+    """The figures of a detector in a family's worlds, and what is there of them."""
+    state = ours[family] if name == "stillwatch" else theirs[family]
+    detector = None if name == "stillwatch" else name
+    return (figures.Figures(state.results, state.cell.campaign, detector) if state.results else None), state
+
+
+def baseline_blocks(names, ours, theirs):
+    """Prevented share and first alert, detectors by families. Bold: the best of those within the account error."""
+    columns = [family for family in cells.FAMILIES if family in theirs]
+    shares, alerts, means = [], [], {}
     for name in names:
-        row, honest = [name], figures.Error()
-        for family in families_here:
-            state = ours[family] if name == "stillwatch" else theirs[family]
-            of = None
-            if state.results:
-                of = figures.Figures(state.results, state.cell.campaign, None if name == "stillwatch" else name)
+        share, alert, honest, found = [name], [name], figures.Error(), {}
+        for family in columns:
+            of, state = of_detector(name, family, ours, theirs)
+            share.append(words.share(of) if of else state.note())
+            alert.append(words.hours(intervals.median(of.first_alert)) if of and of.first_alert else state.note())
+            if of:
                 honest.add(vars(of.honest))
-            means[name, family] = of.prevented_mean() if of else None
-            row.append(words.share(of) if of else state.note())
-        rows.append(row + [f"{words.count(honest.actioned)} of {words.count(honest.accounts)}",
-                           words.rate(honest.rate())])
-    for column, family in enumerate(families_here, 1):
-        best = max((means[name, family] or 0 for name in names), default=0)
-        for row, name in zip(rows, names):
-            if best > 0 and means[name, family] == best:
+                found[family] = of.prevented_mean() or 0
+        share += [f"{words.count(honest.actioned)} of {words.count(honest.accounts)}", words.rate(honest.rate())]
+        if honest.accounts and honest.rate() <= ACCOUNT_ERROR:
+            means[name] = found
+        shares.append(share)
+        alerts.append(alert)
+    for column, family in enumerate(columns, 1):
+        best = max((found.get(family, 0) for found in means.values()), default=0)
+        for row, name in zip(shares, names):
+            if best > 0 and means.get(name, {}).get(family) == best:
                 row[column] = f"**{row[column]}**"
-    return words.table(("", *families_here, "honest actioned", "account error"), rows)
+    return (words.table(("prevented", *columns, "honest actioned", "account error"), shares),
+            words.table(("first alert", *columns), alerts))
 
 
 def baselines(states, ours):
@@ -145,13 +156,12 @@ def baselines(states, ours):
     theirs = {state.cell.name: state for state in states}
     ours = {state.cell.name: state for state in ours}
     names = detectors_of(states)
-    oracles = [name for name in names if "oracle" in name or "best threshold" in name]
-    lines = ["Thresholds from the calibration week, at most 1e-4 of its accounts:", ""]
-    lines += baseline_block(["stillwatch"] + [name for name in names if name not in oracles], ours, theirs)
+    oracles = [name for name in names if "oracle" in name]
+    prevented, alerts = baseline_blocks(["stillwatch"] + [name for name in names if name not in oracles], ours, theirs)
+    lines = ["Thresholds from the calibration week, at most 1e-4 of its accounts:", "", *prevented, "", *alerts]
     if oracles:
         lines += ["", "With the best threshold that the truth could give at 1e-4 of the honest accounts "
-                      "(stillwatch as above):", ""]
-        lines += baseline_block(["stillwatch"] + oracles, ours, theirs)
+                      "(stillwatch as above):", "", *baseline_blocks(["stillwatch"] + oracles, ours, theirs)[0]]
     partial = [f"{state.cell.name} {state.note()}" for state in states if state.note() and state.results]
     if partial:
         lines += ["", "Not whole: " + ", ".join(partial) + "."]
