@@ -73,11 +73,12 @@ def show(table, states, everything):
 def list_tables(found, at, seeds):
     for table in found:
         runs = [run for cell in table.cells for run in cell.runs(seeds)]
-        records = sum(pool.cost_of(run) for run in runs)
+        records = sum(world_file.records_expected(run.world, run.settings) for run in runs) / 1e6
+        seconds = sum(pool.cost_of(run) for run in runs) * pool.SECONDS_PER_MILLION
         states = states_of(table, at, seeds)
         print(f"{table.name}: {table.title}. {len(table.cells)} cells, {len(runs)} runs, "
               f"{sum(state.done for state in states)} done; {records:.0f} million records, about "
-              f"{pool.in_words(records * pool.SECONDS_PER_MILLION)} of one processor")
+              f"{pool.in_words(seconds)} of one processor")
         for state in states:
             print(f"  {state.cell.group}: {state.cell.name}: {state.note() or 'done'}")
 
