@@ -95,19 +95,21 @@ def error():
 
 
 def poison():
-    """Hostile accounts that work through the calibration week and then stop, with and without a campaign after it."""
+    """Hostile accounts in the calibration week, as a share of the honest ones. Before a campaign they send a tenth of
+    its own templates, so that these look common; without one they are a campaign that ends with the week."""
     cells = []
     benign = 20400 * SCALE
     for percent in (0, 2, 5, 10):
-        for start, world in (("then a campaign", red_team.WORLD), ("then nothing", "worlds/base.toml")):
-            early = () if percent == 0 else tuple(
-                f"campaign.early.{key}={value}" for key, value in
-                (("family", "template_farm"), ("accounts", round(benign * percent / 100 / SCALE)),
-                 ("attack_share", 0.5), ("start_day", 0), ("end_day", 7)))
-            common = COMMON if start == "then a campaign" else red_team.COMMON_BENIGN
-            cells.append(Cell(start, f"{percent} %", world, common + early, 10,
-                              campaign="template_farm" if start == "then a campaign" else "none", x=percent))
-    return tuple(cells)
+        number = round(benign * percent / 100)
+        before = (hostile("poison_accounts", number),) if percent else ()
+        cells.append(Cell("then the campaign", f"{percent} %", red_team.WORLD, COMMON + before, 10,
+                          campaign="template_farm", x=percent))
+        early = tuple(f"campaign.early.{key}={value}" for key, value in (
+            ("family", "template_farm"), ("accounts", round(number / SCALE)), ("attack_share", 0.5), ("start_day", 0),
+            ("end_day", 7))) if percent else ()
+        cells.append(Cell("then nothing", f"{percent} %", "worlds/base.toml", red_team.COMMON_BENIGN + early, 10,
+                          campaign="none", x=percent))
+    return tuple(sorted(cells, key=lambda cell: cell.group))
 
 
 def smoke():

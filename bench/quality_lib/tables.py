@@ -48,6 +48,14 @@ def sizes(states):
             f"{seconds / 60:.1f} minutes of one processor in all."]
 
 
+def framed(states):
+    """What became of honest accounts that a campaign tried to have convicted."""
+    of = [(state.cell.name, state.figures.strata["framed"]) for state in states
+          if state.figures and "framed" in state.figures.strata]
+    return ["Framed accounts actioned: " + "; ".join(
+        f"{name}: {error.actioned} of {error.accounts}" for name, error in of) + "."] if of else []
+
+
 def grouped(states):
     groups = {}
     for state in states:
@@ -225,5 +233,5 @@ def lines_of(table, states, ours=()):
         lines += ["", *honest_line(states)]
     else:
         lines = plain(states)
-    extra = [*sizes(states), *notes(states)]
+    extra = [*sizes(states), *framed(states), *notes(states)]
     return lines + (["", *extra] if extra else [])
