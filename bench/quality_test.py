@@ -186,9 +186,12 @@ class Runs(unittest.TestCase):
         self.assertEqual(self.leftovers(), [])
         self.assertEqual(self.bench().stdout, done.stdout)
         self.assertEqual(len(self.calls("replay")), 5)
-        # Another binary is other work.
+        # Another binary is other work; the one before is kept.
+        before = self.place().build
         self.binary.write_text(self.binary.read_text() + "# changed\n")
         self.bench()
+        self.assertEqual(len(self.calls("replay")), 10)
+        self.bench(f"--binary={self.folder / 'out' / before / 'stillwatch'}")
         self.assertEqual(len(self.calls("replay")), 10)
 
     def test_a_failure_is_told_and_tried_again(self):

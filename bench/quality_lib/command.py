@@ -110,6 +110,7 @@ def main(arguments):
         page.write(pathlib.Path(flags.docs), found, states, at, version, say)
         return 0
     jobs.remove_leftovers(at)
+    jobs.keep_program(at)
     work = pool.Pool(at, flags.jobs, say, flags.minutes)
     try:
         complete = work.perform([(f"{table.name}, {cell.group}: {cell.name},", run) for table in found

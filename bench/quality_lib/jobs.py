@@ -82,6 +82,20 @@ def place(binary, out):
     return Place(pathlib.Path(binary).resolve(), build, pathlib.Path(out).resolve(), prompts_there())
 
 
+def keep_program(at):
+    """From now on a copy is run: a build during a long table must not change what is measured."""
+    copy = at.folder() / "stillwatch"
+    if at.binary == copy:
+        return
+    at.folder().mkdir(parents=True, exist_ok=True)
+    aside = at.folder() / f"stillwatch.{os.getpid()}.part"
+    shutil.copy2(at.binary, aside)
+    aside.replace(copy)
+    at.binary = copy
+    if place(copy, at.out).build != at.build:
+        raise RunError("the program changed while it was copied; call again")
+
+
 def key_of(run, at):
     """The name of a run's result. The number of threads is no part of it: it changes no output."""
     text = json.dumps([1, at.build, at.prompts, world_file.read(run.world), run.settings, run.seed, run.asks],
