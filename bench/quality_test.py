@@ -58,6 +58,11 @@ elif kind == "replay":
     (out / "summary.json").write_text(json.dumps({
         "records": 5000, "calibrated_until": "2026-03-08T00:00:00Z", "last": "2026-03-23T00:00:00.5Z",
         "promised_false_campaigns_per_month": 1}))
+elif kind == "bench":
+    print(json.dumps({"yield_kept": 0.25, "hours_to_first_ban": -1, "accounts_spent": 30, "accounts_left_alone": 20,
+                      "accounts_per_1000_answers": 9, "accounts_per_1000_answers_left_alone": 3, "evasion_steps": 2,
+                      "honest_banned": 1, "honest_accounts": 100,
+                      "half_yield": {"reached": True, "runs": int(flags["search"]), "cost": 4.5 + int(flags["seed"])}}))
 elif kind == "evaluate":
     seed = int((pathlib.Path(flags["truth"]) / "seed").read_text())
     names = ["stillwatch"] + (["rate limit", "rate limit, oracle"] if "baselines" in flags else [])
@@ -245,6 +250,11 @@ class Runs(unittest.TestCase):
         self.assertNotIn("**", done.stdout)
         self.assertIn("| rate limit, oracle |", done.stdout)
         self.assertIn("--oracle", self.calls("evaluate")[-1])
+
+    def test_closed_loop(self):
+        done = self.bench("--table=closed-loop", "--seeds=1", "--group=2,000 spare accounts, evading")
+        self.assertIn("| 25.0 % | 30, 20 | 9.00, 3.00 | never | 2.0 | 5.5 times | 1 of 100 |", done.stdout)
+        self.assertIn("--evade-after=50 --search=6", self.calls("bench")[0])
 
     def test_report_rewrites_only_its_places(self):
         docs = self.folder / "docs/quality.md"

@@ -20,9 +20,11 @@ class Cell:
     asks: str = "replay"
     campaign: str = ""        # whose prevented share counts; empty: all campaigns
     x: float = None           # where it stands on an axis
+    arguments: tuple = ()     # of the closed loop
 
     def runs(self, seeds=None):
-        return [jobs.Run(self.world, self.settings, seed, self.asks) for seed in range(1, (seeds or self.seeds) + 1)]
+        return [jobs.Run(self.world, self.settings, seed, self.asks, self.arguments)
+                for seed in range(1, (seeds or self.seeds) + 1)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +114,15 @@ def poison():
     return tuple(sorted(cells, key=lambda cell: cell.group))
 
 
+def closed_loop():
+    """Verdicts ban, the campaign replaces what it lost out of a budget and changes its ways after every 50 bans."""
+    plans = ((0, 0, 0), (400, 0, 0), (400, 50, 0), (2000, 0, 6), (2000, 50, 6))
+    return tuple(Cell("closed-loop", f"{spare:,} spare accounts, " + ("evading" if evade else "as before"),
+                      red_team.WORLD, COMMON, 5, "closed-loop",
+                      arguments=(f"--replacements={spare}", f"--evade-after={evade}", f"--search={search}"))
+                 for spare, evade, search in plans)
+
+
 def smoke():
     """Small enough for a look between two changes; too small to say how good anything is."""
     return tuple(Cell("smoke", family, family_world(family), (), 1)
@@ -134,6 +145,7 @@ def tables():
         Table("redteam-work", "Red team: what is asked, and how much", sweep_cells(red_team.WORK)),
         Table("redteam-accounts", "Red team: who asks, from where, and when", sweep_cells(red_team.ACCOUNTS)),
         Table("redteam-combined", "Red team: combined", sweep_cells(red_team.COMBINED)),
+        Table("closed-loop", "Closed loop: bans, replacement and change of evasion", closed_loop()),
         Table("shortcuts", "No shortcuts", shortcuts()),
         Table("dilution", "Benign traffic around a campaign of 130 accounts", dilution()),
         Table("error", "Error without any attack", error()),

@@ -34,8 +34,13 @@ class Run:
     world: str           # file, from the top of the repository
     settings: tuple      # "world.days=14", later ones win
     seed: int
-    asks: str = "replay"  # or "baselines"
+    asks: str = "replay"  # or "baselines", "closed-loop"
+    arguments: tuple = ()  # of the closed loop
     threads: int = 1
+
+    def kind(self):
+        """The same for all seeds: what a build knows or not."""
+        return self.world, self.settings, self.asks, self.arguments
 
 
 @dataclasses.dataclass
@@ -98,8 +103,8 @@ def keep_program(at):
 
 def key_of(run, at):
     """The name of a run's result. The number of threads is no part of it: it changes no output."""
-    text = json.dumps([1, at.build, at.prompts, world_file.read(run.world), run.settings, run.seed, run.asks],
-                      sort_keys=True, default=str)
+    text = json.dumps([1, at.build, at.prompts, world_file.read(run.world), run.settings, run.seed, run.asks,
+                       *run.arguments], sort_keys=True, default=str)
     return f"{pathlib.Path(run.world).stem}-{run.asks}-{run.seed}-{sha256(text)[:16]}"
 
 
@@ -214,16 +219,34 @@ def baselines_run(run, at, folder):
             "evaluation": evaluation}
 
 
+def closed_loop_run(run, at, folder):
+    """The binary simulates and replays by itself: what it bans changes what is sent next."""
+    arguments = ["bench", "closed-loop", f"--world={world_file.TOP / run.world}", f"--seed={run.seed}",
+                 f"--threads={run.threads}", "--json", "--quiet", *run.arguments,
+                 *(f"--set={setting}" for setting in run.settings)]
+    with open(folder / "figures.json", "wb") as out:
+        child = Child(at, arguments, folder / "closed-loop.log", stdout=out)
+        if child.wait() == WRONG_ARGUMENTS:
+            return unavailable(run, child)
+    check(at, child)
+    return {"summary": {}, "seconds": {"closed-loop": child.seconds},
+            "peak_mib": {"closed-loop": child.peak_kib // 1024},
+            "closed_loop": json.loads((folder / "figures.json").read_text(encoding="utf-8"))}
+
+
+RUNS = {"replay": replay_run, "baselines": baselines_run, "closed-loop": closed_loop_run}
+
+
 def perform(run, at):
     """Does the run, keeps its result and returns it. The log is gone afterwards, whatever happens."""
     at.out.mkdir(parents=True, exist_ok=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix=f"running-{os.getpid()}-", dir=at.out))
     try:
-        result = (baselines_run if run.asks == "baselines" else replay_run)(run, at, folder)
+        result = RUNS[run.asks](run, at, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     result = {"v": 1, "build": at.build, "world": run.world, "settings": run.settings, "seed": run.seed,
-              "prompts": at.prompts, **result}
+              "arguments": run.arguments, "prompts": at.prompts, **result}
     keep(run, at, result)
     return result
 

@@ -10,12 +10,18 @@ from . import jobs, world_file
 SECONDS_PER_MILLION = 15.0
 # The baselines, which read the log twice, cost so many times a replay with its simulation.
 BASELINES_COST = 3.5
+CLOSED_LOOP_RUNS = 2  # and as many more as it searches for
 
 
 def cost_of(run):
     """Millions of records as if replayed, and a little for the start of the programs."""
     millions = world_file.records_expected(run.world, run.settings) / 1e6
-    return millions * (BASELINES_COST if run.asks == "baselines" else 1) + 0.02
+    times = 1
+    if run.asks == "baselines":
+        times = BASELINES_COST
+    if run.asks == "closed-loop":
+        times = CLOSED_LOOP_RUNS + sum(int(words.partition("=")[2]) for words in run.arguments if "search" in words)
+    return millions * times + 0.02
 
 
 def in_words(seconds):
@@ -30,7 +36,7 @@ class Pool:
         self.deadline = time.monotonic() + 60 * minutes if minutes else None
         self.lock = threading.Lock()
         self.waiting = queue.SimpleQueue()
-        self.unknown = set()   # (world, settings) that this build does not know
+        self.unknown = set()   # kinds of runs that this build does not know
         self.done = self.failed = self.late = 0
         self.cost_left = self.cost_done = 0.0
 
@@ -54,7 +60,7 @@ class Pool:
 
     def one(self, run):
         """Does a run; returns what to say."""
-        if (run.world, run.settings) in self.unknown:
+        if run.kind() in self.unknown:
             return None
         begin = time.monotonic()
         try:
@@ -66,7 +72,7 @@ class Pool:
                 self.failed += 1
             return f"FAILED: {error}"
         if "unavailable" in result:
-            self.unknown.add((run.world, run.settings))
+            self.unknown.add(run.kind())
             return f"not available: {result['unavailable']}"
         with self.lock:
             self.done += 1
@@ -90,8 +96,8 @@ class Pool:
             if result is None:
                 todo.append((name, run))
             elif "unavailable" in result:
-                self.unknown.add((run.world, run.settings))
-        todo = [(name, run) for name, run in todo if (run.world, run.settings) not in self.unknown]
+                self.unknown.add(run.kind())
+        todo = [(name, run) for name, run in todo if run.kind() not in self.unknown]
         self.total = len(todo)
         self.cost_left = sum(cost_of(run) for _, run in todo)
         self.begin = time.monotonic()

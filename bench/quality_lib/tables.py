@@ -1,5 +1,5 @@
 """The tables of docs/quality.md, from what results there are."""
-from . import cells, figures, intervals, red_team, words
+from . import cells, closed_loop, figures, intervals, red_team, words
 
 ACCOUNT_ERROR = 1e-4  # what a detector may cost the honest to be compared at all
 HEAD = ("prevented (95 % interval)", "first alert", "90 % actioned", "hostile actioned", "honest actioned",
@@ -228,6 +228,8 @@ def lines_of(table, states, ours=()):
         lines = baselines(states, ours)
     elif table.name == "error":
         lines = error(states)
+    elif table.name == "closed-loop":
+        lines = closed_loop.lines_of(states)
     elif table.name in ("grid", "shortcuts"):
         lines = crossed(states, "attack share \\ accounts" if table.name == "grid" else "family")
         lines += ["", *honest_line(states)]
