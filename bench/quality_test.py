@@ -187,6 +187,7 @@ class Runs(unittest.TestCase):
         done = self.bench()
         self.assertIn("| template_farm | 71.0 % | 5.0 h | never | 9 of 10 | 1 of 100 | 0.047 |", done.stdout)
         self.assertIn("| no campaign | no campaign |  |  |  | 2 of 200 |", done.stdout)
+        self.assertIn("smoke, no campaign: 2 judge, 2 batch.", done.stdout)
         self.assertEqual(len(self.calls("replay")), 5)
         self.assertEqual(self.leftovers(), [])
         self.assertEqual(self.bench().stdout, done.stdout)

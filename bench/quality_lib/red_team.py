@@ -114,7 +114,7 @@ COMBINED = (
     Sweep("the same at human hours, random accounts, uneven rates", tuple(
         Point(f"{share_of(share)} attack share", hidden(share, *CAMOUFLAGED), share, 10)
         for share in (1, 0.5, 0.25, 0.1))),
-    Sweep("everything", (
+    Sweep("everything together", (
         Point("130 accounts, 25 %, resale, all prompts different",
               hidden(0.25, accounts(130), hostile("unique", True), hostile("resale_share", 0.8), *CAMOUFLAGED)),
         Point("1,000 accounts, 10 %, resale, disjoint topics",

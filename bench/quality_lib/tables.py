@@ -56,6 +56,17 @@ def framed(states):
         f"{name}: {error.actioned} of {error.accounts}" for name, error in of) + "."] if of else []
 
 
+def hurt(states):
+    """Who the honest accounts were that were acted on."""
+    of = []
+    for state in states:
+        if state.figures and state.figures.honest.actioned:
+            strata = sorted(((error.actioned, name) for name, error in state.figures.strata.items()), reverse=True)
+            of.append(f"{state.cell.group}, {state.cell.name}: "
+                      + ", ".join(f"{count:,} {name}" for count, name in strata if count))
+    return ["Honest accounts actioned, by stratum: " + "; ".join(of) + "."] if of else []
+
+
 def grouped(states):
     groups = {}
     for state in states:
@@ -170,9 +181,12 @@ def baselines(states, ours):
     if oracles:
         lines += ["", "With the best threshold that the truth could give at 1e-4 of the honest accounts "
                       "(stillwatch as above):", "", *baseline_blocks(["stillwatch"] + oracles, ours, theirs)[0]]
-    partial = [f"{state.cell.name} {state.note()}" for state in states if state.note() and state.results]
+    partial = {}
+    for state in states:
+        if state.note():
+            partial.setdefault(state.note(), []).append(state.cell.name)
     if partial:
-        lines += ["", "Not whole: " + ", ".join(partial) + "."]
+        lines += ["", "Not whole: " + "; ".join(f"{note}: {', '.join(of)}" for note, of in partial.items()) + "."]
     return lines
 
 
@@ -235,5 +249,5 @@ def lines_of(table, states, ours=()):
         lines += ["", *honest_line(states)]
     else:
         lines = plain(states)
-    extra = [*sizes(states), *framed(states), *notes(states)]
+    extra = [*sizes(states), *hurt(states), *framed(states), *notes(states)]
     return lines + (["", *extra] if extra else [])
