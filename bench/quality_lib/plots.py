@@ -88,7 +88,8 @@ def schedule(of):
     rows = prevented_rows(states)
     if not rows:
         return None
-    return svg_chart.interval_chart("Prevented against schedule", whole(states, CAMPAIGN), PREVENTED, rows,
+    subtitle = CAMPAIGN.replace("Bands", "Bars")
+    return svg_chart.interval_chart("Prevented against schedule", whole(states, subtitle), PREVENTED, rows,
                                     PERCENT_TICKS)
 
 

@@ -58,7 +58,7 @@ def listed(key, *words):
 WORK = (
     swept("requests per account and day", "requests_per_account_day", (1, 3, 6, 13, 26, 100, 1000), 26, {1000: 2}),
     Sweep("templates", (*swept("", "templates", (100, 1000, 10000, 100000, 1000000), 100).points,
-                        Point("all prompts different", (hostile("unique", True),)))),
+                        Point("all different", (hostile("unique", True),)))),
     swept("paraphrased words", "paraphrase", (0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8), 0, show=share_of),
     swept("rewordings of each template", "variants", (1, 3, 10, 30, 100), 1),
     swept("followed-up requests", "multi_turn", (0, 0.25, 0.5, 1), 0, show=share_of),

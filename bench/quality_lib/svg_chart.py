@@ -82,7 +82,7 @@ class Axis:
 def legend(names, y):
     """Above the plot, in as many lines as it takes. Returns parts and the height."""
     parts, x, begin = [], 20.0, y
-    if len(names) < 2:
+    if not any(names):
         return parts, 0
     for number, name in enumerate(names):
         width = 44 + LETTER * len(name)
@@ -93,6 +93,11 @@ def legend(names, y):
                   marker(x + 13, y - 4, number), text(x + 32, y, name)]
         x += width
     return parts, y - begin + 20
+
+
+def tick_text(x, y, label):
+    """Below a tick, moved to the left where it would leave the page."""
+    return text(min(x, WIDTH - 8 - LETTER * len(label) / 2), y, label, "muted", "middle")
 
 
 def spaced(ticks, axis):
@@ -121,7 +126,7 @@ def line_chart(title, subtitle, x_title, y_title, series, ticks, log=False):
         parts += [line(left, y, right, y, "grid"), text(left - 8, y + 4, f"{part} %", "muted", "end")]
     for value, label in spaced(ticks, xs):
         parts += [line(xs(value), bottom, xs(value), bottom + 5, "axis"),
-                  text(xs(value), bottom + 20, label, "muted", "middle")]
+                  tick_text(xs(value), bottom + 20, label)]
     middle = (top + bottom) / 2
     parts += [line(left, bottom, right, bottom, "axis"), text((left + right) / 2, bottom + 42, x_title, "", "middle"),
               text(18, middle, y_title, "", "middle", f' transform="rotate(-90 18 {middle:.1f})"')]
@@ -156,7 +161,7 @@ def interval_chart(title, subtitle, x_title, rows, ticks, names=("",), log=False
     for value, label in ticks:
         parts.append(line(xs(value), top, xs(value), bottom, "grid"))
     for value, label in spaced(ticks, xs):
-        parts.append(text(xs(value), bottom + 18, label, "muted", "middle"))
+        parts.append(tick_text(xs(value), bottom + 18, label))
     parts += [line(left, bottom, right, bottom, "axis"), text((left + right) / 2, bottom + 40, x_title, "", "middle")]
     for value, label in lines:
         parts += [line(xs(value), top - 4, xs(value), bottom, "mark", ' stroke-dasharray="4 3"'),
