@@ -164,8 +164,7 @@ class Runs(unittest.TestCase):
         return [sys.executable, BENCH / "quality", *where, *arguments]
 
     def environment(self, behaviour=""):
-        kept = {key: value for key, value in os.environ.items() if key != "STILLWATCH_DATA"}
-        return {**kept, "CALLS": str(self.folder / "calls"), "BEHAVIOUR": behaviour}
+        return {**os.environ, "CALLS": str(self.folder / "calls"), "BEHAVIOUR": behaviour}
 
     def bench(self, *arguments, behaviour="", code=0):
         done = subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False,
