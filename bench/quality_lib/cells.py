@@ -40,7 +40,7 @@ def family_world(family):
 
 def families(asks="replay", seeds=20):
     group = "families" if asks == "replay" else "baselines"
-    return tuple(Cell(group, family, family_world(family), COMMON, seeds, asks) for family in FAMILIES)
+    return tuple(Cell(group, family, *red_team.of_family(family), seeds, asks) for family in FAMILIES)
 
 
 def grid():
@@ -64,8 +64,11 @@ SHORTCUTS = {
 
 
 def shortcuts():
-    return tuple(Cell(family, name, family_world(family), COMMON + settings, 5)
-                 for family in FAMILIES for name, settings in SHORTCUTS.items())
+    cells = []
+    for family in FAMILIES:
+        world, settings = red_team.of_family(family)
+        cells += [Cell(family, name, world, settings + more, 5) for name, more in SHORTCUTS.items()]
+    return tuple(cells)
 
 
 # 130 accounts at 26 requests a day for 14 days are 47,320 requests; a benign account of base.toml sends 7.9 a day. The
@@ -77,7 +80,7 @@ DILUTION_ACCOUNTS = 130 * 26 * 14 / (DILUTION_DAYS * world_file.BENIGN_REQUESTS_
 def dilution():
     cells = []
     for times, seeds in ((10, 10), (100, 4), (1000, 1)):
-        scale = DILUTION_ACCOUNTS * times / 20400
+        scale = DILUTION_ACCOUNTS * times / world_file.benign_accounts(red_team.WORLD, ("world.scale=1",))
         settings = (f"world.days={DILUTION_DAYS}", "world.calibration_days=7", f"world.scale={scale:.6f}",
                     f"campaign.*.accounts={130 / scale:.0f}", "campaign.*.start_day=7")
         cells.append(Cell("dilution", f"{times:,} times", red_team.WORLD, settings, seeds, x=times))
@@ -100,16 +103,17 @@ def poison():
     """Hostile accounts in the calibration week, as a share of the honest ones. Before a campaign they send a tenth of
     its own templates, so that these look common; without one they are a campaign that ends with the week."""
     cells = []
-    benign = 20400 * SCALE
+    benign = world_file.benign_accounts(red_team.WORLD, COMMON)
+    nothing = (f"campaign.{red_team.CAMPAIGN}.accounts=0",)
     for percent in (0, 2, 5, 10):
         number = round(benign * percent / 100)
         before = (hostile("poison_accounts", number),) if percent else ()
         cells.append(Cell("then the campaign", f"{percent} %", red_team.WORLD, COMMON + before, 10,
-                          campaign="template_farm", x=percent))
+                          campaign=red_team.CAMPAIGN, x=percent))
         early = tuple(f"campaign.early.{key}={value}" for key, value in (
             ("family", "template_farm"), ("accounts", round(number / SCALE)), ("attack_share", 0.5), ("start_day", 0),
             ("end_day", 7))) if percent else ()
-        cells.append(Cell("then nothing", f"{percent} %", "worlds/base.toml", red_team.COMMON_BENIGN + early, 10,
+        cells.append(Cell("then nothing", f"{percent} %", red_team.WORLD, red_team.COMMON_BENIGN + nothing + early, 10,
                           campaign="none", x=percent))
     return tuple(sorted(cells, key=lambda cell: cell.group))
 

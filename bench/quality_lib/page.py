@@ -26,7 +26,9 @@ def replaced(page, blocks):
 def heading(at, version, states):
     done, wanted = sum(state.done for state in states), sum(state.wanted for state in states if not state.unavailable)
     prompts = {result["prompts"] for state in states for result in state.results}
-    return [f"Build `{at.build}` ({version}), {done:,} of {wanted:,} runs; prompts: {', '.join(sorted(prompts))}.", ""]
+    worlds = {result["world"].removeprefix("worlds/") for state in states for result in state.results}
+    return [f"Build `{at.build}` ({version}), {done:,} of {wanted:,} runs; prompts: {', '.join(sorted(prompts))}; "
+            f"worlds: {', '.join(sorted(worlds))}.", ""]
 
 
 def wrapped(lines, width=118):

@@ -3,7 +3,7 @@ import math
 
 from . import cells, figures, intervals, svg_chart, tables, words
 
-CAMPAIGN = "Template farm among 5,100 benign accounts; two weeks after calibration. Bands: 95 % over worlds."
+CAMPAIGN = "Template farm among some 5,100 benign accounts; two weeks after calibration. Bands: 95 % over worlds."
 PREVENTED = "prevented share of hostile requests"
 PERCENT_TICKS = [(part / 100, f"{part} %") for part in range(0, 101, 20)]
 

@@ -1,10 +1,16 @@
 """The red team's knobs: each swept alone from the same campaign, then together. Keys are those of worlds.md."""
 import dataclasses
 
+from . import world_file
+
 # The campaign that every knob is turned on: 200 accounts at 26 requests a day, half of them hostile, 100 templates,
-# from the day after the calibration week on, for two weeks, among 5,100 benign accounts.
-WORLD = "worlds/family_template_farm.toml"
-SCALE = 0.25
+# from the day after the calibration week on, for two weeks, among some 5,100 benign accounts: with hard neighbours
+# (late vendors, fleets of devices, writing products) where that world is there.
+GROUND = "worlds/redteam_base.toml"
+if world_file.exists(GROUND):
+    WORLD, SCALE, CAMPAIGN = GROUND, 0.225, "redteam-1"
+else:
+    WORLD, SCALE, CAMPAIGN = "worlds/family_template_farm.toml", 0.25, "template_farm"
 COMMON_BENIGN = ("world.days=21", "world.calibration_days=7", f"world.scale={SCALE}")
 SEEDS = 5
 
@@ -14,6 +20,14 @@ def accounts(number):
 
 
 COMMON = (*COMMON_BENIGN, accounts(200), "campaign.*.start_day=7")
+
+
+def of_family(family):
+    """The world and settings of the same campaign with another method."""
+    if WORLD != GROUND:
+        return f"worlds/family_{family}.toml", COMMON
+    more = (hostile("family", family),) if family != "template_farm" else ()
+    return WORLD, COMMON + more + ((hostile("question_set", "benchmark"),) if family == "reasoning_sweep" else ())
 
 
 def hostile(key, value):

@@ -43,6 +43,13 @@ def value_of(values, settings, section, key, default):
     return float(part.get(key, default))
 
 
+def benign_accounts(name, settings=()):
+    """Honest accounts, scaled."""
+    values = read(name)
+    number = sum(value_of(values, settings, f"benign.{stratum}", "accounts", 0) for stratum in values.get("benign", {}))
+    return number * value_of(values, settings, "world", "scale", 1)
+
+
 # Requests a day of the benign strata of worlds/base.toml, each account taken together.
 BENIGN_REQUESTS_PER_DAY = 7.9
 
@@ -51,8 +58,7 @@ def records_expected(name, settings):
     """About how many records a run has: what its time is about proportional to."""
     values = read(name)
     days = value_of(values, settings, "world", "days", 14)
-    benign = sum(value_of(values, settings, f"benign.{stratum}", "accounts", 0) for stratum in values.get("benign", {}))
-    total = benign * days * BENIGN_REQUESTS_PER_DAY
+    total = 0
     named = {setting.split(".")[1] for setting in settings if setting.startswith("campaign.")} - {"*"}
     for campaign in sorted(named | set(values.get("campaign", {}))):
         of = [setting.replace("campaign.*.", f"campaign.{campaign}.") for setting in settings]
@@ -62,4 +68,5 @@ def records_expected(name, settings):
 
         until = value("end_day", 0) or days
         total += value("accounts", 0) * value("requests_per_account_day", 26) * max(0, until - value("start_day", 8))
-    return total * value_of(values, settings, "world", "scale", 1)
+    benign = benign_accounts(name, settings) * days * BENIGN_REQUESTS_PER_DAY
+    return benign + total * value_of(values, settings, "world", "scale", 1)
