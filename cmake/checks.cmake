@@ -7,6 +7,7 @@ if(STILLWATCH_TESTS)
   foreach(check check_includes tidy demo)
     add_test(NAME house.${check}_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/${check}_test.py)
   endforeach()
+  add_test(NAME house.quality_bench_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/bench/quality_test.py)
 endif()
 
 # The command line, end to end, over small simulated worlds.
@@ -17,7 +18,7 @@ if(STILLWATCH_TESTS)
     target_link_libraries(crash_points PRIVATE stillwatch_flags ${CMAKE_DL_LIBS})
     set(crash_points STILLWATCH_CRASH_POINTS=$<TARGET_FILE:crash_points>)
   endif()
-  foreach(suite replay bad_input interruption)
+  foreach(suite replay bad_input interruption quality)
     add_test(NAME e2e.${suite} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/${suite}_test.py)
     set_tests_properties(e2e.${suite} PROPERTIES TIMEOUT 300
       ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${crash_points}")
