@@ -21,6 +21,8 @@ void add_simulate(CLI::App& app, Run& run);
 void add_evaluate(CLI::App& app, Run& run);
 void add_explain(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);
+/// `bench flood`; called by add_bench.
+void add_bench_flood(CLI::App& bench, Run& run);
 
 /// Prints "stillwatch: MESSAGE" on standard error and gives the exit code.
 int report_error(const base::Error& error);
