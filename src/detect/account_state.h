@@ -45,6 +45,10 @@ struct GroupCounters {
   Token model = 0;                 // of the last hit
 };
 
+/// Requests with the work of a group that the account is no member of, before it may be attached to it: fewer are
+/// chance.
+inline constexpr std::uint16_t kOutsideHitsMin = 3;
+
 struct AccountState {
   static constexpr std::size_t kLinksMax = 16;
   static constexpr std::size_t kEgressMax = 4;
