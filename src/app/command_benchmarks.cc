@@ -1,6 +1,4 @@
 // `stillwatch bench`: measurements, each beside its limit from the same run.
-#include <stdlib.h>
-
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -11,6 +9,7 @@
 
 #include "app/commands.h"
 #include "app/settings_file.h"
+#include "app/temporary_folder.h"
 #include "base/files.h"
 #include "intake/line_source.h"
 #include "intake/log_reader.h"
@@ -33,22 +32,6 @@ struct Flags {
 double seconds_since(Clock::time_point started) {
   return std::chrono::duration<double>(Clock::now() - started).count();
 }
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "stillwatch-bench-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code code;
-    if (!path_.empty()) std::filesystem::remove_all(path_, code);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 /// Every stage reads the same file; the fastest of the rounds counts, since noise only ever slows.
 struct Stage {
@@ -204,6 +187,7 @@ void add_bench(CLI::App& app, Run& run) {
   CLI::App* bench = app.add_subcommand(
       "bench", "Measurements, each with its limit measured in the same run\n\nExample:\n  stillwatch bench replay\n");
   bench->require_subcommand(1);
+  add_bench_flood(*bench, run);
   auto flags = std::make_shared<Flags>();
   CLI::App* command =
       bench->add_subcommand("replay", "Parse only, with fingerprint, and the full path on one and all threads");

@@ -23,6 +23,8 @@ void add_explain(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);
 /// `bench closed-loop`; `bench` is the command that add_bench made.
 void add_closed_loop(CLI::App& bench, Run& run);
+/// `bench flood`; called by add_bench.
+void add_bench_flood(CLI::App& bench, Run& run);
 
 /// Prints "stillwatch: MESSAGE" on standard error and gives the exit code.
 int report_error(const base::Error& error);

@@ -99,6 +99,22 @@ const std::vector<Key>& keys() {
         "conversation_slots", 1U << 16, 1U << 29, [](S & s) -> auto& { return s.engine.detect.conversation_slots; });
     detect(
         "shared_tokens_max", 1U << 16, 1U << 30, [](S & s) -> auto& { return s.engine.detect.shared_tokens_max; });
+    detect(
+        "accounts_max", 1U << 12, 1U << 30, [](S & s) -> auto& { return s.engine.detect.accounts_max; });
+    detect(
+        "link_events_max", 1U << 10, 1U << 30, [](S & s) -> auto& { return s.engine.detect.link_events_max; });
+    detect(
+        "handoff_events_max", 1U << 10, 1U << 30, [](S & s) -> auto& { return s.engine.detect.handoff_events_max; });
+    detect(
+        "handoff_pairs_max", 1U << 10, 1U << 30, [](S & s) -> auto& { return s.engine.detect.handoff_pairs_max; });
+    detect(
+        "link_edges_max", 1U << 10, 1U << 30, [](S & s) -> auto& { return s.engine.detect.link_edges_max; });
+    detect(
+        "groups_max", 16, 1U << 20, [](S & s) -> auto& { return s.engine.detect.groups_max; });
+    detect(
+        "close_work_per_query", 1, 1U << 20, [](S & s) -> auto& { return s.engine.detect.close_work_per_query; });
+    detect(
+        "close_work_per_epoch", 1, 1U << 30, [](S & s) -> auto& { return s.engine.detect.close_work_per_epoch; });
     const auto policy = [&](const char* name, double min, double max, auto field, double unit = 1) {
       list.push_back(number("policy", name, min, max, field, unit));
     };

@@ -16,7 +16,7 @@ inline constexpr std::int64_t kLatenessMinutes = 30;    // formats.md (setting).
 inline constexpr std::uint64_t kDecompressRatioMax =
     1'000;  // real logs shrink 5-30 times; a bomb shrinks 10,000 times. Beyond: error
 inline constexpr std::size_t kDecompressWindowLogMax = 27;  // 128 MiB, zstd's own default for untrusted frames
-inline constexpr std::size_t kAccountsMax = 50'000'000;     // identities held at once. Further accounts: shed, counted
+inline constexpr std::size_t kAccountsMax = 16'000'000;     // names held, ~60 B each. Further: no name, counted
 inline constexpr std::size_t kDeclaredUsesMax = 16;         // per account. Further: reject the line
 
 // Fingerprint.

@@ -60,6 +60,10 @@ struct GroupCounters {
   EndUsers end_users;              // who of the account's own users sent hits and other requests
 };
 
+/// Requests with the work of a group that the account is no member of, before it may be attached to it: fewer are
+/// chance.
+inline constexpr std::uint16_t kOutsideHitsMin = 3;
+
 struct AccountState {
   static constexpr std::size_t kLinksMax = 15;
   static constexpr std::size_t kEgressMax = 4;

@@ -38,19 +38,67 @@ void count_bucket(std::array<std::uint8_t, N>& buckets, std::size_t bucket) {
   ++buckets[bucket];
 }
 
+AccountRecord record_of(const AccountState& account) {
+  return {account.actor, account.created_us, account.identity, account.verification, account.identity_changed};
+}
+
+void restore(AccountState& account, const AccountRecord& record) {
+  account.actor = record.actor;
+  account.created_us = record.created_us;
+  account.identity = record.identity;
+  account.verification = record.verification;
+  account.identity_changed = record.identity_changed;
+  account.recorded = true;
+}
+
+void apply_to(AccountRecord& record, const event::AccountUpdate& update) {
+  if (update.fields & event::kFieldCreated) record.created_us = update.created_us;
+  if (update.fields & event::kFieldVerification) record.verification = update.verification;
+  if (update.fields & event::kFieldOrg) record.actor = update.org != 0 ? update.org : update.account;
+  const std::pair<event::AccountField, Token> identity[] = {{event::kFieldPayment, update.payment},
+                                                            {event::kFieldSignupAddress, update.signup_egress},
+                                                            {event::kFieldEmailDomain, update.email_domain},
+                                                            {event::kFieldReferral, update.referral}};
+  for (std::size_t i = 0; i < std::size(identity); ++i) {
+    if ((update.fields & identity[i].first) == 0) continue;
+    record.identity[i] = identity[i].second;
+    record.identity_changed = true;
+  }
+}
+
 }  // namespace
 
 AccountTable::AccountTable(const Settings& settings) : settings_(settings), partitions_(kPartitions) {}
 
-std::uint32_t AccountTable::Partition::find_or_add(Token account) {
-  const auto [at, added] = index.try_emplace(account, count);
-  if (added) {
+std::uint32_t AccountTable::Partition::find_or_add(Token account, std::uint32_t slots_max) {
+  if (const auto at = index.find(account); at != index.end()) return at->second;
+  std::uint32_t slot = count;
+  if (!free.empty()) {
+    slot = free.back();
+    free.pop_back();
+  } else if (count == slots_max) {
+    return kNoSlot;
+  } else {
     if (count % kBlockAccounts == 0) blocks.push_back(std::make_unique<AccountState[]>(kBlockAccounts));
-    AccountState& state = this->at(count);
-    state.account = state.actor = account;
     ++count;
   }
-  return at->second;
+  index.emplace(account, slot);
+  AccountState& state = at(slot);
+  state.account = state.actor = account;
+  if (const auto record = records.find(account); record != records.end()) {
+    restore(state, record->second);
+    records.erase(record);
+  }
+  return slot;
+}
+
+void AccountTable::Partition::evict(std::uint32_t slot) {
+  AccountState& account = at(slot);
+  if (account.recorded) records[account.account] = record_of(account);
+  index.erase(account.account);
+  account = {};
+  free.push_back(slot);
+  ++counters.evicted;
 }
 
 Handle AccountTable::find(Token account) const {
@@ -68,20 +116,16 @@ bool AccountTable::trusted(const AccountState& account, std::int64_t log_start_u
 
 void AccountTable::apply(const event::AccountUpdate& update) {
   Partition& partition = partitions_[partition_of(update.account)];
-  AccountState& account = partition.at(partition.find_or_add(update.account));
-  account.recorded = true;
-  if (update.fields & event::kFieldCreated) account.created_us = update.created_us;
-  if (update.fields & event::kFieldVerification) account.verification = update.verification;
-  if (update.fields & event::kFieldOrg) account.actor = update.org != 0 ? update.org : account.account;
-  const std::pair<event::AccountField, Token> identity[] = {{event::kFieldPayment, update.payment},
-                                                            {event::kFieldSignupAddress, update.signup_egress},
-                                                            {event::kFieldEmailDomain, update.email_domain},
-                                                            {event::kFieldReferral, update.referral}};
-  for (std::size_t i = 0; i < std::size(identity); ++i) {
-    if ((update.fields & identity[i].first) == 0) continue;
-    account.identity[i] = identity[i].second;
-    account.identity_changed = true;
+  if (const auto held = partition.index.find(update.account); held != partition.index.end()) {
+    AccountState& account = partition.at(held->second);
+    AccountRecord record = record_of(account);
+    apply_to(record, update);
+    restore(account, record);
+    return;
   }
+  AccountRecord& record = partition.records[update.account];
+  if (record.actor == 0) record.actor = update.account;
+  apply_to(record, update);
 }
 
 void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
@@ -97,10 +141,16 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
     if (!worker.owns(query.account)) continue;
     const unsigned p = partition_of(query.account);
     Partition& partition = partitions_[p];
-    const std::uint32_t index = partition.find_or_add(query.account);
-    AccountState& account = partition.at(index);
+    ++partition.outsiders.queries;
+    partition.outsiders.output_tokens += query.output_tokens;
     Observation& seen = observations[i];
     seen = Observation{};
+    const std::uint32_t index = partition.find_or_add(query.account, slots_max());
+    if (index == kNoSlot) {
+      ++partition.counters.queries_shed;
+      continue;
+    }
+    AccountState& account = partition.at(index);
     if (account.queries == 0) account.first_us = query.time_us;
     seen.first_of_day = account.last_us / base::kDayUs != query.time_us / base::kDayUs;
     account.last_us = query.time_us;
@@ -115,8 +165,6 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
     seen.client_novel = remember(account.clients, query.client);
     seen.egress_novel = remember(account.egress, query.egress);
     seen.identity_novel = std::exchange(account.identity_changed, false);
-    ++partition.outsiders.queries;
-    partition.outsiders.output_tokens += query.output_tokens;
     const auto content = content_tokens(query);
     if (account.content_seen.count() > kContentSeenMax) account.content_seen.forget_slice(account.queries);
     for (std::size_t c = 0; c < content.size(); ++c) {
@@ -125,14 +173,14 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
     }
     const bool prompt_novel = (seen.content_novel >> (kContentTokens - 1) & 1) != 0;
     account.in_group.prompts_novel += account.in_group.group != 0 && prompt_novel ? 1 : 0;
-    count_in_group(partition, account, query, content, tokens);
+    count_in_group(partition, seen.handle, account, query, content, tokens);
   }
   for (; next_update < updates.size(); ++next_update) {
     if (worker.owns(updates[next_update].account)) apply(updates[next_update]);
   }
 }
 
-void AccountTable::count_in_group(Partition& partition, AccountState& account, const event::Query& query,
+void AccountTable::count_in_group(Partition& partition, Handle handle, AccountState& account, const event::Query& query,
                                   std::span<const Token, kContentTokens> content, const TokenTable& tokens) {
   GroupCounters& counters = account.in_group;
   std::uint32_t hit_group = 0;
@@ -153,6 +201,7 @@ void AccountTable::count_in_group(Partition& partition, AccountState& account, c
     partition.outsiders.hits_exclusive += exclusive > 0 ? 1 : 0;
     if (exclusive > 0 && account.outside_group != hit_group) account.outside_group = hit_group, account.outside_hits = 0;
     if (exclusive > 0) add_saturating(account.outside_hits);
+    if (exclusive > 0 && account.outside_hits == kOutsideHitsMin) partition.outside_hitters.push_back(handle);
   }
   if (counters.group == 0) return;
   ++counters.queries;
@@ -187,17 +236,80 @@ void AccountTable::count_in_group(Partition& partition, AccountState& account, c
 
 std::uint64_t AccountTable::size() const {
   std::uint64_t count = 0;
-  for (const Partition& partition : partitions_) count += partition.count;
+  for (const Partition& partition : partitions_) count += partition.index.size() + partition.records.size();
   return count;
 }
 
-OutsiderCounts AccountTable::outsiders() const {
+OutsiderCounts AccountTable::traffic() const {
   OutsiderCounts all;
   for (const Partition& partition : partitions_) {
     all.queries += partition.outsiders.queries;
     all.output_tokens += partition.outsiders.output_tokens;
     all.hits_exclusive += partition.outsiders.hits_exclusive;
+  }
+  return all;
+}
+
+OutsiderCounts AccountTable::outsiders() const {
+  OutsiderCounts all = traffic();
+  for (const Partition& partition : partitions_) {
     for (const auto& [group, hits] : partition.outsiders.hits_by_group) all.hits_by_group[group] += hits;
+  }
+  return all;
+}
+
+std::vector<Handle> AccountTable::outside_hitters() {
+  std::vector<Handle> all;
+  for (Partition& partition : partitions_) {
+    std::vector<Handle>& hitters = partition.outside_hitters;
+    std::sort(hitters.begin(), hitters.end());
+    hitters.erase(std::unique(hitters.begin(), hitters.end()), hitters.end());
+    std::erase_if(hitters,
+                  [&](Handle handle) { return partition.at(index_of_handle(handle)).outside_hits < kOutsideHitsMin; });
+    all.insert(all.end(), hitters.begin(), hitters.end());
+  }
+  return all;
+}
+
+bool AccountTable::is_nearly_full() const {
+  return std::any_of(partitions_.begin(), partitions_.end(), [&](const Partition& partition) {
+    return partition.index.size() > slots_max() - slots_max() / 8;
+  });
+}
+
+std::vector<Handle> AccountTable::make_room() {
+  std::vector<Handle> gone;
+  std::vector<std::tuple<bool, std::int64_t, Token, std::uint32_t>> order;  // who leaves first; a total order
+  if (!is_nearly_full()) return gone;
+  // From all partitions, and a quarter at once, so that whoever keeps handles is swept seldom.
+  for (unsigned p = 0; p < kPartitions; ++p) {
+    Partition& partition = partitions_[p];
+    const std::size_t held = partition.index.size(), share = slots_max();
+    if (held <= share - share / 4) continue;
+    order.clear();
+    for (std::uint32_t i = 0; i < partition.count; ++i) {
+      const AccountState& account = partition.at(i);
+      if (account.account == 0 || account.in_group.group != 0) continue;
+      order.push_back({account.queries > 1, account.last_us, account.account, i});
+    }
+    const std::size_t leave = std::min(order.size(), held - (share - share / 4));
+    std::nth_element(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(leave), order.end());
+    order.resize(leave);
+    for (const auto& item : order) {
+      partition.evict(std::get<3>(item));
+      gone.push_back(make_handle(p, std::get<3>(item)));
+    }
+    std::sort(partition.free.begin(), partition.free.end(), std::greater<>());
+  }
+  std::sort(gone.begin(), gone.end());
+  return gone;
+}
+
+AccountCounters AccountTable::counters() const {
+  AccountCounters all;
+  for (const Partition& partition : partitions_) {
+    all.evicted += partition.counters.evicted;
+    all.queries_shed += partition.counters.queries_shed;
   }
   return all;
 }
@@ -216,6 +328,16 @@ void AccountTable::save(base::ByteWriter& out) const {
   for (const Partition& partition : partitions_) {
     out.put(partition.count);
     for (std::uint32_t i = 0; i < partition.count; ++i) out.put(partition.at(i));
+    std::vector<Token> recorded;
+    for (const auto& item : partition.records) recorded.push_back(item.first);
+    std::sort(recorded.begin(), recorded.end());
+    out.put<std::uint64_t>(recorded.size());
+    for (const Token account : recorded) {
+      out.put(account);
+      out.put(partition.records.find(account)->second);
+    }
+    out.put(partition.counters);
+    out.put_all(partition.outside_hitters);
     out.put(partition.outsiders.queries);
     out.put(partition.outsiders.output_tokens);
     out.put(partition.outsiders.hits_exclusive);
@@ -235,9 +357,25 @@ bool AccountTable::load(base::ByteReader& in) {
     Partition partition;
     const auto count = in.get<std::uint32_t>();
     for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
+      if (i % kBlockAccounts == 0) partition.blocks.push_back(std::make_unique<AccountState[]>(kBlockAccounts));
       const auto state = in.get<AccountState>();
-      if (partition_of(state.account) != p || partition.find_or_add(state.account) != i) return false;
       partition.at(i) = state;
+      ++partition.count;
+      if (state.account == 0) {
+        partition.free.push_back(i);
+      } else if (partition_of(state.account) != p || !partition.index.emplace(state.account, i).second) {
+        return false;
+      }
+    }
+    std::reverse(partition.free.begin(), partition.free.end());
+    for (auto left = in.get<std::uint64_t>(); left > 0 && in.ok(); --left) {
+      const auto account = in.get<Token>();
+      partition.records[account] = in.get<AccountRecord>();
+    }
+    partition.counters = in.get<AccountCounters>();
+    partition.outside_hitters = in.get_all<Handle>();
+    for (const Handle handle : partition.outside_hitters) {
+      if (partition_of_handle(handle) != p || index_of_handle(handle) >= partition.count) return false;
     }
     partition.outsiders.queries = in.get<std::uint64_t>();
     partition.outsiders.output_tokens = in.get<std::uint64_t>();

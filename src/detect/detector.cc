@@ -28,12 +28,51 @@ void Detector::observe_tokens(Worker worker, std::span<const event::Query> queri
   tokens_.observe(worker, queries, observations, accounts_, log_start_us_, calibrating_);
 }
 
+bool Detector::is_due(std::int64_t now_us) {
+  constexpr std::uint64_t kEpochsDeferredMax =
+      24;                                      // a closing is bounded itself; once in so many it always takes place
+  constexpr std::uint64_t kSlotsPerUnit = 16;  // of the tables that forget the handles of accounts that left
+  constexpr std::uint64_t kEpochsSaved = 24;   // a quiet week must not pay for a loud day
+  const std::uint64_t queries = accounts_.traffic().queries;
+  const std::uint64_t income =
+      settings_.close_work_per_epoch + std::uint64_t{settings_.close_work_per_query} * (queries - pace_.queries);
+  pace_.queries = queries;
+  pace_.credit += income;
+  const std::uint64_t sweep =
+      accounts_.is_nearly_full() ? (settings_.first_seen_slots + settings_.conversation_slots) / kSlotsPerUnit : 0;
+  const std::uint64_t work = groups_.work() + tokens_.eviction_work() + sweep;
+  const bool phase_ends = calibrating_ && (now_us >= log_start_us_ + settings_.calibration_us ||
+                                           (learning_ && now_us >= log_start_us_ + settings_.calibration_us / 2));
+  if (work > pace_.credit && !phase_ends && pace_.deferred_last + 1 < kEpochsDeferredMax) {
+    ++pace_.deferred_last;
+    ++pace_.deferred;
+    return false;
+  }
+  pace_.deferred_last = 0;
+  pace_.credit = std::min(pace_.credit - std::min(work, pace_.credit), kEpochsSaved * income);
+  return true;
+}
+
+// Whoever keeps handles forgets those of the accounts that left.
+void Detector::make_room() {
+  const std::vector<Handle> gone = accounts_.make_room();
+  if (gone.empty()) return;
+  groups_.forget(gone);
+  tokens_.forget(gone);
+}
+
 Detector::Epoch Detector::close(std::int64_t now_us) {
   Epoch epoch;
+  if (!is_due(now_us)) {
+    epoch.deferred = true;
+    epoch.calibrated = !calibrating_;
+    return epoch;
+  }
   groups_.step(accounts_, tokens_, now_us, accounts_.size(), learning_);
   tokens_.evict(static_cast<std::uint32_t>(now_us / base::kHourUs));
+  make_room();
   groups_.measure(accounts_, now_us, calibrating_);
-  population_.queries = accounts_.outsiders().queries;
+  population_.queries = accounts_.traffic().queries;
   population_.accounts = accounts_.size();
   population_.handoffs = groups_.handoffs_total();
   if (learning_ && now_us >= log_start_us_ + settings_.calibration_us / 2) end_phase(now_us);
@@ -83,6 +122,7 @@ void Detector::save(base::ByteWriter& out) const {
   calibration_.save(out);
   out.put(population_);
   out.put(log_start_us_);
+  out.put(pace_);
   out.put(calibrating_);
   out.put(learning_);
 }
@@ -92,6 +132,7 @@ bool Detector::load(base::ByteReader& in) {
   calibration_ = Calibration::load(in);
   population_ = in.get<Population>();
   log_start_us_ = in.get<std::int64_t>();
+  pace_ = in.get<Pace>();
   calibrating_ = in.get<bool>();
   learning_ = in.get<bool>();
   return in.ok();

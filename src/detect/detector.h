@@ -6,8 +6,10 @@
 //
 // Life of an epoch: batches go through the account step and the token step (each may run on several workers); the first
 // record of the next epoch closes it: groups are formed, measured and judged, and what was found carries that record's
-// time. Invariant: same records in the same order, same settings -> same findings, however batches are cut or shared
-// out. Threads: observe_* as their worker says; close() alone. Cost: ~1-2 us a record, plus linked accounts an epoch.
+// time. An epoch whose closing would cost more than the requests since the last one pay for is closed later, with the
+// next ones (Settings::close_work_per_query): under a flood groups form less often, not at any price. Invariant: same
+// records in the same order, same settings -> same findings, however batches are cut or shared out. Threads: observe_*
+// as their worker says; close() alone. Cost: ~1-2 us a record, plus linked accounts an epoch.
 #pragma once
 
 #include <memory>
@@ -33,6 +35,7 @@ class Detector {
 
   struct Epoch {
     bool calibrated = false;             // verdicts may be given
+    bool deferred = false;               // nothing was looked at; a later closing will
     bool calibration_ended = false;      // at this very close
     std::vector<GroupFinding> findings;  // live groups, by id
   };
@@ -50,6 +53,7 @@ class Detector {
   const Population& population() const { return population_; }
   const Settings& settings() const { return settings_; }
   bool calibrating() const { return calibrating_; }
+  std::uint64_t epochs_deferred() const { return pace_.deferred; }
   std::int64_t log_start_us() const { return log_start_us_; }
   /// The surviving group of a merged one.
   std::uint32_t resolve_group(std::uint32_t group) const { return tokens_.resolve(group); }
@@ -58,6 +62,9 @@ class Detector {
   bool load(base::ByteReader& in);
 
  private:
+  /// Whether the epoch before now_us is closed now.
+  bool is_due(std::int64_t now_us);
+  void make_room();
   void end_phase(std::int64_t now_us);
 
   Settings settings_;
@@ -68,6 +75,12 @@ class Detector {
   Population population_;
   std::vector<Token> known_;  // filled when calibration ends, for another detector to adopt
   std::int64_t log_start_us_ = 0;
+  struct Pace {
+    std::uint64_t credit = 0;         // work that was paid for
+    std::uint64_t queries = 0;        // of the log, at the last epoch's end
+    std::uint64_t deferred_last = 0;  // epochs in a row
+    std::uint64_t deferred = 0;
+  } pace_;
   bool calibrating_ = true;
   bool learning_ = true;  // first half of calibration: nothing is known yet
 };

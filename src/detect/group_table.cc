@@ -8,13 +8,12 @@ namespace stillwatch::detect {
 namespace {
 
 constexpr std::uint32_t kLinkIdleMinutes = 3 * 24 * 60;  // links that formed nothing in three days make room
-constexpr std::uint32_t kPairIdleMinutes = 14 * 24 * 60;
-constexpr std::uint32_t kOutsideHitsMin = 3;  // as member_hits_min: fewer hits on a group's work are chance
-constexpr double kHubActorsMin = 50;          // in a small world a quarter of the accounts is soon reached
+constexpr double kHubActorsMin = 50;                     // in a small world a quarter of the accounts is soon reached
 constexpr double kRareActorsMin = 20,
-                 kRareShareMax = 0.03;        // of a trait while nothing is known: a vendor's own, not a popular client
-constexpr double kOwnLog10Max = -4;           // of about 1,000 tokens a group, a tenth of one is claimed by chance
-constexpr std::size_t kPairsMax = 4'000'000;  // 64 B each; beyond, the idlest are dropped by the daily sweep
+                 kRareShareMax = 0.03;  // of a trait while nothing is known: a vendor's own, not a popular client
+constexpr double kOwnLog10Max = -4;     // of about 1,000 tokens a group, a tenth of one is claimed by chance
+
+constexpr std::int64_t kGroupHoursMax = 24 * 366;  // of the strip in the report; later hours are counted in the last
 
 std::uint32_t minute_of(std::int64_t time_us) { return static_cast<std::uint32_t>(time_us / base::kMinuteUs); }
 
@@ -42,18 +41,6 @@ void add_link(AccountState& account, const LinkEvent& link) {
 /// accounts are not linked yet.
 bool is_of_group(std::uint32_t members, std::uint32_t actors, double share) {
   return stats::log10_binomial_upper_tail(members, std::max(members, actors), std::min(share, 1.0)) <= kOwnLog10Max;
-}
-
-/// Adds the traffic of an absorbed group to the strip of the one that carries on.
-void add_hours(Group& into, const Group& from) {
-  if (from.first_hour < into.first_hour) {
-    into.hits_per_hour.insert(into.hits_per_hour.begin(), static_cast<std::size_t>(into.first_hour - from.first_hour),
-                              0);
-    into.first_hour = from.first_hour;
-  }
-  const auto offset = static_cast<std::size_t>(from.first_hour - into.first_hour);
-  into.hits_per_hour.resize(std::max(into.hits_per_hour.size(), offset + from.hits_per_hour.size()), 0);
-  for (std::size_t i = 0; i < from.hits_per_hour.size(); ++i) into.hits_per_hour[offset + i] += from.hits_per_hour[i];
 }
 
 /// Each value once, ascending, and how often it was there.
@@ -93,6 +80,7 @@ TraitList::TraitList(const AccountState& account) {
 
 void GroupTable::step(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, std::uint64_t active_accounts,
                       bool learning) {
+  members_refused_ = 0;
   take_links(accounts, tokens);
   take_handoffs(accounts, tokens);
   tokens.settle_votes();
@@ -102,6 +90,7 @@ void GroupTable::step(AccountTable& accounts, TokenTable& tokens, std::int64_t n
   form(accounts, tokens, now_us, actors_max, learning ? std::max(kRareActorsMin, kRareShareMax * active) : actors_max);
   attach_outsiders(accounts, tokens, now_us);
   collect(accounts, tokens);
+  drop_dead(accounts);
 }
 
 bool GroupTable::links(Token token, TokenKind kind, const TokenTable& tokens, double actors_max) const {
@@ -127,39 +116,6 @@ void GroupTable::take_links(AccountTable& accounts, TokenTable& tokens) {
   linked_ = std::move(added);
 }
 
-void GroupTable::take_handoffs(AccountTable& accounts, TokenTable& tokens) {
-  for (const HandoffEvent& handoff : tokens.take_handoffs()) {
-    AccountState& from = accounts.at(handoff.from);
-    AccountState& to = accounts.at(handoff.to);
-    ++from.handoffs;
-    ++to.handoffs;
-    ++handoffs_total_;
-    auto& use = pairs_[std::minmax(handoff.from, handoff.to)];
-    ++use.count;
-    use.last_minute = handoff.minute;
-    if (from.in_group.group == 0 || from.in_group.group != to.in_group.group) continue;
-    for (AccountState* account : {&from, &to}) {
-      ++account->in_group.handoffs;
-      account->in_group.last_hit_hour = handoff.minute / 60;
-    }
-  }
-}
-
-void GroupTable::drop_idle(AccountTable& accounts, std::int64_t now_us) {
-  const std::uint32_t now = minute_of(now_us);
-  const auto idle_hours = static_cast<std::uint32_t>(settings_.membership_idle_us / base::kHourUs);
-  for (const Group& each : groups_) {
-    for (const Handle member : each.members) {
-      GroupCounters& counters = accounts.at(member).in_group;
-      if (std::max(counters.last_hit_hour, counters.joined_hour) + idle_hours < now / 60) counters = {};
-    }
-  }
-  std::erase_if(pairs_, [&](const auto& item) { return item.second.last_minute + kPairIdleMinutes < now; });
-  for (std::uint32_t idle = kPairIdleMinutes / 2; pairs_.size() > kPairsMax && idle > 0; idle /= 2) {
-    std::erase_if(pairs_, [&](const auto& item) { return item.second.last_minute + idle < now; });
-  }
-}
-
 void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, double actors_max,
                       double trait_actors_max) {
   const std::uint32_t now = minute_of(now_us);
@@ -177,22 +133,29 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
   std::vector<graph::ContentEdge> content;
   std::vector<graph::TraitEdge> traits;
   std::vector<graph::HandoffEdge> handoffs;
+  LinkSample sample;
+  links_seen_ = 0;
   linked_.clear();
   for (const Handle candidate : candidates) {
     AccountState& account = accounts.at(candidate);
     const auto node = static_cast<std::uint32_t>(nodes.size());
     const std::size_t content_before = content.size(), traits_before = traits.size();
     std::uint8_t kept = 0;
+    links_seen_ += account.links_count;
     bool several_requests = settings_.link_requests_min < 2;
+    // All look-ups first: they wait for memory together.
+    std::array<const TokenEntry*, AccountState::kLinksMax> entries;
+    for (std::uint8_t i = 0; i < account.links_count; ++i) entries[i] = tokens.find(account.links[i].token);
     for (std::uint8_t i = 0; i < account.links_count; ++i) {
       const LinkToken link = account.links[i];
-      const TokenEntry* entry = tokens.find(link.token);
+      const TokenEntry* const entry = entries[i];
       if (entry == nullptr || entry->known) continue;
       const bool ours = entry->group != 0 && tokens.resolve(entry->group) == account.in_group.group;
       if (!ours && link.seen_minute + kLinkIdleMinutes < now) continue;
       account.links[kept++] = link;
       if (!is_linkable(entry, settings_.link_actors_min, actors_max)) continue;
       several_requests |= content.size() > content_before && content.back().request != link.request;
+      if (!sample.takes(link.token, *entry)) continue;
       content.push_back({node, link.token, link.request});
     }
     account.links_count = kept;
@@ -210,18 +173,28 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
     }
     nodes.push_back(candidate);
     actors.push_back(account.actor);
+    if (content.size() > settings_.link_edges_max) sample.thin(content, tokens);
   }
   const auto node_of = [&](Handle handle) {
     return static_cast<std::uint32_t>(std::lower_bound(nodes.begin(), nodes.end(), handle) - nodes.begin());
   };
   for (const auto& pair : pairs_) handoffs.push_back({node_of(pair.first.first), node_of(pair.first.second)});
+  counters_.links_sampled_out += sample.left_out();
+  edges_seen_ = content.size() + traits.size();
   const graph::LinkRules rules{settings_.link_actors_min, settings_.link_requests_min, settings_.group_actors_min};
+  auto components = graph::linked_groups(actors, content, traits, handoffs, rules);
+  if (groups_live_ + components.size() > settings_.groups_max) {
+    // Not all may find room: the largest first.
+    std::stable_sort(components.begin(), components.end(),
+                     [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  }
   std::set<std::uint32_t> taken;
-  for (const auto& component : graph::linked_groups(actors, content, traits, handoffs, rules)) {
+  for (const auto& component : components) {
     std::vector<Handle> members;
     for (const std::uint32_t node : component) members.push_back(nodes[node]);
-    adopt(members, taken, accounts, tokens, now_us);
+    adopt(members, taken, accounts, now_us);
   }
+  settle_aliases(tokens);
   note_handoff_links(accounts);
 }
 
@@ -237,10 +210,10 @@ void GroupTable::note_handoff_links(AccountTable& accounts) {
 // A component carries on the oldest group that at least a quarter of it, or half of that group, belongs to; otherwise
 // it is new. A group carries on in one component only: what is no longer linked with it starts anew.
 void GroupTable::adopt(const std::vector<Handle>& members, std::set<std::uint32_t>& taken, AccountTable& accounts,
-                       TokenTable& tokens, std::int64_t now_us) {
+                       std::int64_t now_us) {
   std::map<std::uint32_t, std::size_t> votes;
   for (const Handle member : members) {
-    if (const std::uint32_t id = accounts.at(member).in_group.group; id != 0) ++votes[id];
+    if (const std::uint32_t id = accounts.at(member).in_group.group; id != 0) ++votes[survivor(id)];
   }
   std::vector<std::uint32_t> same;
   for (const auto& [id, count] : votes) {
@@ -249,7 +222,12 @@ void GroupTable::adopt(const std::vector<Handle>& members, std::set<std::uint32_
   }
   std::uint32_t id = same.empty() ? 0 : same.front();
   if (id == 0) {
-    id = static_cast<std::uint32_t>(groups_.size() + 1);
+    if (groups_live_ >= settings_.groups_max && !make_room_for(members.size(), accounts, now_us)) {
+      ++counters_.groups_refused;
+      return;
+    }
+    id = static_cast<std::uint32_t>(alias_.size());
+    ++groups_live_;
     Group formed;
     formed.id = id;
     formed.formed_us = now_us;
@@ -261,25 +239,25 @@ void GroupTable::adopt(const std::vector<Handle>& members, std::set<std::uint32_
   for (std::size_t i = 1; i < same.size(); ++i) {
     Group& absorbed = group(same[i]);
     absorbed.live = false;
-    for (auto& target : alias_) target = target == same[i] ? id : target;
+    --groups_live_;
+    alias_[same[i]] = id;
+    merged_ = true;
     for (const Handle member : absorbed.members) {
       GroupCounters& counters = accounts.at(member).in_group;
       if (counters.group == same[i]) counters.group = id;
     }
-    add_hours(group(id), absorbed);
-    group(id).hits_total += absorbed.hits_total;
-    group(id).hits_counted += absorbed.hits_counted;
+    group(id).absorb(absorbed);
   }
-  if (same.size() > 1) tokens.set_aliases(alias_);
   for (const Handle member : members) {
     AccountState& account = accounts.at(member);
     const std::uint32_t before = account.in_group.group;
-    if (before == 0 || (before != id && taken.contains(before))) join(account, id, now_us);
+    if (before == 0 || (before != id && taken.contains(before))) join(member, account, id, now_us);
   }
   taken.insert(id);
 }
 
-void GroupTable::join(AccountState& account, std::uint32_t id, std::int64_t now_us) {
+void GroupTable::join(Handle handle, AccountState& account, std::uint32_t id, std::int64_t now_us) {
+  joined_.push_back(handle);
   account.in_group = {};
   account.in_group.group = id;
   account.in_group.joined_hour = static_cast<std::uint32_t>(now_us / base::kHourUs);
@@ -292,41 +270,55 @@ void GroupTable::join(AccountState& account, std::uint32_t id, std::int64_t now_
 // An account that does a group's work and shares one of its traits, or a hand-off with a member, belongs to it: so that
 // replacements are seen within hours.
 void GroupTable::attach_outsiders(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us) {
-  std::vector<Handle> candidates;
-  accounts.for_each([&](Handle handle, const AccountState& account) {
-    if (account.in_group.group == 0 && account.outside_hits >= kOutsideHitsMin) candidates.push_back(handle);
-  });
+  std::vector<Handle> candidates = accounts.outside_hitters();
+  std::erase_if(candidates, [&](Handle handle) { return accounts.at(handle).in_group.group != 0; });
   if (candidates.empty()) return;
   std::map<Handle, std::vector<Handle>> handed;
+  const auto add_handed = [&](Handle handle, Handle other) {
+    if (std::binary_search(candidates.begin(), candidates.end(), handle)) handed[handle].push_back(other);
+  };
   for (const auto& pair : pairs_) {
-    handed[pair.first.first].push_back(pair.first.second);
-    handed[pair.first.second].push_back(pair.first.first);
+    add_handed(pair.first.first, pair.first.second);
+    add_handed(pair.first.second, pair.first.first);
   }
   for (const Handle handle : candidates) {
     AccountState& account = accounts.at(handle);
     const std::uint32_t id = tokens.resolve(account.outside_group);
-    if (id == 0 || !group(id).live) continue;
+    const Group* const target = find(id);
+    if (target == nullptr || !target->live) continue;
     const TraitList traits(account);
-    const auto& known_traits = group(id).traits;
+    const auto& known_traits = target->traits;
     bool tied = std::any_of(known_traits.begin(), known_traits.end(),
                             [&](const Trait& trait) { return traits.has(trait.token); });
     for (const Handle other : handed[handle]) tied |= accounts.at(other).in_group.group == id;
-    if (tied) join(account, id, now_us);
+    if (tied) join(handle, account, id, now_us);
   }
 }
 
 // Rebuilds members and traits from the accounts, and hands the group its members' common tokens.
 void GroupTable::collect(AccountTable& accounts, TokenTable& tokens) {
-  for (Group& each : groups_) each.members.clear();
-  accounts.for_each([&](Handle handle, const AccountState& account) {
-    if (account.in_group.group != 0) group(account.in_group.group).members.push_back(handle);
-  });
-  const double queries = static_cast<double>(std::max<std::uint64_t>(1, accounts.outsiders().queries));
+  // Who is in a group was in one before, or joined since.
+  std::vector<Handle> inside = std::move(joined_);
+  joined_.clear();
+  for (Group& each : groups_) {
+    inside.insert(inside.end(), each.members.begin(), each.members.end());
+    each.members.clear();
+  }
+  std::sort(inside.begin(), inside.end());
+  inside.erase(std::unique(inside.begin(), inside.end()), inside.end());
+  for (const Handle handle : inside) {
+    GroupCounters& counters = accounts.at(handle).in_group;
+    if (counters.group == 0) continue;
+    counters.group = survivor(counters.group);
+    group(counters.group).members.push_back(handle);
+  }
+  const double queries = static_cast<double>(std::max<std::uint64_t>(1, accounts.traffic().queries));
   const double account_count = static_cast<double>(std::max<std::uint64_t>(1, accounts.size()));
   for (Group& each : groups_) {
     if (!each.live) continue;
     if (each.members.empty()) {
       each.live = false;
+      --groups_live_;
       continue;
     }
     std::vector<std::pair<Token, TokenKind>> all;
@@ -397,8 +389,8 @@ void GroupTable::measure(const AccountTable& accounts, std::int64_t now_us, bool
     const std::uint64_t fresh = each.measures.hits > each.hits_counted ? each.measures.hits - each.hits_counted : 0;
     each.hits_counted = each.measures.hits;
     each.hits_total += fresh;
-    each.hits_per_hour.resize(
-        static_cast<std::size_t>(std::max<std::int64_t>(0, now_us / base::kHourUs - each.first_hour)) + 1, 0);
+    const std::int64_t hour = std::clamp<std::int64_t>(now_us / base::kHourUs - each.first_hour, 0, kGroupHoursMax - 1);
+    each.hits_per_hour.resize(std::max(each.hits_per_hour.size(), static_cast<std::size_t>(hour) + 1), 0);
     each.hits_per_hour.back() += static_cast<std::uint32_t>(fresh);
     if (!calibrating || !each.measures.testable) continue;
     const auto day = static_cast<std::size_t>((now_us - each.formed_us) / base::kDayUs);

@@ -2,7 +2,9 @@
 //
 // Invariant: an account is in at most one group; its counters start when it joins, so that a group is judged on data
 // later than what formed it. Ids are never reused; when two groups turn out to be one, the older id survives.
-// Threads: between epochs, single-threaded. Cost: linear in linked accounts an epoch.
+// Threads: between epochs, single-threaded. Cost: work() of about 50 ns, a closing.
+// Bounds: Settings::groups_max live groups and as many dead ones for the report, handoff_pairs_max, link_edges_max;
+// what does not fit is refused or sampled, and counted.
 #pragma once
 
 #include <map>
@@ -39,6 +41,28 @@ struct Group {
   std::vector<std::uint32_t> hits_per_hour;
 
   LinkKind kind() const;
+  /// Adds the traffic of another group, which ends, to this one.
+  void absorb(const Group& other);
+};
+
+/// Which links a closing has room for: all, or those of the tokens that most actors share.
+class LinkSample {
+ public:
+  bool takes(Token token, const TokenEntry& entry);
+  /// Leaves half of the edges out, and what comes later alike.
+  void thin(std::vector<graph::ContentEdge>& edges, const TokenTable& tokens);
+  std::uint64_t left_out() const { return left_out_; }
+
+ private:
+  std::uint64_t rank_min_ = 0, left_out_ = 0;
+};
+
+struct GroupTableCounters {
+  std::uint64_t groups_refused = 0;     // no room, or not larger than any that could make room
+  std::uint64_t groups_displaced = 0;   // small untested ones that made room for larger ones
+  std::uint64_t dead_dropped = 0;       // dead groups of which nothing is kept for the report
+  std::uint64_t pairs_refused = 0;      // hand-offs of pairs that found no room
+  std::uint64_t links_sampled_out = 0;  // links left out of a closing that had too many
 };
 
 class GroupTable {
@@ -58,7 +82,14 @@ class GroupTable {
   std::vector<GroupTrajectory> trajectories_with_current() const;
   const std::vector<GroupTrajectory>& trajectories() const { return trajectories_; }
 
+  /// By id. Dead ones stay for the report, those with most hits first, up to a bound.
   const std::vector<Group>& groups() const { return groups_; }
+  const Group* find(std::uint32_t id) const;
+  /// Forgets what rests on accounts that left the account table; `gone` ascending.
+  void forget(std::span<const Handle> gone);
+  /// About what the next closing costs: links and hand-off pairs to look at, members to measure.
+  std::uint64_t work() const;
+  const GroupTableCounters& counters() const { return counters_; }
   std::uint64_t handoffs_total() const { return handoffs_total_; }
   std::uint64_t handoff_pairs() const { return pairs_.size(); }
 
@@ -76,24 +107,34 @@ class GroupTable {
   void form(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us, double actors_max,
             double trait_actors_max);
   void adopt(const std::vector<Handle>& members, std::set<std::uint32_t>& taken, AccountTable& accounts,
-             TokenTable& tokens, std::int64_t now_us);
+             std::int64_t now_us);
   void note_handoff_links(AccountTable& accounts);
   bool is_rhythm_of_group(std::uint32_t members, const Group& each, Token box) const;
   bool links(Token token, TokenKind kind, const TokenTable& tokens, double actors_max) const;
   void attach_outsiders(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
   void collect(AccountTable& accounts, TokenTable& tokens);
   void claim_tokens(const Group& group, double share, AccountTable& accounts, TokenTable& tokens);
-  void join(AccountState& account, std::uint32_t group, std::int64_t now_us);
-  Group& group(std::uint32_t id) { return groups_[id - 1]; }
+  void join(Handle handle, AccountState& account, std::uint32_t group, std::int64_t now_us);
+  Group& group(std::uint32_t id) { return const_cast<Group&>(*find(id)); }
+  std::uint32_t survivor(std::uint32_t id) const;
+  void settle_aliases(TokenTable& tokens);
+  bool make_room_for(std::size_t members, AccountTable& accounts, std::int64_t now_us);
+  void drop_dead(AccountTable& accounts);
 
   Settings settings_;
-  std::vector<Group> groups_;            // id - 1
+  std::vector<Group> groups_;            // by id
   std::vector<std::uint32_t> alias_{0};  // by id: the surviving group
   std::vector<Handle> linked_;           // accounts with links, ascending
   std::map<std::pair<Handle, Handle>, PairUse> pairs_;
   std::vector<GroupTrajectory> trajectories_;  // of calibration
   RhythmCensus census_;
   std::uint64_t handoffs_total_ = 0;
+  std::uint32_t groups_live_ = 0;
+  std::vector<Handle> joined_;       // since members were last rebuilt
+  bool merged_ = false;              // alias_ has steps to shorten, and the token table does not know them
+  std::size_t members_refused_ = 0;  // in this closing: smaller groups find no room either
+  std::uint64_t links_seen_ = 0, edges_seen_ = 0;  // at the last closing
+  GroupTableCounters counters_;
 };
 
 /// A trait token that can be evidence: shared by enough actors, and not common among trusted accounts.

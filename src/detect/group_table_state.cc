@@ -26,6 +26,8 @@ void GroupTable::end_phase(AccountTable& accounts, std::span<const std::uint32_t
     }
     each.members.clear();
   }
+  groups_live_ = static_cast<std::uint32_t>(
+      std::count_if(groups_.begin(), groups_.end(), [](const Group& each) { return each.live; }));
 }
 
 void GroupTable::save(base::ByteWriter& out) const {
@@ -58,11 +60,15 @@ void GroupTable::save(base::ByteWriter& out) const {
   }
   out.put(handoffs_total_);
   census_.save(out);
+  out.put(links_seen_);
+  out.put(edges_seen_);
+  out.put(counters_);
 }
 
 bool GroupTable::load(base::ByteReader& in) {
   const auto count = in.get<std::uint64_t>();
   groups_.clear();
+  groups_live_ = 0;
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     Group each;
     each.id = in.get<std::uint32_t>();
@@ -76,7 +82,8 @@ bool GroupTable::load(base::ByteReader& in) {
     each.hits_counted = in.get<std::uint64_t>();
     each.first_hour = in.get<std::int64_t>();
     each.hits_per_hour = in.get_all<std::uint32_t>();
-    if (each.id != i + 1) return false;
+    if (each.id == 0 || (!groups_.empty() && each.id <= groups_.back().id)) return false;
+    groups_live_ += each.live ? 1 : 0;
     groups_.push_back(std::move(each));
   }
   alias_ = in.get_all<std::uint32_t>();
@@ -95,7 +102,10 @@ bool GroupTable::load(base::ByteReader& in) {
   }
   handoffs_total_ = in.get<std::uint64_t>();
   census_.load(in);
-  return in.ok() && alias_.size() == groups_.size() + 1;
+  links_seen_ = in.get<std::uint64_t>();
+  edges_seen_ = in.get<std::uint64_t>();
+  counters_ = in.get<GroupTableCounters>();
+  return in.ok() && (groups_.empty() ? 0 : groups_.back().id) < alias_.size();
 }
 
 }  // namespace stillwatch::detect

@@ -55,6 +55,18 @@ class RecencyTable {
     }
   }
 
+  /// Forgets every value that is `gone`. Pages that were never written stay untouched.
+  template <class IsGone>
+  void erase_if(IsGone&& is_gone) {
+    for (std::size_t i = 0; i < set_count(); ++i) {
+      Set& set = sets_.get()[i];
+      if (set.next == 0) continue;
+      for (std::size_t way = 0; way < kWays; ++way) {
+        if (set.tags[way] != 0 && is_gone(set.values[way])) set.tags[way] = 0;
+      }
+    }
+  }
+
   void save(base::ByteWriter& out) const {
     for (std::size_t i = 0; i < set_count(); ++i) {
       const Set& set = sets_.get()[i];

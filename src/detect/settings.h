@@ -54,10 +54,21 @@ struct Settings {
   // The promise: false campaigns a month for a million accounts; it sets the threshold of the group test.
   double false_campaigns_per_month_max = 1.0;
 
-  // Bounds of memory. Beyond: the oldest first sightings are overwritten, tokens of two actors evicted.
+  // Bounds of memory (docs/internals/detection.md, "Bounds"). Beyond: the oldest first sightings are overwritten,
+  // tokens of two actors evicted.
   std::uint32_t first_seen_slots = 1U << 24;    // 8 B each
   std::uint32_t conversation_slots = 1U << 23;  // 12 B each
   std::uint32_t shared_tokens_max = 4U << 20;   // 40 B each at least
+  std::uint32_t accounts_max = 4U << 20;        // 0.9 KB each that sent something: 3.7 GB; the idlest make room
+  std::uint32_t link_events_max = 4U << 20;     // 24 B each, between two closings; beyond, a sample of the tokens
+  std::uint32_t handoff_events_max = 1U << 20;  // 16 B each, between two closings; further ones are not counted
+  std::uint32_t handoff_pairs_max = 1U << 20;   // 64 B each; further pairs are not remembered
+  std::uint32_t link_edges_max = 2U << 20;      // about 100 B each while groups form; beyond, a sample of the tokens
+  std::uint32_t groups_max = 8'192;             // live at once; the smallest untested ones make room
+  // Work that one request pays for towards closing an epoch (units: GroupTable::work), and what every epoch has anyway.
+  // When it does not suffice, the epoch is closed later together with the next ones.
+  std::uint32_t close_work_per_query = 64;
+  std::uint32_t close_work_per_epoch = 8'192;
 };
 
 }  // namespace stillwatch::detect

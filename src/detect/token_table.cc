@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/random.h"
 
 namespace stillwatch::detect {
 
@@ -27,6 +28,7 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
   for (std::size_t i = 0; i < queries.size(); ++i) {
     const event::Query& query = queries[i];
     const Observation& seen = observations[i];
+    if (seen.handle == kNoHandle) continue;  // found no room in the account table
     const Context context{accounts, log_start_us, static_cast<std::uint32_t>(query.time_us / base::kMinuteUs),
                           static_cast<std::uint32_t>(query.time_us / base::kHourUs), calibrating};
     const auto observe_owned = [&](Token token, TokenKind kind, bool novel) {
@@ -49,16 +51,35 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
   }
 }
 
+// When a partition's events of an epoch fill their room, half of the tokens leave, by a hash of the (keyed) token. What
+// stays is the same for any order of arrival, and whole tokens stay, so that groups do not come apart at random.
+void TokenTable::add_link(Partition& partition, const LinkEvent& link) {
+  const auto hash = [](Token token) { return base::mix64(token ^ 0x6A09E667F3BCC908ULL); };
+  if (hash(link.token) > partition.link_hash_max) {
+    ++partition.counters.links_sampled_out;
+    return;
+  }
+  partition.links.push_back(link);
+  while (partition.links.size() > settings_.link_events_max / kPartitions) {
+    partition.link_hash_max /= 2;
+    partition.counters.links_sampled_out += std::erase_if(
+        partition.links, [&](const LinkEvent& event) { return hash(event.token) > partition.link_hash_max; });
+  }
+}
+
 void TokenTable::count_new_actor(Partition& partition, Token token, TokenEntry& entry, const Observation& seen,
                                  bool fresh, const Context& context) {
   if (context.accounts.at(seen.handle).actor != entry.first_actor) ++entry.actors;
   if (context.calibrating && seen.trusted && entry.trusted_actors < UINT16_MAX) ++entry.trusted_actors;
   if (entry.known) return;
-  partition.links.push_back({seen.handle, seen.request, context.minute, token, fresh});
+  add_link(partition, {seen.handle, seen.request, context.minute, token, fresh});
+  const auto decide = [&] {
+    if (!std::exchange(entry.decided, true)) partition.decided.push_back(token);
+  };
   if (seen.group != 0 && seen.group == entry.vote_group) {
-    if (entry.votes < UINT16_MAX && ++entry.votes == kVotesToWin) partition.decided.push_back(token);
+    if (entry.votes < UINT16_MAX && ++entry.votes == kVotesToWin) decide();
   } else if (entry.votes > 0) {
-    if (--entry.votes == 0 && entry.group != 0) partition.decided.push_back(token);
+    if (--entry.votes == 0 && entry.group != 0) decide();
   } else if (seen.group != 0) {
     entry.vote_group = seen.group;
     entry.votes = 1;
@@ -95,7 +116,7 @@ void TokenTable::observe_token(Partition& partition, Token token, TokenKind kind
   entry.kind = kind;
   entry.trusted_actors = context.calibrating && context.accounts.trusted(other, context.log_start_us) ? 1 : 0;
   TokenEntry& added = partition.shared.emplace(token, entry).first->second;
-  partition.links.push_back({first_handle, 0, context.minute, token});
+  add_link(partition, {first_handle, 0, context.minute, token});
   // Without the time of its first sighting the second sender of a prompt is no fresh repeat; the third can be.
   count_new_actor(partition, token, added, seen, false, context);
 }
@@ -131,13 +152,19 @@ void TokenTable::observe_conversation(const event::Query& query, const Observati
   const auto other_actor = [&](const Conversation& earlier) {
     return context.accounts.at(earlier.handle).actor != context.accounts.at(seen.handle).actor;
   };
+  const auto add_handoff = [&](Token by, const HandoffEvent& handoff) {
+    Partition& partition = partitions_[partition_of(by)];
+    const bool full = partition.handoffs.size() >= settings_.handoff_events_max / kPartitions;
+    if (full) ++partition.counters.handoffs_shed;
+    if (!full) partition.handoffs.push_back(handoff);
+  };
   const Token prefix = fingerprint.prefixes[0];
   if (prefix != 0 && worker.owns(prefix) &&
       (fingerprint.prefix_has_reply || fingerprint.prefix_bytes >= settings_.handoff_bytes_min)) {
     Conversation* earlier = conversations_.find(prefix);
     if (earlier != nullptr && earlier->handle != seen.handle && (earlier->minute_and_flags & 2) == 0 &&
         other_actor(*earlier) && age_us(*earlier) <= settings_.handoff_window_us) {
-      partitions_[partition_of(prefix)].handoffs.push_back({context.minute, earlier->handle, seen.handle, false});
+      add_handoff(prefix, {context.minute, earlier->handle, seen.handle, false});
     }
   }
   const Token whole = fingerprint.conversation;
@@ -156,7 +183,7 @@ void TokenTable::observe_conversation(const event::Query& query, const Observati
   } else if (other_actor(*earlier)) {
     const bool retried =
         !several && (earlier->minute_and_flags & 1) != 0 && age_us(*earlier) <= settings_.retry_window_us;
-    if (retried) partition.handoffs.push_back({context.minute, earlier->handle, seen.handle, true});
+    if (retried) add_handoff(whole, {context.minute, earlier->handle, seen.handle, true});
     *earlier = {seen.handle, now.minute_and_flags | (retried ? 0U : 2U)};
   }
 }
@@ -184,7 +211,10 @@ std::vector<Event> in_order(std::vector<std::vector<Event>*> parts) {
 
 std::vector<LinkEvent> TokenTable::take_links() {
   std::vector<std::vector<LinkEvent>*> parts;
-  for (Partition& partition : partitions_) parts.push_back(&partition.links);
+  for (Partition& partition : partitions_) {
+    parts.push_back(&partition.links);
+    partition.link_hash_max = ~std::uint64_t{0};
+  }
   return in_order(std::move(parts));
 }
 
@@ -211,6 +241,7 @@ void TokenTable::settle_votes() {
       if (at == partition.shared.end() || at->second.known) continue;
       TokenEntry& entry = at->second;
       const std::uint32_t before = resolve(entry.group);
+      entry.decided = false;
       if (entry.votes >= kVotesToWin) entry.group = resolve(entry.vote_group);
       if (entry.votes == 0) entry.group = 0;
       if (entry.group != before) entry.member_hits = entry.outsider_hits = 0, entry.exclusive = false;
@@ -247,14 +278,30 @@ void TokenTable::add_known(std::span<const Token> tokens) {
   }
 }
 
+void TokenTable::forget(std::span<const Handle> gone) {
+  std::array<std::vector<bool>, kPartitions> is_gone;
+  for (const Handle handle : gone) {
+    std::vector<bool>& slots = is_gone[partition_of_handle(handle)];
+    if (slots.size() <= index_of_handle(handle)) slots.resize(index_of_handle(handle) + 1);
+    slots[index_of_handle(handle)] = true;
+  }
+  const auto left = [&](Handle handle) {
+    const std::vector<bool>& slots = is_gone[partition_of_handle(handle)];
+    return index_of_handle(handle) < slots.size() && slots[index_of_handle(handle)];
+  };
+  first_seen_.erase_if(left);
+  conversations_.erase_if([&](const Conversation& conversation) { return left(conversation.handle); });
+}
+
 void TokenTable::evict(std::uint32_t hour) {
   const std::size_t share = settings_.shared_tokens_max / kPartitions;
+  const bool daily = std::exchange(swept_day_, hour / 24) != hour / 24;
   for (Partition& partition : partitions_) {
     // Idle for a fortnight means its campaign, if any, has moved on; under pressure the bound shortens.
     for (std::uint32_t idle_hours = 14 * 24; idle_hours >= 6; idle_hours /= 2) {
       const bool pressed = partition.shared.size() > share * 3 / 4;
       if (idle_hours < 14 * 24 && !pressed) break;
-      if (idle_hours == 14 * 24 && hour % 24 != 0 && !pressed) break;
+      if (idle_hours == 14 * 24 && !daily && !pressed) break;
       partition.counters.shared_tokens_evicted += boost::unordered::erase_if(partition.shared, [&](const auto& item) {
         const TokenEntry& entry = item.second;
         return !entry.known && entry.group == 0 && entry.last_hour + idle_hours < hour &&
@@ -264,6 +311,15 @@ void TokenTable::evict(std::uint32_t hour) {
   }
 }
 
+std::uint64_t TokenTable::eviction_work() const {
+  constexpr std::uint64_t kTokensPerUnit = 4;
+  std::uint64_t count = 0;
+  for (const Partition& partition : partitions_) {
+    if (partition.shared.size() > settings_.shared_tokens_max / kPartitions * 3 / 4) count += partition.shared.size();
+  }
+  return count / kTokensPerUnit;
+}
+
 TokenCounters TokenTable::counters() const {
   TokenCounters all;
   for (const Partition& partition : partitions_) {
@@ -271,6 +327,8 @@ TokenCounters TokenTable::counters() const {
     all.conversations_overwritten += partition.counters.conversations_overwritten;
     all.shared_tokens_evicted += partition.counters.shared_tokens_evicted;
     all.shared_tokens_refused += partition.counters.shared_tokens_refused;
+    all.links_sampled_out += partition.counters.links_sampled_out;
+    all.handoffs_shed += partition.counters.handoffs_shed;
   }
   return all;
 }
@@ -292,6 +350,7 @@ void TokenTable::save(base::ByteWriter& out) const {
       out.put(partition.shared.find(token)->second);
     }
     out.put_all(partition.links);
+    out.put(partition.link_hash_max);
     out.put_all(partition.handoffs);
     out.put_all(partition.decided);
     out.put_all(partition.counted);
@@ -300,6 +359,7 @@ void TokenTable::save(base::ByteWriter& out) const {
   first_seen_.save(out);
   conversations_.save(out);
   out.put_all(alias_);
+  out.put(swept_day_);
 }
 
 bool TokenTable::load(base::ByteReader& in) {
@@ -311,6 +371,7 @@ bool TokenTable::load(base::ByteReader& in) {
       partition.shared[token] = in.get<TokenEntry>();
     }
     partition.links = in.get_all<LinkEvent>();
+    partition.link_hash_max = in.get<std::uint64_t>();
     partition.handoffs = in.get_all<HandoffEvent>();
     partition.decided = in.get_all<Token>();
     partition.counted = in.get_all<Token>();
@@ -318,6 +379,7 @@ bool TokenTable::load(base::ByteReader& in) {
   }
   if (!in.ok() || !first_seen_.load(in) || !conversations_.load(in)) return false;
   alias_ = in.get_all<std::uint32_t>();
+  swept_day_ = in.get<std::uint32_t>();
   return in.ok();
 }
 

@@ -30,6 +30,7 @@ struct TokenEntry {
   TokenKind kind = TokenKind::content;
   bool known = false;
   bool exclusive = false;  // of its group's work alone: the only tokens that speak against a single account
+  bool decided = false;  // its vote crossed a bound since the last epoch
 };
 
 /// An account was seen with a token that other actors share.
@@ -52,7 +53,7 @@ struct HandoffEvent {
 
 struct TokenCounters {
   std::uint64_t first_seen_overwritten = 0, conversations_overwritten = 0, shared_tokens_evicted = 0,
-                shared_tokens_refused = 0;
+                shared_tokens_refused = 0, links_sampled_out = 0, handoffs_shed = 0;
 };
 
 class TokenTable {
@@ -78,7 +79,8 @@ class TokenTable {
   std::uint32_t resolve(std::uint32_t group) const { return group < alias_.size() ? alias_[group] : group; }
 
   // Between epochs, single-threaded.
-  std::vector<LinkEvent> take_links();        // in total order
+  /// In total order. Of more than link_events_max of a partition, a consistent sample by token: all or none of a token.
+  std::vector<LinkEvent> take_links();
   std::vector<HandoffEvent> take_handoffs();  // in total order
   void assign(Token token, std::uint32_t group);
   void set_aliases(std::vector<std::uint32_t> alias) { alias_ = std::move(alias); }
@@ -90,8 +92,13 @@ class TokenTable {
   std::vector<Token> mark_known(std::uint32_t actors_min, std::span<const std::uint32_t> suspects,
                                 std::span<const Token> suspect_traits);
   void add_known(std::span<const Token> tokens);
+  /// Forgets what rests on accounts that left the account table; `gone` ascending. Between epochs, after both takes.
+  void forget(std::span<const Handle> gone);
   /// Makes room: evicts entries that only two actors share, oldest first, when a partition is over its share.
   void evict(std::uint32_t hour);
+
+  /// What evict() costs, in units of GroupTable::work(): little, unless partitions are nearly full.
+  std::uint64_t eviction_work() const;
 
   TokenCounters counters() const;
   std::uint64_t shared_count() const;
@@ -110,6 +117,7 @@ class TokenTable {
   struct Partition {
     base::FlatMap<Token, TokenEntry, TokenHash> shared;
     std::vector<LinkEvent> links;
+    std::uint64_t link_hash_max = ~std::uint64_t{0};  // of the sample that this epoch has room for
     std::vector<HandoffEvent> handoffs;
     std::vector<Token> decided;  // votes crossed a bound since the last epoch
     std::vector<Token> counted;  // sent since, and of a group
@@ -120,6 +128,7 @@ class TokenTable {
   void observe_token(Partition& partition, Token token, TokenKind kind, bool novel, const Observation& seen,
                      const Context& context);
   void observe_conversation(const event::Query& query, const Observation& seen, const Context& context, Worker worker);
+  void add_link(Partition& partition, const LinkEvent& link);
   void count_hit(Partition& partition, Token token, TokenEntry& entry, const Observation& seen);
   void settle_exclusive(Partition& partition);
   void count_new_actor(Partition& partition, Token token, TokenEntry& entry, const Observation& seen, bool fresh,
@@ -130,6 +139,7 @@ class TokenTable {
   RecencyTable<Handle> first_seen_;
   RecencyTable<Conversation> conversations_;
   std::vector<std::uint32_t> alias_;
+  std::uint32_t swept_day_ = 0;  // of the last sweep of all partitions
 };
 
 }  // namespace stillwatch::detect

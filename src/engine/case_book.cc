@@ -56,7 +56,7 @@ std::vector<Verdict> CaseBook::apply(const detect::Detector::Epoch& epoch, const
                                      const IsHeld& is_held) {
   std::vector<Verdict> verdicts;
   if (!epoch.calibrated) return verdicts;
-  merge_campaigns(detector);
+  if (!epoch.deferred) merge_campaigns(detector);
   const ReasonContext context = context_of(detector);
   for (const detect::GroupFinding& finding : epoch.findings) {
     apply_group(finding, context, now_us, is_declared, is_held, verdicts);
@@ -76,6 +76,11 @@ std::vector<Verdict> CaseBook::apply(const detect::Detector::Epoch& epoch, const
   std::vector<Verdict> sorted;
   for (const auto& item : order) sorted.push_back(std::move(verdicts[item.second]));
   return sorted;
+}
+
+// Cheap findings must not use up the room for those that matter.
+bool CaseBook::is_full(Class found) const {
+  return campaigns_.size() >= (found == Class::distiller ? kCampaignsMax : kCampaignsMax / 4);
 }
 
 CaseBook::CampaignState& CaseBook::campaign_of(const detect::GroupFinding& finding, std::int64_t now_us) {
@@ -141,6 +146,10 @@ void CaseBook::apply_group(const detect::GroupFinding& finding, const ReasonCont
   const policy::GroupEvidence evidence = evidence_of(finding, context.threshold_log10_e);
   const Class found = policy::classify(evidence);
   if (found == Class::unknown && !campaign_by_group_.contains(finding.group)) return;
+  if (!campaign_by_group_.contains(finding.group) && is_full(found)) {
+    ++openings_refused_;
+    return;
+  }
   CampaignState& campaign = campaign_of(finding, now_us);
   // A group once shown to be a distiller stays one while its evidence is refreshed; weaker epochs only stop renewing
   // it.
@@ -292,12 +301,13 @@ std::vector<event::Campaign> CaseBook::campaigns(const detect::Detector& detecto
     for (const auto& model : models) campaign.models.push_back(model.first);
     std::stable_sort(campaign.models.begin(), campaign.models.end(),
                      [&](Token a, Token b) { return models[a] > models[b]; });
-    const detect::Group& group = detector.groups().groups()[state.group - 1];
-    const auto skip =
-        static_cast<std::size_t>(std::max<std::int64_t>(0, state.opened_us / base::kHourUs - group.first_hour));
-    if (skip < group.hits_per_hour.size()) {
-      campaign.queries_per_hour.assign(group.hits_per_hour.begin() + static_cast<std::ptrdiff_t>(skip),
-                                       group.hits_per_hour.end());
+    if (const detect::Group* const group = detector.groups().find(state.group); group != nullptr) {
+      const auto skip =
+          static_cast<std::size_t>(std::max<std::int64_t>(0, state.opened_us / base::kHourUs - group->first_hour));
+      if (skip < group->hits_per_hour.size()) {
+        campaign.queries_per_hour.assign(group->hits_per_hour.begin() + static_cast<std::ptrdiff_t>(skip),
+                                         group->hits_per_hour.end());
+      }
     }
     list.push_back(std::move(campaign));
   }
@@ -341,6 +351,7 @@ void CaseBook::save(base::ByteWriter& out) const {
       out.put(member);
     }
   }
+  out.put(openings_refused_);
   out.put<std::uint64_t>(campaign_by_group_.size());
   for (const auto& [group, id] : campaign_by_group_) {
     out.put(group);
@@ -374,6 +385,7 @@ bool CaseBook::load(base::ByteReader& in) {
       state.members[account] = in.get<MemberState>();
     }
   }
+  openings_refused_ = in.get<std::uint64_t>();
   for (auto left = in.get<std::uint64_t>(); left > 0 && in.ok(); --left) {
     const auto group = in.get<std::uint32_t>();
     campaign_by_group_[group] = in.get<std::uint32_t>();

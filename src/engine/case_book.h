@@ -2,7 +2,8 @@
 //
 // Invariant: a verdict is written exactly when an account's level, class or campaign changes (an expiry is a change),
 // in the total order of the formats contract; without a change an expiry is only moved. Campaign numbers are never
-// reused. Threads: between epochs, single-threaded. Cost: linear in members of live groups and in standings.
+// reused. Bounds: kCampaignsMax, three quarters of them for distillers; further ones are not opened, counted. Threads:
+// between epochs, single-threaded. Cost: linear in members of live groups and in standings.
 #pragma once
 
 #include <functional>
@@ -53,6 +54,8 @@ class CaseBook {
   std::vector<event::Member> members(const OpenId& open) const;
   const std::map<Token, Standing>& standings() const { return standings_; }
   const EndUserBook& end_users() const { return end_users_; }
+  /// How often a group was found and no campaign could be opened for it.
+  std::uint64_t openings_refused() const { return openings_refused_; }
 
   void save(base::ByteWriter& out) const;
   bool load(base::ByteReader& in);
@@ -78,6 +81,8 @@ class CaseBook {
   };
   struct Change;
 
+  static constexpr std::size_t kCampaignsMax = 65'536;  // about 1.5 KB each, and 130 B a member
+  bool is_full(event::Class found) const;
   CampaignState& campaign_of(const detect::GroupFinding& finding, std::int64_t now_us);
   void merge_campaigns(const detect::Detector& detector);
   void apply_group(const detect::GroupFinding& finding, const ReasonContext& context, std::int64_t now_us,
@@ -98,6 +103,7 @@ class CaseBook {
   std::map<Token, Standing> standings_;
   std::map<std::uint32_t, CampaignState> campaigns_;  // by campaign id
   std::map<std::uint32_t, std::uint32_t> campaign_by_group_;
+  std::uint64_t openings_refused_ = 0;
 };
 
 }  // namespace stillwatch::engine

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/assert.h"
+#include "graph/edge_pruning.h"
 #include "graph/union_find.h"
 
 namespace stillwatch::graph {
@@ -324,7 +325,8 @@ std::vector<std::vector<std::uint32_t>> linked_groups(std::span<const Token> act
                                                       std::span<const ContentEdge> content,
                                                       std::span<const TraitEdge> traits,
                                                       std::span<const HandoffEdge> handoffs, const LinkRules& rules) {
-  Core core(actors, content, traits, handoffs, rules);
+  const PrunedEdges edges = prune_edges(actors.size(), content, traits, handoffs, rules);
+  Core core(actors, edges.content, edges.traits, handoffs, rules);
   core.peel();
   return core.groups();
 }

@@ -17,6 +17,7 @@
 #include "intake/log_reader.h"
 #include "replay/folder_lock.h"
 #include "replay/journal.h"
+#include "replay/run_counters.h"
 #include "replay/snapshot_file.h"
 
 namespace stillwatch::replay {
@@ -105,7 +106,15 @@ class Run {
   SnapshotFile snapshot_header() const;
   void show_progress();
 
+  /// The name of an account or model; one that found no room among the names is shown by its token.
+  std::string_view name_of(event::Token token) {
+    const std::string_view raw = identities_.open(token);
+    if (!raw.empty() || token == 0) return raw;
+    return unnamed_.try_emplace(token, fmt::format("unnamed-{:016x}", token)).first->second;
+  }
+
   const Options& options_;
+  std::map<event::Token, std::string> unnamed_;
   std::vector<FolderLock> locks_;
   std::unique_ptr<crypto::KeyedHash> keyed_hash_;
   intake::Identities identities_;
@@ -148,14 +157,13 @@ base::Result<std::unique_ptr<intake::LogReader>> Run::open_logs(const std::vecto
 
 std::unique_ptr<engine::Engine> Run::make_engine(engine::VerdictSink sink) {
   return std::make_unique<engine::Engine>(
-      options_.engine, options_.threads, [this](event::Token token) { return identities_.open(token); },
-      std::move(sink));
+      options_.engine, options_.threads, [this](event::Token token) { return name_of(token); }, std::move(sink));
 }
 
 base::Status Run::write_verdicts(std::span<const event::Verdict> verdicts) {
   for (const event::Verdict& verdict : verdicts) {
     STILLWATCH_CHECK(verdicts_->append(
-        event::to_json(verdict, options_.policy_hash, [this](event::Token token) { return identities_.open(token); })));
+        event::to_json(verdict, options_.policy_hash, [this](event::Token token) { return name_of(token); })));
   }
   return {};
 }
@@ -166,7 +174,7 @@ base::Status Run::calibrate() {
   engine::Settings learning = options_.engine;
   learning.detect.calibration_us = INT64_MAX / 4;
   engine::Engine teacher(
-      learning, options_.threads, [this](event::Token token) { return identities_.open(token); },
+      learning, options_.threads, [this](event::Token token) { return name_of(token); },
       [](std::span<const event::Verdict>) { return base::Status{}; });
   STILLWATCH_TRY(reader, open_logs({options_.calibrate}, [](const intake::Reject&) {}));
   if (!options_.accounts.empty()) {
@@ -294,7 +302,7 @@ base::Status Run::stop_here() {
 }
 
 base::Status Run::write_campaigns(Outcome& outcome, OutputSet& outputs) {
-  const auto open = [this](event::Token token) { return identities_.open(token); };
+  const auto open = [this](event::Token token) { return name_of(token); };
   const engine::CaseBook& book = engine_->case_book();
   outcome.campaigns = book.campaigns(engine_->detector());
   std::string lines;
@@ -347,21 +355,7 @@ void Run::fill(Outcome& outcome) const {
   for (const auto& item : engine_->case_book().standings())
     ++outcome.accounts_by_level[std::string(event::name(item.second.level))];
   outcome.end_users_by_level = engine_->case_book().end_users().by_level();
-  const detect::TokenCounters tokens = detector.tokens().counters();
-  outcome.counters = {{"account_records_rejected", accounts_.rejected},
-                      {"alarms_dropped", engine_->alarm().alarms_dropped()},
-                      {"conversations_overwritten", tokens.conversations_overwritten},
-                      {"end_users_shed", identities_.shed(intake::IdKind::end_user)},
-                      {"first_sightings_overwritten", tokens.first_seen_overwritten},
-                      {"ids_forgotten", intake.ids_forgotten},
-                      {"identities_opened", identities_.openings()},
-                      {"identities_shed", identities_.shed(intake::IdKind::account)},
-                      {"reorder_overflows", intake.reorder_overflows},
-                      {"shared_tokens_evicted", tokens.shared_tokens_evicted},
-                      {"shared_tokens_refused", tokens.shared_tokens_refused},
-                      {"turns_ignored", intake.parser.turns_ignored},
-                      {"unfinished_lines", intake.unfinished_lines},
-                      {"unreadable_addresses", intake.parser.unreadable_addresses}};
+  outcome.counters = counters_of(*engine_, intake, accounts_, identities_);
   outcome.calibration_groups = detector.calibration().group_count();
   outcome.promised_false_campaigns_per_month = detector.calibration().promised_false_campaigns_per_month();
   outcome.threshold_log10_e = detector.calibration().threshold_log10_e();

@@ -5,6 +5,7 @@
 #include "event/json_lines.h"
 #include "report/campaign_section.h"
 #include "report/charts.h"
+#include "report/counter_words.h"
 #include "report/report.h"
 #include "report/style.h"
 #include "report/totals.h"
@@ -177,8 +178,13 @@ std::string decision_section(const Summary& summary) {
     out += counts_table(levels, "State", "Accounts");
     if (!summary.end_users_by_level.empty()) out += counts_table(summary.end_users_by_level, "State", "End users");
     out += "</div>";
-    if (!summary.counters.empty()) {
-      out += "<div><h3>Where a bound was met</h3>" + counts_table(summary.counters, "Structure", "Count") + "</div>";
+    if (const auto met = bounds_met(summary.counters); !met.empty()) {
+      out += "<div><h3>Where a bound was met</h3>" + counts_table(met, "Counter", "Count") + "<dl class=\"plain\">";
+      for (const auto& item : met) {
+        if (const std::string_view meaning = counter_meaning(item.first); !meaning.empty())
+          out += row(escape(spaced(item.first)), escape(meaning));
+      }
+      out += "</dl></div>";
     } else {
       out += "<div><h3>Where a bound was met</h3><p class=\"note\">Nowhere: nothing was shed or evicted.</p></div>";
     }

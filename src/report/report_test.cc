@@ -244,6 +244,19 @@ TEST(Summary, GoldenJson) {
             "\n");
 }
 
+TEST(Summary, WhatWasShedIsSaidInWords) {
+  Report report = example_report();
+  report.summary.counters = {
+      {"accounts_evicted", 12}, {"handoffs_shed", 3}, {"groups_refused", 0}, {"identities_opened", 9}};
+  const std::string json = render_summary_json(report), html = render_html(report);
+  const std::string terminal = render_terminal(report, "out/report.html");
+  EXPECT_NE(json.find(R"("bounds_met":{"accounts_evicted":"Idle accounts that made room)"), std::string::npos);
+  EXPECT_EQ(json.find(R"("groups_refused":"Gr)"), std::string::npos) << "nothing happened there";
+  EXPECT_NE(html.find("Hand-offs of one closing beyond its room"), std::string::npos);
+  EXPECT_EQ(html.find("identities opened"), std::string::npos) << "no bound";
+  EXPECT_NE(terminal.find("Bounds were met: handoffs shed 3;"), std::string::npos);
+}
+
 TEST(Summary, TerminalNamesTheReport) {
   const std::string text = render_terminal(example_report(), "out/report.html");
   EXPECT_NE(text.find("2 campaigns of 430 accounts were distilling m-large"), std::string::npos);

@@ -6,6 +6,7 @@
 #include "base/event_time.h"
 #include "base/json_text.h"
 #include "event/json_lines.h"
+#include "report/counter_words.h"
 #include "report/report.h"
 #include "report/totals.h"
 #include "report/words.h"
@@ -144,6 +145,11 @@ std::string render_summary_json(const Report& report) {
   alarms.count("held", static_cast<std::uint64_t>(held));
   alarms.close();
   object.counts("counters", summary.counters);
+  if (const auto met = bounds_met(summary.counters); !met.empty()) {
+    JsonObject meanings(object.raw("bounds_met"));
+    for (const auto& item : met) meanings.text(item.first, counter_meaning(item.first));
+    meanings.close();
+  }
   JsonObject found(object.raw("found"));
   found.count("campaigns", totals.campaigns);
   found.count("accounts", totals.accounts);
@@ -195,6 +201,13 @@ std::string render_terminal(const Report& report, const std::string& report_path
                    counted(summary.rejected, "line", "lines"),
                    percent(share(summary.rejected, summary.records + summary.rejected)));
   }
+  // What is shed on purpose matters to whoever reads a verdict; daily tidying does not.
+  std::vector<std::string> shed;
+  for (const auto& item : bounds_met(summary.counters)) {
+    if (item.first.ends_with("_shed") || item.first.ends_with("_refused") || item.first.ends_with("_deferred"))
+      shed.push_back(spaced(item.first) + " " + grouped(item.second));
+  }
+  if (!shed.empty()) out += "Bounds were met: " + listed(shed, 6) + "; see docs/operate.md.\n";
   return out + "Report: " + report_path + "\n";
 }
 

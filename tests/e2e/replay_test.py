@@ -2,6 +2,7 @@
 """The same log gives the same bytes, however it is split, packed, fed or cut."""
 import gzip
 import json
+import pathlib
 import shutil
 import subprocess
 import zlib
@@ -68,6 +69,26 @@ class SameBytes(world_fixture.WorldTest):
         members = {line["account"] for line in records_of(self.folder / "expected/members.ndjson")}
         others = {line["account"] for line in records_of(self.folder / "other-secret/members.ndjson")}
         self.assertGreater(len(members & others), 0.9 * max(len(members), len(others)))
+
+    def test_full_tables_change_nothing_about_that(self):
+        """With every bound met the bytes still do not depend on threads, and every counter has words."""
+        settings = (self.folder / "settings.toml").read_text()
+        bounds = ("accounts_max = 4096\nlink_events_max = 1024\nlink_edges_max = 1024\nhandoff_events_max = 1024\n"
+                  "handoff_pairs_max = 1024\ngroups_max = 16\nclose_work_per_query = 4\nclose_work_per_epoch = 1000\n")
+        self.assertIn("[detect]", settings)
+        (self.folder / "small.toml").write_text(settings.replace("[detect]", "[detect]\n" + bounds, 1))
+        for threads in (1, 3):
+            self.run_program("replay", "queries.ndjson", "--accounts=world/accounts.ndjson", "--out=small",
+                             "--config=small.toml", "--secret=secret", f"--threads={threads}")
+            shutil.copytree(self.folder / "small", self.folder / f"small-{threads}")
+        self.assert_same("small-1", "small-3")
+        summary = json.loads((self.folder / "small-1/summary.json").read_text())
+        self.assertGreater(summary["counters"]["epochs_deferred"], 0)
+        page = (pathlib.Path(__file__).resolve().parents[2] / "docs/operate.md").read_text()
+        for name in summary["counters"]:
+            self.assertIn(f"| `{name}` |", page)
+        for name, words in summary["bounds_met"].items():
+            self.assertGreater(len(words), 20, name)
 
     def test_no_look_ahead(self):
         """The log cut at t gives exactly the verdicts up to t."""
