@@ -65,7 +65,7 @@ struct GroupCounters {
 inline constexpr std::uint16_t kOutsideHitsMin = 3;
 
 struct AccountState {
-  static constexpr std::size_t kLinksMax = 15;
+  static constexpr std::size_t kLinksMax = 14;
   static constexpr std::size_t kEgressMax = 4;
   static constexpr std::size_t kClientsMax = 2;
   static constexpr std::size_t kIdentityTokens = 4;
@@ -84,6 +84,7 @@ struct AccountState {
   std::uint16_t outside_hits = 0;
   event::Verification verification = event::Verification::none;
   bool recorded = false;          // an account record was seen
+  bool declared = false;          // some use of it is agreed: never a benign example
   bool identity_changed = false;  // its identity tokens wait to be observed
   std::uint8_t links_count = 0;
   LanguageVote language;                     // matches and reports, never a score

@@ -39,7 +39,8 @@ void count_bucket(std::array<std::uint8_t, N>& buckets, std::size_t bucket) {
 }
 
 AccountRecord record_of(const AccountState& account) {
-  return {account.actor, account.created_us, account.identity, account.verification, account.identity_changed};
+  return {account.actor,        account.created_us,       account.identity,
+          account.verification, account.identity_changed, account.declared};
 }
 
 void restore(AccountState& account, const AccountRecord& record) {
@@ -48,12 +49,14 @@ void restore(AccountState& account, const AccountRecord& record) {
   account.identity = record.identity;
   account.verification = record.verification;
   account.identity_changed = record.identity_changed;
+  account.declared = record.declared;
   account.recorded = true;
 }
 
 void apply_to(AccountRecord& record, const event::AccountUpdate& update) {
   if (update.fields & event::kFieldCreated) record.created_us = update.created_us;
   if (update.fields & event::kFieldVerification) record.verification = update.verification;
+  if (update.fields & event::kFieldDeclared) record.declared = !update.declared.empty();
   if (update.fields & event::kFieldOrg) record.actor = update.org != 0 ? update.org : update.account;
   const std::pair<event::AccountField, Token> identity[] = {{event::kFieldPayment, update.payment},
                                                             {event::kFieldSignupAddress, update.signup_egress},
@@ -172,7 +175,7 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
         seen.content_novel |= static_cast<std::uint8_t>(1U << c);
     }
     const bool prompt_novel = (seen.content_novel >> (kContentTokens - 1) & 1) != 0;
-    account.in_group.prompts_novel += account.in_group.group != 0 && prompt_novel ? 1 : 0;
+    account.in_group.prompts_novel += account.in_group.group != 0 && prompt_novel && query.fingerprint.turns <= 1 ? 1 : 0;
     count_in_group(partition, seen.handle, account, query, content, tokens);
   }
   for (; next_update < updates.size(); ++next_update) {

@@ -44,6 +44,7 @@ struct AccountRecord {
   std::array<Token, AccountState::kIdentityTokens> identity{};
   event::Verification verification = event::Verification::none;
   bool identity_changed = false;
+  bool declared = false;
 };
 
 struct AccountCounters {

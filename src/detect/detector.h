@@ -65,6 +65,7 @@ class Detector {
   /// Whether the epoch before now_us is closed now.
   bool is_due(std::int64_t now_us);
   void make_room();
+  bool is_look_only(std::int64_t now_us);
   void end_phase(std::int64_t now_us);
 
   Settings settings_;
@@ -81,6 +82,14 @@ class Detector {
     std::uint64_t deferred_last = 0;  // epochs in a row
     std::uint64_t deferred = 0;
   } pace_;
+  /// How fast links come in: an epoch is closed early when they come much faster than usual.
+  struct LinkRate {
+    std::int64_t epoch = -1;        // that was closed last
+    std::int64_t closed_us = 0;     // when
+    std::uint64_t links = 0;        // of the log, at the last closing
+    std::uint64_t links_epoch = 0;  // of the log, at the last whole epoch's end
+    double usual = 0;               // an epoch, decayed
+  } link_rate_;
   bool calibrating_ = true;
   bool learning_ = true;  // first half of calibration: nothing is known yet
 };

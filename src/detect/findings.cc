@@ -17,6 +17,12 @@ constexpr double kChannelLog10Max = 12;
 constexpr double kRatePriorEvents = 1;
 // A rhythm is a member's own evidence when it went on this long after the account was linked.
 constexpr std::uint32_t kMemberGapsMin = 4;
+// Requests of the group's work that a newcomer must have sent to be a replacement.
+constexpr std::uint32_t kReplacementHitsMin = 5;
+// A young group is worth a look when it is this large, and its work this broad (log2 of templates): a product's
+// customers share a few templates, a queue of work has many.
+constexpr std::uint32_t kWatchedMembersMin = 30, kWatchedHitsMin = 30;
+constexpr double kWatchedBreadthMin = 3.5, kWatchedExclusivityMin = 0.5;
 
 double capped(double log10_p) { return std::clamp(-log10_p - kSelectionLog10, 0.0, kChannelLog10Max); }
 
@@ -60,8 +66,8 @@ double operator_strength(const std::vector<std::pair<event::Channel, double>>& c
   return values.size() < 2 ? 0 : values[1];
 }
 
-MemberFinding find_member(Handle handle, const AccountState& account, const std::vector<Trait>& traits,
-                          double base_rate, const Settings& settings) {
+MemberFinding find_member(Handle handle, const AccountState& account, const Group& group, double base_rate,
+                          const Settings& settings) {
   const GroupCounters& counters = account.in_group;
   MemberFinding member;
   member.handle = handle;
@@ -90,11 +96,15 @@ MemberFinding find_member(Handle handle, const AccountState& account, const std:
   // The hand-off that linked it could not be guessed; what the account did since is the other kind of evidence.
   if (counters.handoffs > 0 || counters.linked_by_handoff) member.channels.add(event::Channel::handoff);
   const TraitList own(account);
-  for (const Trait& trait : traits) {
+  for (const Trait& trait : group.traits) {
     const bool later =
         trait.kind != TokenKind::rhythm || account.rhythm.gaps_total() >= counters.gaps_before + kMemberGapsMin;
     if (later && own.has(trait.token)) member.channels.add(channel_of(trait.kind));
   }
+  // It came after the group was convicted, and half of what it sends is the group's work.
+  const bool came_later = group.convicted_us != 0 && account.first_us > group.convicted_us;
+  if (came_later && counters.hits_exclusive >= kReplacementHitsMin && counters.hits_exclusive * 2 >= counters.queries)
+    member.channels.add(event::Channel::replacement);
   member.stands = member.channels.has(event::Channel::template_) && member.channels.independent_count() >= 2;
   // Or two kinds of evidence besides content, and enough of the work that it is no bystander of a relay.
   if (!member.stands && member.channels.independent_count() >= 2 && counters.hits >= settings.member_hits_min) {
@@ -148,6 +158,7 @@ void GroupFinding::save(base::ByteWriter& out) const {
   put(out, without_channel);
   out.put_all(traits);
   out.put(base_rate);
+  out.put(watched);
   out.put(hits_total);
 }
 
@@ -166,6 +177,7 @@ void GroupFinding::load(base::ByteReader& in) {
   without_channel = get(in);
   traits = in.get_all<Trait>();
   base_rate = in.get<double>();
+  watched = in.get<bool>();
   hits_total = in.get<std::uint64_t>();
 }
 
@@ -195,7 +207,7 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
       std::max(1.0, static_cast<double>(population.queries) - static_cast<double>(group.measures.queries));
   finding.base_rate = std::min(1.0, (static_cast<double>(group.measures.outsider_hits) + kRatePriorEvents) / others);
   for (const Handle member : group.members) {
-    finding.members.push_back(find_member(member, accounts.at(member), group.traits, finding.base_rate, settings));
+    finding.members.push_back(find_member(member, accounts.at(member), group, finding.base_rate, settings));
   }
   std::map<event::Channel, double> by_channel;
   if (group.measures.hits > 0) {
@@ -216,6 +228,10 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
     finding.channels.add(channel);
   }
   finding.operator_log10_e = operator_strength(finding.channel_log10_e, nullptr);
+  finding.watched = !group.measures.testable && group.members.size() >= kWatchedMembersMin && group.measures.hits >= kWatchedHitsMin &&
+                    group.measures.breadth_pooled >= kWatchedBreadthMin &&
+                    static_cast<double>(group.measures.hits) >=
+                        kWatchedExclusivityMin * static_cast<double>(group.measures.hits + group.measures.outsider_hits);
   finding.parts = calibration.parts(finding.kind, group.measures);
   finding.score = calibration.score(finding.kind, group.measures);
   if (group.measures.testable) finding.harvest = calibration.strength(finding.kind, finding.score);

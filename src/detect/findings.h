@@ -43,6 +43,7 @@ struct GroupFinding {
   std::vector<std::pair<event::Channel, double>> channel_log10_e;  // one operator, by channel
   std::vector<std::pair<event::Channel, double>> without_channel;  // strength that would remain
   std::vector<Trait> traits;
+  bool watched = false;  // young and not testable yet, but large and broad: a person should look
   double base_rate = 0;  // of the group's templates among everybody else's requests
   std::vector<MemberFinding> members;
   std::uint64_t hits_total = 0;  // since formed

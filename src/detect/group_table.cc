@@ -8,6 +8,8 @@ namespace stillwatch::detect {
 namespace {
 
 constexpr std::uint32_t kLinkIdleMinutes = 3 * 24 * 60;  // links that formed nothing in three days make room
+// A new account whose requests were half a convicted group's work from its first day on takes a lost one's place.
+constexpr std::uint16_t kReplacementHitsMin = 5;
 constexpr double kHubActorsMin = 50;                     // in a small world a quarter of the accounts is soon reached
 constexpr double kRareActorsMin = 20,
                  kRareShareMax = 0.03;  // of a trait while nothing is known: a vendor's own, not a popular client
@@ -160,10 +162,11 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
     }
     account.links_count = kept;
     if (kept > 0) linked_.push_back(candidate);
-    if (several_requests) {
-      for (const auto& [token, kind] : TraitList(account)) {
-        if (links(token, kind, tokens, trait_actors_max)) traits.push_back({node, token, kind != TokenKind::rhythm});
-      }
+    for (const auto& [token, kind] : TraitList(account)) {
+      if (content.size() == content_before || !links(token, kind, tokens, trait_actors_max)) continue;
+      const TokenEntry* const trait = kind == TokenKind::rhythm ? nullptr : tokens.find(token);
+      const bool unseen = trait != nullptr && trait->trusted_actors == 0;
+      if (several_requests || unseen) traits.push_back({node, token, kind != TokenKind::rhythm, unseen});
     }
     // Without a trait, or with one shared request, it would be peeled in the first round: leaving it out changes
     // nothing.
@@ -267,6 +270,11 @@ void GroupTable::join(Handle handle, AccountState& account, std::uint32_t id, st
   account.outside_hits = 0;
 }
 
+bool is_replacement(const AccountState& account, const Group& group) {
+  return group.convicted_us != 0 && account.first_us > group.convicted_us &&
+         account.outside_hits >= kReplacementHitsMin && account.outside_hits * 2U >= account.queries;
+}
+
 // An account that does a group's work and shares one of its traits, or a hand-off with a member, belongs to it: so that
 // replacements are seen within hours.
 void GroupTable::attach_outsiders(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us) {
@@ -291,6 +299,7 @@ void GroupTable::attach_outsiders(AccountTable& accounts, TokenTable& tokens, st
     bool tied = std::any_of(known_traits.begin(), known_traits.end(),
                             [&](const Trait& trait) { return traits.has(trait.token); });
     for (const Handle other : handed[handle]) tied |= accounts.at(other).in_group.group == id;
+    tied |= is_replacement(account, *target);
     if (tied) join(handle, account, id, now_us);
   }
 }
@@ -323,8 +332,10 @@ void GroupTable::collect(AccountTable& accounts, TokenTable& tokens) {
     }
     std::vector<std::pair<Token, TokenKind>> all;
     double sent = 0;
+    each.declared = 0;
     for (const Handle member : each.members) {
       sent += accounts.at(member).queries;
+      each.declared += accounts.at(member).declared ? 1 : 0;
       const TraitList traits(accounts.at(member));
       all.insert(all.end(), traits.begin(), traits.end());
     }

@@ -39,8 +39,12 @@ struct Group {
   std::uint64_t hits_counted = 0;  // members' hits at the last epoch
   std::int64_t first_hour = 0;
   std::vector<std::uint32_t> hits_per_hour;
+  std::uint32_t declared = 0;      // members with an agreed use
+  std::int64_t convicted_us = 0;   // when both questions were first answered; 0: not yet
 
   LinkKind kind() const;
+  /// Fit to teach what honest groups are like: what a contract allows looks like a harvest and is none.
+  bool is_example() const { return declared * 4 < members.size() && !samples.empty(); }
   /// Adds the traffic of another group, which ends, to this one.
   void absorb(const Group& other);
 };
@@ -83,6 +87,7 @@ class GroupTable {
   const std::vector<GroupTrajectory>& trajectories() const { return trajectories_; }
 
   /// By id. Dead ones stay for the report, those with most hits first, up to a bound.
+  void mark_convicted(std::uint32_t id, std::int64_t now_us) { group(id).convicted_us = now_us; }
   const std::vector<Group>& groups() const { return groups_; }
   const Group* find(std::uint32_t id) const;
   /// Forgets what rests on accounts that left the account table; `gone` ascending.

@@ -8,7 +8,7 @@ namespace stillwatch::detect {
 std::vector<GroupTrajectory> GroupTable::trajectories_with_current() const {
   std::vector<GroupTrajectory> all = trajectories_;
   for (const Group& each : groups_) {
-    if (each.live && !each.samples.empty()) all.push_back({each.kind(), each.samples});
+    if (each.live && each.is_example()) all.push_back({each.kind(), each.samples});
   }
   return all;
 }
@@ -18,7 +18,7 @@ void GroupTable::end_phase(AccountTable& accounts, std::span<const std::uint32_t
   census_.take(accounts, log_start_us);
   for (Group& each : groups_) {
     if (std::binary_search(suspects.begin(), suspects.end(), each.id)) continue;
-    if (each.live && !each.samples.empty()) trajectories_.push_back({each.kind(), each.samples});
+    if (each.live && each.is_example()) trajectories_.push_back({each.kind(), each.samples});
     each.samples.clear();
     each.live = false;
     for (const Handle member : each.members) {
@@ -44,6 +44,8 @@ void GroupTable::save(base::ByteWriter& out) const {
     out.put(each.hits_counted);
     out.put(each.first_hour);
     out.put_all(each.hits_per_hour);
+    out.put(each.declared);
+    out.put(each.convicted_us);
   }
   out.put_all(alias_);
   out.put_all(linked_);
@@ -82,6 +84,8 @@ bool GroupTable::load(base::ByteReader& in) {
     each.hits_counted = in.get<std::uint64_t>();
     each.first_hour = in.get<std::int64_t>();
     each.hits_per_hour = in.get_all<std::uint32_t>();
+    each.declared = in.get<std::uint32_t>();
+    each.convicted_us = in.get<std::int64_t>();
     if (each.id == 0 || (!groups_.empty() && each.id <= groups_.back().id)) return false;
     groups_live_ += each.live ? 1 : 0;
     groups_.push_back(std::move(each));

@@ -176,6 +176,7 @@ Measures measure_group(std::span<const GroupCounters* const> members, const Traf
   if (busy.size() >= 2) measure_content(busy, base, measures);
   measures[Measure::concentration] =
       static_cast<double>(measures.hits) / std::max(1.0, static_cast<double>(measures.queries));
+  measures.breadth_pooled = breadth(members, &GroupCounters::template_buckets);
   if (tested.size() < 2 || measures.hits < hits_min / 2) return measures;
   const double hits = static_cast<double>(measures.hits);
   measures[Measure::breadth] = breadth(tested, &GroupCounters::template_buckets);

@@ -46,6 +46,7 @@ struct Measures {
   std::uint32_t members = 0, members_tested = 0;  // tested: with enough hits to say something
   std::uint32_t handoffs = 0;
   std::uint64_t hits_prompt = 0;  // hits whose whole prompt other members sent too
+  double breadth_pooled = 0;  // breadth of all hits, from the first on
   double multiplicity = 1;        // members per distinct prompt
   bool testable = false;
 

@@ -13,6 +13,8 @@ namespace stillwatch::detect {
 struct Settings {
   // Groups are formed and judged once an epoch of event time.
   std::int64_t epoch_us = base::kHourUs;
+  // Within an epoch the detector looks up this often, and closes early when links come in much faster than usual.
+  std::uint32_t looks_per_epoch = 4;
   // The first days of the log teach what is common among trusted accounts; no verdicts before.
   std::int64_t calibration_us = 7 * base::kDayUs;
 

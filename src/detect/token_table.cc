@@ -12,6 +12,7 @@ struct TokenTable::Context {
   std::int64_t log_start_us;
   std::uint32_t minute, hour;
   bool calibrating;
+  bool opens;  // the request opens a conversation
 };
 
 TokenTable::TokenTable(const Settings& settings)
@@ -30,7 +31,8 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
     const Observation& seen = observations[i];
     if (seen.handle == kNoHandle) continue;  // found no room in the account table
     const Context context{accounts, log_start_us, static_cast<std::uint32_t>(query.time_us / base::kMinuteUs),
-                          static_cast<std::uint32_t>(query.time_us / base::kHourUs), calibrating};
+                          static_cast<std::uint32_t>(query.time_us / base::kHourUs), calibrating,
+                          query.fingerprint.turns <= 1};
     const auto observe_owned = [&](Token token, TokenKind kind, bool novel) {
       if (token == 0 || !worker.owns(token)) return;
       observe_token(partitions_[partition_of(token)], token, kind, novel, seen, context);
@@ -54,6 +56,7 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
 // When a partition's events of an epoch fill their room, half of the tokens leave, by a hash of the (keyed) token. What
 // stays is the same for any order of arrival, and whole tokens stay, so that groups do not come apart at random.
 void TokenTable::add_link(Partition& partition, const LinkEvent& link) {
+  ++partition.links_total;
   const auto hash = [](Token token) { return base::mix64(token ^ 0x6A09E667F3BCC908ULL); };
   if (hash(link.token) > partition.link_hash_max) {
     ++partition.counters.links_sampled_out;
@@ -90,7 +93,7 @@ void TokenTable::observe_token(Partition& partition, Token token, TokenKind kind
                                const Context& context) {
   const auto at = partition.shared.find(token);
   if (at != partition.shared.end()) {
-    const bool fresh = kind == TokenKind::prompt && at->second.last_hour + 1 >= context.hour;
+    const bool fresh = context.opens && kind == TokenKind::prompt && at->second.last_hour + 1 >= context.hour;
     at->second.last_hour = context.hour;
     if (at->second.group != 0) count_hit(partition, token, at->second, seen);
     if (novel) count_new_actor(partition, token, at->second, seen, fresh, context);
@@ -208,6 +211,12 @@ std::vector<Event> in_order(std::vector<std::vector<Event>*> parts) {
 }
 
 }  // namespace
+
+std::uint64_t TokenTable::links_total() const {
+  std::uint64_t total = 0;
+  for (const Partition& partition : partitions_) total += partition.links_total;
+  return total;
+}
 
 std::vector<LinkEvent> TokenTable::take_links() {
   std::vector<std::vector<LinkEvent>*> parts;
@@ -350,6 +359,7 @@ void TokenTable::save(base::ByteWriter& out) const {
       out.put(partition.shared.find(token)->second);
     }
     out.put_all(partition.links);
+    out.put(partition.links_total);
     out.put(partition.link_hash_max);
     out.put_all(partition.handoffs);
     out.put_all(partition.decided);
@@ -371,6 +381,7 @@ bool TokenTable::load(base::ByteReader& in) {
       partition.shared[token] = in.get<TokenEntry>();
     }
     partition.links = in.get_all<LinkEvent>();
+    partition.links_total = in.get<std::uint64_t>();
     partition.link_hash_max = in.get<std::uint64_t>();
     partition.handoffs = in.get_all<HandoffEvent>();
     partition.decided = in.get_all<Token>();

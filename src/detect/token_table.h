@@ -80,6 +80,8 @@ class TokenTable {
 
   // Between epochs, single-threaded.
   /// In total order. Of more than link_events_max of a partition, a consistent sample by token: all or none of a token.
+  /// Link events since the log began.
+  std::uint64_t links_total() const;
   std::vector<LinkEvent> take_links();
   std::vector<HandoffEvent> take_handoffs();  // in total order
   void assign(Token token, std::uint32_t group);
@@ -117,6 +119,7 @@ class TokenTable {
   struct Partition {
     base::FlatMap<Token, TokenEntry, TokenHash> shared;
     std::vector<LinkEvent> links;
+    std::uint64_t links_total = 0;  // since the log began
     std::uint64_t link_hash_max = ~std::uint64_t{0};  // of the sample that this epoch has room for
     std::vector<HandoffEvent> handoffs;
     std::vector<Token> decided;  // votes crossed a bound since the last epoch

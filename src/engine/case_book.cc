@@ -20,7 +20,8 @@ ReasonContext context_of(const detect::Detector& detector) {
 
 policy::GroupEvidence evidence_of(const detect::GroupFinding& finding, double threshold_log10_e) {
   return {finding.operator_log10_e, finding.harvest.log10_e, threshold_log10_e,
-          finding.kind == detect::LinkKind::handoff, finding.measures.testable};
+          finding.kind == detect::LinkKind::handoff, finding.measures.testable,
+          finding.watched};
 }
 
 }  // namespace
@@ -145,7 +146,8 @@ void CaseBook::apply_group(const detect::GroupFinding& finding, const ReasonCont
                            const IsDeclared& is_declared, const IsHeld& is_held, std::vector<Verdict>& verdicts) {
   const policy::GroupEvidence evidence = evidence_of(finding, context.threshold_log10_e);
   const Class found = policy::classify(evidence);
-  if (found == Class::unknown && !campaign_by_group_.contains(finding.group)) return;
+  const bool watched = finding.watched && evidence.operator_log10_e >= evidence.threshold_log10_e;
+  if (found == Class::unknown && !watched && !campaign_by_group_.contains(finding.group)) return;
   if (!campaign_by_group_.contains(finding.group) && is_full(found)) {
     ++openings_refused_;
     return;

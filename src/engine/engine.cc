@@ -49,9 +49,10 @@ base::Status Engine::step(std::vector<event::Query>& batch) {
                                    [](const event::Query& query) { return (query.flags & event::kFlagShed) != 0; });
   counters_.shed += static_cast<std::uint64_t>(batch.end() - kept);
   batch.erase(kept, batch.end());
+  const std::int64_t look_us = settings_.detect.epoch_us / settings_.detect.looks_per_epoch;
   std::span<const event::Query> rest(batch);
   while (!rest.empty()) {
-    const std::int64_t epoch = rest.front().time_us / settings_.detect.epoch_us;
+    const std::int64_t epoch = rest.front().time_us / look_us;
     if (!opened_) {
       detector_.open_log(rest.front().time_us);
       counters_.first_us = rest.front().time_us;
@@ -62,7 +63,7 @@ base::Status Engine::step(std::vector<event::Query>& batch) {
     epoch_ = epoch;
     const auto end =
         std::find_if(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(std::min(rest.size(), kBatchMax)),
-                     [&](const event::Query& query) { return query.time_us / settings_.detect.epoch_us != epoch; });
+                     [&](const event::Query& query) { return query.time_us / look_us != epoch; });
     const auto count = static_cast<std::size_t>(end - rest.begin());
     STILLWATCH_CHECK(observe(rest.first(count)));
     rest = rest.subspan(count);

@@ -64,11 +64,15 @@ PrunedEdges prune_edges(std::size_t accounts, std::span<const ContentEdge> conte
   Remaining<ContentEdge> texts(content);
   Remaining<TraitEdge> shared(traits);
   std::vector<std::uint32_t> texts_of(accounts), traits_of(accounts);
+  std::vector<std::uint32_t> texts_min(accounts, std::max(1U, rules.requests_min));
+  for (const TraitEdge& edge : traits) {
+    if (edge.unseen) texts_min[edge.account] = 1;
+  }
   for (;;) {
     texts.tally(rules.sharers_min, texts_of);
     shared.tally(rules.sharers_min, traits_of);
     for (std::size_t i = 0; i < accounts; ++i) {
-      may_stay[i] = handed[i] || (texts_of[i] >= std::max(1U, rules.requests_min) && traits_of[i] > 0);
+      may_stay[i] = handed[i] || (texts_of[i] >= texts_min[i] && traits_of[i] > 0);
     }
     const std::size_t before = texts.edges().size() + shared.edges().size();
     const std::size_t dropped = texts.drop(rules.sharers_min, may_stay) + shared.drop(rules.sharers_min, may_stay);

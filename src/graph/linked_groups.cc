@@ -109,14 +109,17 @@ class Core {
         traits_(make_incidence(actors.size(), traits, [](const TraitEdge&) { return 0U; })),
         content_sharers_(content_, actors),
         trait_sharers_(traits_, actors),
-        parts_(traits_.tokens, false) {
+        parts_(traits_.tokens, false),
+        unseen_(traits_.tokens, false) {
     // Dense numbers follow the order of tokens.
     std::vector<Token> tokens;
     for (const TraitEdge& edge : traits) tokens.push_back(edge.token);
     std::sort(tokens.begin(), tokens.end());
     tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
     for (const TraitEdge& edge : traits) {
-      if (edge.parts) parts_[static_cast<std::size_t>(std::lower_bound(tokens.begin(), tokens.end(), edge.token) - tokens.begin())] = true;
+      const auto at = std::lower_bound(tokens.begin(), tokens.end(), edge.token) - tokens.begin();
+      if (edge.parts) parts_[static_cast<std::size_t>(at)] = true;
+      if (edge.unseen) unseen_[static_cast<std::size_t>(at)] = true;
     }
   }
 
@@ -298,9 +301,12 @@ class Core {
     for (const auto& item : content_.of(account)) {
       if (content_sharers_[item.token] >= rules_.sharers_min) requests.push_back(item.request);
     }
+    const bool unseen = std::any_of(traits.begin(), traits.end(), [&](const auto& item) {
+      return unseen_[item.token] && trait_sharers_[item.token] >= rules_.unseen_sharers_min;
+    });
     std::sort(requests.begin(), requests.end());
     return std::unique(requests.begin(), requests.end()) - requests.begin() >=
-           static_cast<std::ptrdiff_t>(rules_.requests_min);
+           static_cast<std::ptrdiff_t>(unseen ? 1 : rules_.requests_min);
   }
   std::size_t actor_count(const std::vector<std::uint32_t>& members) const {
     std::vector<Token> actors;
@@ -315,7 +321,7 @@ class Core {
   std::vector<bool> stays_;
   Incidence content_, traits_;
   Sharers content_sharers_, trait_sharers_;
-  std::vector<bool> parts_;  // by trait
+  std::vector<bool> parts_, unseen_;  // by trait
   std::vector<bool> handed_;
 };
 

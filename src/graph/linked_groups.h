@@ -25,6 +25,7 @@ struct TraitEdge {
   std::uint32_t account = 0;
   base::Token token = 0;
   bool parts = true;  // whether those that have it can be a group of their own
+  bool unseen = false;  // nobody had it during calibration: one request with shared content is enough
 };
 struct HandoffEdge {
   std::uint32_t a = 0, b = 0;
@@ -34,6 +35,7 @@ struct LinkRules {
   std::uint32_t sharers_min = 3;   // actors, the member among them, that share a token or trait for it to hold
   std::uint32_t requests_min = 2;  // requests whose content is shared
   std::uint32_t actors_min = 5;    // of a group
+  std::uint32_t unseen_sharers_min = 10;  // of an unseen trait, before one request is enough
 };
 
 /// `actors[i]` is who is behind account i: accounts of one actor count once.

@@ -20,7 +20,9 @@ Class classify(const GroupEvidence& group) {
 Decision decide(Class class_, const GroupEvidence& group, const MemberEvidence& member, bool declared,
                 const Settings& settings) {
   switch (class_) {
-    case Class::unknown: return {};
+    case Class::unknown:
+      if (!group.watched || declared || group.operator_log10_e < group.threshold_log10_e) return {};
+      return {Level::observe, class_, "campaign.watched"};
     case Class::reseller: {
       const bool asks = !declared && !member.passes_end_users && member.observed_us >= settings.notice_after_us;
       return {asks ? Level::notice : Level::observe, class_, "campaign.reseller"};
@@ -28,7 +30,7 @@ Decision decide(Class class_, const GroupEvidence& group, const MemberEvidence& 
     case Class::automation: return {Level::observe, class_, "campaign.automation"};
     case Class::distiller: break;
   }
-  if (declared) return {Level::observe, class_, "declared.use"};
+  if (declared) return {Level::observe, Class::automation, "declared.use"};
   if (!member.stands || member.channels.independent_count() < 2) return {Level::observe, class_, "campaign.linked"};
   const double excess = std::min(group.operator_log10_e, group.harvest_log10_e) - group.threshold_log10_e;
   const int rungs = std::max(0, static_cast<int>(std::floor(excess / settings.rung_log10_e)));

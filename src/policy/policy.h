@@ -45,6 +45,7 @@ struct GroupEvidence {
   double threshold_log10_e = 0;  // that the promised error rate asks for
   bool handed_off = false;       // linked by conversations that move between accounts
   bool testable = false;         // enough requests after linking
+  bool watched = false;          // too young to test, but large and broad
 };
 
 struct MemberEvidence {
