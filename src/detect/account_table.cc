@@ -197,7 +197,8 @@ void AccountTable::count_in_group(Partition& partition, Handle handle, AccountSt
     if (hit_group == 0 || (owner.group == counters.group && hit_group != owner.group)) {
       hit_group = owner.group, hit_token = content[c], exclusive = 0;
     }
-    exclusive += owner.exclusive && owner.group == hit_group ? 1 : 0;
+    // What others send after somebody did is no evidence against him: or accounts could be framed with their own words.
+    exclusive += owner.exclusive && owner.group == hit_group && owner.first_actor != account.actor ? 1 : 0;
   }
   if (hit_group != 0 && hit_group != counters.group) {
     ++partition.outsiders.hits_by_group[hit_group];

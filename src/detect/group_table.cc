@@ -132,6 +132,7 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
   std::set_union(linked_.begin(), linked_.end(), handed.begin(), handed.end(), std::back_inserter(candidates));
   std::vector<Handle> nodes;
   std::vector<Token> actors;
+  std::vector<std::uint32_t> parts;
   std::vector<graph::ContentEdge> content;
   std::vector<graph::TraitEdge> traits;
   std::vector<graph::HandoffEdge> handoffs;
@@ -155,7 +156,7 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
       const bool ours = entry->group != 0 && tokens.resolve(entry->group) == account.in_group.group;
       if (!ours && link.seen_minute + kLinkIdleMinutes < now) continue;
       account.links[kept++] = link;
-      if (!is_linkable(entry, settings_.link_actors_min, actors_max)) continue;
+      if (!is_linkable(entry, settings_.link_actors_min, actors_max) || entry->first_actor == account.actor) continue;
       several_requests |= content.size() > content_before && content.back().request != link.request;
       if (!sample.takes(link.token, *entry)) continue;
       content.push_back({node, link.token, link.request});
@@ -176,6 +177,7 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
     }
     nodes.push_back(candidate);
     actors.push_back(account.actor);
+    parts.push_back(account.in_group.group == 0 ? 0 : survivor(account.in_group.group));
     if (content.size() > settings_.link_edges_max) sample.thin(content, tokens);
   }
   const auto node_of = [&](Handle handle) {
@@ -185,7 +187,7 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
   counters_.links_sampled_out += sample.left_out();
   edges_seen_ = content.size() + traits.size();
   const graph::LinkRules rules{settings_.link_actors_min, settings_.link_requests_min, settings_.group_actors_min};
-  auto components = graph::linked_groups(actors, content, traits, handoffs, rules);
+  auto components = graph::linked_groups(actors, content, traits, handoffs, rules, parts);
   if (groups_live_ + components.size() > settings_.groups_max) {
     // Not all may find room: the largest first.
     std::stable_sort(components.begin(), components.end(),

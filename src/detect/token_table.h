@@ -70,11 +70,12 @@ class TokenTable {
   struct Ownership {
     std::uint32_t group = 0;
     bool exclusive = false;
+    Actor first_actor = 0;
   };
   Ownership owner_of(Token token) const {
     const TokenEntry* entry = find(token);
     if (entry == nullptr || entry->group == 0) return {};
-    return {resolve(entry->group), entry->exclusive};
+    return {resolve(entry->group), entry->exclusive, entry->first_actor};
   }
   std::uint32_t resolve(std::uint32_t group) const { return group < alias_.size() ? alias_[group] : group; }
 

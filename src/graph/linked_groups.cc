@@ -100,8 +100,9 @@ class Sharers {
 class Core {
  public:
   Core(std::span<const Token> actors, std::span<const ContentEdge> content, std::span<const TraitEdge> traits,
-       std::span<const HandoffEdge> handoffs, const LinkRules& rules)
+       std::span<const HandoffEdge> handoffs, const LinkRules& rules, std::span<const std::uint32_t> before)
       : actors_(actors),
+        before_(before),
         handoffs_(handoffs),
         rules_(rules),
         stays_(actors.size(), true),
@@ -193,6 +194,13 @@ class Core {
     }
     std::vector<std::vector<std::uint32_t>> blocks = neighbourhoods(component);
     for (auto& item : by_trait) blocks.push_back(std::move(item.second));
+    if (!before_.empty()) {
+      std::map<std::uint32_t, std::vector<std::uint32_t>> by_group;
+      for (const std::uint32_t account : component) {
+        if (before_[account] != 0) by_group[before_[account]].push_back(account);
+      }
+      for (auto& item : by_group) blocks.push_back(std::move(item.second));
+    }
     std::vector<std::uint32_t> gone;
     for (auto& block : blocks) {
       std::erase_if(block, [&](std::uint32_t account) {
@@ -316,6 +324,7 @@ class Core {
   }
 
   std::span<const Token> actors_;
+  std::span<const std::uint32_t> before_;
   std::span<const HandoffEdge> handoffs_;
   LinkRules rules_;
   std::vector<bool> stays_;
@@ -330,9 +339,11 @@ class Core {
 std::vector<std::vector<std::uint32_t>> linked_groups(std::span<const Token> actors,
                                                       std::span<const ContentEdge> content,
                                                       std::span<const TraitEdge> traits,
-                                                      std::span<const HandoffEdge> handoffs, const LinkRules& rules) {
+                                                      std::span<const HandoffEdge> handoffs, const LinkRules& rules,
+                                                      std::span<const std::uint32_t> parts) {
+  STILLWATCH_ASSERT(parts.empty() || parts.size() == actors.size());
   const PrunedEdges edges = prune_edges(actors.size(), content, traits, handoffs, rules);
-  Core core(actors, edges.content, edges.traits, handoffs, rules);
+  Core core(actors, edges.content, edges.traits, handoffs, rules, parts);
   core.peel();
   return core.groups();
 }

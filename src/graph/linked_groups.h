@@ -38,10 +38,12 @@ struct LinkRules {
   std::uint32_t unseen_sharers_min = 10;  // of an unseen trait, before one request is enough
 };
 
-/// `actors[i]` is who is behind account i: accounts of one actor count once.
+/// `actors[i]` is who is behind account i: accounts of one actor count once. `parts[i]`, where given, is what account i
+/// was a part of before (0: nothing): a part whose sharing stays inside it is not taken into another.
 std::vector<std::vector<std::uint32_t>> linked_groups(std::span<const base::Token> actors,
                                                       std::span<const ContentEdge> content,
                                                       std::span<const TraitEdge> traits,
-                                                      std::span<const HandoffEdge> handoffs, const LinkRules& rules);
+                                                      std::span<const HandoffEdge> handoffs, const LinkRules& rules,
+                                                      std::span<const std::uint32_t> parts = {});
 
 }  // namespace stillwatch::graph
