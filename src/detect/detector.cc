@@ -66,7 +66,7 @@ void Detector::make_room() {
 // function of the log alone, like everything here.
 bool Detector::is_look_only(std::int64_t now_us) {
   constexpr double kSurge = 1.5;
-  constexpr double kSurgeLinksMin = 150;
+  constexpr double kSurgeLinksMin = 60;
   constexpr double kMemory = 1.0 / 24;  // of the usual rate: about a day of epochs
   const std::uint64_t links = tokens_.links_total();
   const std::int64_t number = now_us / settings_.epoch_us;

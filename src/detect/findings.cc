@@ -21,8 +21,8 @@ constexpr std::uint32_t kMemberGapsMin = 4;
 constexpr std::uint32_t kReplacementHitsMin = 5;
 // A young group is worth a look when it is this large, and its work this broad (log2 of templates): a product's
 // customers share a few templates, a queue of work has many.
-constexpr std::uint32_t kWatchedMembersMin = 30, kWatchedHitsMin = 30;
-constexpr double kWatchedBreadthMin = 3.5, kWatchedExclusivityMin = 0.5;
+constexpr std::uint32_t kWatchedMembersMin = 30, kWatchedHitsMin = 15;
+constexpr double kWatchedBreadthMin = 3;
 
 double capped(double log10_p) { return std::clamp(-log10_p - kSelectionLog10, 0.0, kChannelLog10Max); }
 
@@ -228,10 +228,8 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
     finding.channels.add(channel);
   }
   finding.operator_log10_e = operator_strength(finding.channel_log10_e, nullptr);
-  finding.watched = !group.measures.testable && group.members.size() >= kWatchedMembersMin && group.measures.hits >= kWatchedHitsMin &&
-                    group.measures.breadth_pooled >= kWatchedBreadthMin &&
-                    static_cast<double>(group.measures.hits) >=
-                        kWatchedExclusivityMin * static_cast<double>(group.measures.hits + group.measures.outsider_hits);
+  finding.watched = !group.measures.work_testable && group.members.size() >= kWatchedMembersMin &&
+                    group.measures.hits >= kWatchedHitsMin && group.measures.breadth_pooled >= kWatchedBreadthMin;
   finding.parts = calibration.parts(finding.kind, group.measures);
   finding.score = calibration.score(finding.kind, group.measures);
   if (group.measures.testable) finding.harvest = calibration.strength(finding.kind, finding.score);

@@ -172,6 +172,7 @@ Measures measure_group(std::span<const GroupCounters* const> members, const Traf
   measures.members_tested = static_cast<std::uint32_t>(std::max(tested.size(), busy.size()));
   measures.outsider_hits = base.outsider_hits;
   const bool work = measures.hits >= hits_min && tested.size() >= members_min;
+  measures.work_testable = work;
   measures.testable = work || (measures.queries >= queries_min && busy.size() >= members_min);
   if (busy.size() >= 2) measure_content(busy, base, measures);
   measures[Measure::concentration] =

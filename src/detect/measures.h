@@ -48,7 +48,7 @@ struct Measures {
   std::uint64_t hits_prompt = 0;  // hits whose whole prompt other members sent too
   double breadth_pooled = 0;  // breadth of all hits, from the first on
   double multiplicity = 1;        // members per distinct prompt
-  bool testable = false;
+  bool testable = false, work_testable = false;  // at all; with enough of the group's own work
 
   Measures() { value.fill(kAbsentMeasure); }
   double& operator[](Measure measure) { return value[static_cast<std::size_t>(measure)]; }
