@@ -8,7 +8,7 @@ namespace stillwatch::detect {
 namespace {
 
 constexpr std::uint32_t kLinkIdleMinutes = 3 * 24 * 60;  // links that formed nothing in three days make room
-// A new account whose requests were half a convicted group's work from its first day on takes a lost one's place.
+// A new account whose requests are a convicted group's work from its first day on takes a lost one's place.
 constexpr std::uint16_t kReplacementHitsMin = 5;
 constexpr double kHubActorsMin = 50;                     // in a small world a quarter of the accounts is soon reached
 constexpr double kRareActorsMin = 20,
@@ -105,7 +105,8 @@ void GroupTable::take_links(AccountTable& accounts, TokenTable& tokens) {
   for (const LinkEvent& link : tokens.take_links()) {
     const TokenEntry* entry = tokens.find(link.token);
     const bool content =
-        entry != nullptr && !entry->known && (entry->kind == TokenKind::content || entry->kind == TokenKind::prompt);
+        entry != nullptr && !entry->known &&
+        (entry->kind == TokenKind::content || entry->kind == TokenKind::prompt || is_setup(entry->kind));
     if (!content) continue;
     AccountState& account = accounts.at(link.handle);
     if (link.fresh && account.in_group.group != 0) ++account.in_group.repeats_fresh;
@@ -157,6 +158,7 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
       if (!ours && link.seen_minute + kLinkIdleMinutes < now) continue;
       account.links[kept++] = link;
       if (!is_linkable(entry, settings_.link_actors_min, actors_max) || entry->first_actor == account.actor) continue;
+      if (is_setup(entry->kind)) continue;  // evidence of a group; it forms none
       several_requests |= content.size() > content_before && content.back().request != link.request;
       if (!sample.takes(link.token, *entry)) continue;
       content.push_back({node, link.token, link.request});
@@ -274,7 +276,7 @@ void GroupTable::join(Handle handle, AccountState& account, std::uint32_t id, st
 
 bool is_replacement(const AccountState& account, const Group& group) {
   return group.convicted_us != 0 && account.first_us > group.convicted_us &&
-         account.outside_hits >= kReplacementHitsMin && account.outside_hits * 2U >= account.queries;
+         account.outside_hits >= kReplacementHitsMin && account.outside_hits * 10U >= account.queries * 9U;
 }
 
 // An account that does a group's work and shares one of its traits, or a hand-off with a member, belongs to it: so that
@@ -370,7 +372,7 @@ bool GroupTable::is_rhythm_of_group(std::uint32_t members, const Group& each, To
   return stats::log10_binomial_upper_tail(members, each.members.size(), rate) <= kOwnLog10Max;
 }
 
-void GroupTable::claim_tokens(const Group& each, double share, AccountTable& accounts, TokenTable& tokens) {
+void GroupTable::claim_tokens(Group& each, double share, AccountTable& accounts, TokenTable& tokens) {
   std::vector<Token> all;
   for (const Handle member : each.members) {
     const AccountState& account = accounts.at(member);
@@ -379,8 +381,12 @@ void GroupTable::claim_tokens(const Group& each, double share, AccountTable& acc
   for (const auto& [token, count] : run_lengths(std::move(all))) {
     if (count < settings_.link_actors_min) continue;
     const TokenEntry* entry = tokens.find(token);
-    if (entry != nullptr && !entry->known && entry->group == 0 && is_of_group(count, entry->actors, share))
+    if (entry == nullptr || entry->known || entry->group != 0 || !is_of_group(count, entry->actors, share)) continue;
+    if (is_setup(entry->kind)) {
+      each.traits.push_back({token, entry->kind, count, entry->actors > count ? entry->actors - count : 0});
+    } else {
       tokens.assign(token, each.id);
+    }
   }
 }
 
