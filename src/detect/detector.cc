@@ -77,8 +77,10 @@ bool Detector::is_look_only(std::int64_t now_us) {
     const auto pending = static_cast<double>(links - link_rate_.links);
     if (calibrating_ || pending < std::max(kSurgeLinksMin, kSurge * share * link_rate_.usual)) return true;
   } else {
+    // The first epoch of a log is seldom whole.
     const auto whole = static_cast<double>(links - link_rate_.links_epoch);
-    link_rate_.usual += link_rate_.usual == 0 ? whole : kMemory * (whole - link_rate_.usual);
+    if (link_rate_.epoch >= 0)
+      link_rate_.usual += link_rate_.usual == 0 ? whole : kMemory * (whole - link_rate_.usual);
     link_rate_.links_epoch = links;
     link_rate_.epoch = number;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <span>
 
 #include "stats/binomial.h"
 
@@ -15,6 +16,8 @@ constexpr double kSelectionLog10 = 5;
 constexpr double kChannelLog10Max = 12;
 // Added to the population when a rate is estimated from no events (Laplace).
 constexpr double kRatePriorEvents = 1;
+// A trait counts for a member when it is this improbable for the group, chance of looking included.
+constexpr double kTellingLog10Min = 2;
 // A rhythm is a member's own evidence when it went on this long after the account was linked.
 constexpr std::uint32_t kMemberGapsMin = 4;
 // Requests of the group's work that a newcomer must have sent to be a replacement.
@@ -80,8 +83,8 @@ bool has_link(const AccountState& account, const Trait& trait) {
   return std::any_of(account.links.data(), end, [&](const LinkToken& link) { return link.token == trait.token; });
 }
 
-MemberFinding find_member(Handle handle, const AccountState& account, const Group& group, double base_rate,
-                          const Settings& settings) {
+MemberFinding find_member(Handle handle, const AccountState& account, const Group& group,
+                          std::span<const Trait> traits, double base_rate, const Settings& settings) {
   const GroupCounters& counters = account.in_group;
   MemberFinding member;
   member.handle = handle;
@@ -110,10 +113,10 @@ MemberFinding find_member(Handle handle, const AccountState& account, const Grou
   // The hand-off that linked it could not be guessed; what the account did since is the other kind of evidence.
   if (counters.handoffs > 0 || counters.linked_by_handoff) member.channels.add(event::Channel::handoff);
   const TraitList own(account);
-  for (const Trait& trait : group.traits) {
+  for (const Trait& trait : traits) {
     const bool later =
         trait.kind != TokenKind::rhythm || account.rhythm.gaps_total() >= counters.gaps_before + kMemberGapsMin;
-    if (later && is_of_bulk(trait, group) && (own.has(trait.token) || has_link(account, trait))) member.channels.add(channel_of(trait.kind));
+    if (later && (own.has(trait.token) || has_link(account, trait))) member.channels.add(channel_of(trait.kind));
   }
   // It came after the group was convicted, and nearly all that it sends is the group's work.
   const bool came_later = group.convicted_us != 0 && account.first_us > group.convicted_us;
@@ -225,8 +228,14 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
   const double others =
       std::max(1.0, static_cast<double>(population.queries) - static_cast<double>(group.measures.queries));
   finding.base_rate = std::min(1.0, (static_cast<double>(group.measures.outsider_hits) + kRatePriorEvents) / others);
+  // What is no evidence for the group is none for a member.
+  std::vector<Trait> telling;
+  for (const Trait& trait : group.traits) {
+    if (is_of_bulk(trait, group) && trait_log10_e(trait, group.members.size(), population) >= kTellingLog10Min)
+      telling.push_back(trait);
+  }
   for (const Handle member : group.members) {
-    finding.members.push_back(find_member(member, accounts.at(member), group, finding.base_rate, settings));
+    finding.members.push_back(find_member(member, accounts.at(member), group, telling, finding.base_rate, settings));
   }
   std::map<event::Channel, double> by_channel;
   if (group.measures.hits > 0) {

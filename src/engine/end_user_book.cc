@@ -1,6 +1,9 @@
 #include "engine/end_user_book.h"
 
 #include <algorithm>
+#include <map>
+#include <numeric>
+#include <vector>
 
 namespace stillwatch::engine {
 
@@ -39,19 +42,45 @@ policy::EndUserEvidence EndUserBook::evidence_of(const detect::MemberFinding& me
   return evidence;
 }
 
-bool EndUserBook::looks_narrow(const detect::MemberFinding& member, std::int64_t now_us) const {
-  return policy::looks_narrow(evidence_of(member, now_us), settings_);
+bool EndUserBook::looks_narrow(const detect::MemberFinding& member, bool same_few, std::int64_t now_us) const {
+  policy::EndUserEvidence evidence = evidence_of(member, now_us);
+  evidence.same_few = same_few;
+  return policy::looks_narrow(evidence, settings_);
 }
+
+namespace {
+
+/// Whether the same at most three end users certainly send nine tenths of the group's work, over several accounts.
+bool is_of_same_few(const detect::GroupFinding& finding) {
+  std::map<Token, std::uint64_t> hits_of;
+  std::uint64_t hits = 0;
+  for (const detect::MemberFinding& member : finding.members) {
+    // Its own counts are halved now and then; an account that names nobody counts with all it sent.
+    hits += member.end_users.hits() > 0 ? member.end_users.hits() : member.hits;
+    for (const detect::EndUsers::Heavy& heavy : member.end_users.heaviest()) {
+      if (certain_hits(heavy) > 0) hits_of[heavy.user] += static_cast<std::uint64_t>(certain_hits(heavy));
+    }
+  }
+  std::vector<std::uint64_t> most;
+  for (const auto& item : hits_of) most.push_back(item.second);
+  std::sort(most.rbegin(), most.rend());
+  most.resize(std::min<std::size_t>(most.size(), policy::kFewEndUsersMax));
+  const std::uint64_t of_few = std::accumulate(most.begin(), most.end(), std::uint64_t{0});
+  return hits > 0 && of_few * 10 >= hits * 9;
+}
+
+}  // namespace
 
 std::vector<bool> EndUserBook::narrowed(const detect::GroupFinding& finding,
                                         std::span<const policy::Decision> decisions, std::int64_t now_us) const {
   std::vector<bool> narrow(finding.members.size(), false);
   policy::NarrowingGroup group;
   group.handed_off = finding.kind == detect::LinkKind::handoff;
+  group.same_few = is_of_same_few(finding);
   for (std::size_t i = 0; i < finding.members.size(); ++i) {
     if (decisions[i].level < Level::verify) continue;
     ++group.members_standing;
-    narrow[i] = looks_narrow(finding.members[i], now_us);
+    narrow[i] = looks_narrow(finding.members[i], group.same_few, now_us);
     group.members_narrow += narrow[i] ? 1 : 0;
   }
   if (!policy::may_narrow(group)) narrow.assign(narrow.size(), false);

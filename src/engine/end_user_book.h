@@ -24,7 +24,7 @@ class EndUserBook {
   explicit EndUserBook(const policy::Settings& settings) : settings_(settings) {}
 
   /// Whether this member's own requests allow to act on end users of it.
-  bool looks_narrow(const detect::MemberFinding& member, std::int64_t now_us) const;
+  bool looks_narrow(const detect::MemberFinding& member, bool same_few, std::int64_t now_us) const;
   /// The members to narrow: by index into `finding.members`; empty when the group does not allow it. `levels` are those
   /// that policy would give the accounts.
   std::vector<bool> narrowed(const detect::GroupFinding& finding, std::span<const policy::Decision> decisions,

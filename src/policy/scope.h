@@ -14,6 +14,10 @@
 // - accounts narrowed so are the minority of the group's members that stand. A service is one customer among strangers;
 //   a hydra that forges does it on all its accounts;
 // - the group is not held together by hand-offs: then one operator runs the accounts, whoever their users are.
+// The last two do not hold for a reseller whose pool one customer harvests through: then the same few end users send
+// the work on all its accounts, and they are the scope. A hydra that gives its own work one name everywhere loses that
+// name everywhere; each of the next ones costs it hours, and with the fourth it loses the accounts. The work may then
+// be half of an account's requests: one customer can be a pool's best.
 // Invariant: narrowing never raises a level, and the account is observed meanwhile, so a person sees both.
 // Threads: pure functions. Cost: nanoseconds.
 #pragma once
@@ -26,6 +30,7 @@ namespace stillwatch::policy {
 
 /// What an account's requests since it was linked say about its end users.
 struct EndUserEvidence {
+  bool same_few = false;           // they send nearly all of the work of the whole group, on all its accounts
   std::uint32_t hits = 0;          // requests of the group's work
   std::uint32_t hits_of_few = 0;   // of these, certainly by at most kFewEndUsersMax end users
   std::uint32_t others = 0;        // its other requests
@@ -38,6 +43,7 @@ struct EndUserEvidence {
 /// The group that the account is a member of.
 struct NarrowingGroup {
   bool handed_off = false;
+  bool same_few = false;  // the same few end users send nearly all of the work of all members
   std::uint32_t members_standing = 0;
   std::uint32_t members_narrow = 0;  // of these, with end users that look as narrows() asks
 };
