@@ -39,8 +39,8 @@ struct Group {
   std::uint64_t hits_counted = 0;  // members' hits at the last epoch
   std::int64_t first_hour = 0;
   std::vector<std::uint32_t> hits_per_hour;
-  std::uint32_t declared = 0;      // members with an agreed use
-  std::int64_t convicted_us = 0;   // when both questions were first answered; 0: not yet
+  std::uint32_t declared = 0;     // members with an agreed use
+  std::int64_t convicted_us = 0;  // when both questions were first answered; 0: not yet
 
   LinkKind kind() const;
   /// Fit to teach what honest groups are like: what a contract allows looks like a harvest and is none.
@@ -145,8 +145,8 @@ class GroupTable {
 /// A trait token that can be evidence: shared by enough actors, and not common among trusted accounts.
 bool is_linkable(const TokenEntry* entry, std::uint32_t actors_min, double actors_max);
 
-/// The traits of an account, in a fixed order: clients, networks, identity, rhythm. No allocation: every member is asked each
-/// epoch.
+/// The traits of an account, in a fixed order: clients, networks, identity, rhythm. No allocation: every member is
+/// asked each epoch.
 class TraitList {
  public:
   explicit TraitList(const AccountState& account);
