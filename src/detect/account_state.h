@@ -102,6 +102,7 @@ struct Observation {
   std::uint32_t group = 0;
   std::uint32_t request = 0;
   std::uint8_t content_novel = 0;  // bit i: content token i is new for the account
+  std::uint8_t setup_novel = 0;    // the same of setup tokens
   bool trusted = false;
   bool client_novel = false, egress_novel = false, identity_novel = false;
   bool first_of_day = false;  // its traits are shown once a day, so that those in use are not forgotten
@@ -109,6 +110,12 @@ struct Observation {
 
 /// The content tokens of a request, in a fixed order: templates, then the whole prompt.
 inline constexpr std::size_t kContentTokens = event::Fingerprint::kTemplatesMax + 1;
+/// What a request is set up with, in the order of the last TokenKinds: system prompt, tools, parameters, schema.
+inline constexpr std::size_t kSetupTokens = 4;
+inline std::array<Token, kSetupTokens> setup_tokens(const event::Query& query) {
+  const event::Fingerprint& fingerprint = query.fingerprint;
+  return {fingerprint.system, fingerprint.tools, fingerprint.params, fingerprint.schema};
+}
 /// Prompts shorter than this are everybody's ("continue", "thanks").
 inline constexpr std::uint32_t kPromptBytesMin = 24;
 

@@ -174,6 +174,11 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
       if (content[c] != 0 && account.content_seen.set(sketch::RollingBitmap::bucket_of(content[c])))
         seen.content_novel |= static_cast<std::uint8_t>(1U << c);
     }
+    const auto setup = setup_tokens(query);
+    for (std::size_t c = 0; c < setup.size(); ++c) {
+      if (setup[c] != 0 && account.content_seen.set(sketch::RollingBitmap::bucket_of(setup[c])))
+        seen.setup_novel |= static_cast<std::uint8_t>(1U << c);
+    }
     const bool prompt_novel = (seen.content_novel >> (kContentTokens - 1) & 1) != 0;
     account.in_group.prompts_novel += account.in_group.group != 0 && prompt_novel && query.fingerprint.turns <= 1 ? 1 : 0;
     count_in_group(partition, seen.handle, account, query, content, tokens);

@@ -18,7 +18,7 @@ constexpr double kRatePriorEvents = 1;
 // A rhythm is a member's own evidence when it went on this long after the account was linked.
 constexpr std::uint32_t kMemberGapsMin = 4;
 // Requests of the group's work that a newcomer must have sent to be a replacement.
-constexpr std::uint32_t kReplacementHitsMin = 5;
+constexpr std::uint32_t kReplacementHitsMin = 10;
 // A young group is worth a look when it is this large, and its work this broad (log2 of templates): a product's
 // customers share a few templates, a queue of work has many.
 constexpr std::uint32_t kWatchedMembersMin = 30, kWatchedHitsMin = 15;
@@ -66,6 +66,20 @@ double operator_strength(const std::vector<std::pair<event::Channel, double>>& c
   return values.size() < 2 ? 0 : values[1];
 }
 
+/// Whether the trait is the group's and not of a few of its members, who may have met it together by chance. Cards and
+/// sign-ups are shared by few even where one hand runs all.
+bool is_of_bulk(const Trait& trait, const Group& group) {
+  constexpr double kBulkShareMin = 0.1;
+  if (trait.kind == TokenKind::payment || trait.kind == TokenKind::signup) return true;
+  return trait.members >= kBulkShareMin * static_cast<double>(group.members.size());
+}
+
+bool has_link(const AccountState& account, const Trait& trait) {
+  if (!is_setup(trait.kind)) return false;
+  const auto* const end = account.links.data() + account.links_count;
+  return std::any_of(account.links.data(), end, [&](const LinkToken& link) { return link.token == trait.token; });
+}
+
 MemberFinding find_member(Handle handle, const AccountState& account, const Group& group, double base_rate,
                           const Settings& settings) {
   const GroupCounters& counters = account.in_group;
@@ -99,11 +113,12 @@ MemberFinding find_member(Handle handle, const AccountState& account, const Grou
   for (const Trait& trait : group.traits) {
     const bool later =
         trait.kind != TokenKind::rhythm || account.rhythm.gaps_total() >= counters.gaps_before + kMemberGapsMin;
-    if (later && own.has(trait.token)) member.channels.add(channel_of(trait.kind));
+    if (later && is_of_bulk(trait, group) && (own.has(trait.token) || has_link(account, trait))) member.channels.add(channel_of(trait.kind));
   }
-  // It came after the group was convicted, and half of what it sends is the group's work.
+  // It came after the group was convicted, and nearly all that it sends is the group's work.
   const bool came_later = group.convicted_us != 0 && account.first_us > group.convicted_us;
-  if (came_later && counters.hits_exclusive >= kReplacementHitsMin && counters.hits_exclusive * 2 >= counters.queries)
+  if (came_later && counters.hits_exclusive >= kReplacementHitsMin &&
+      counters.hits_exclusive * 10 >= counters.queries * 9)
     member.channels.add(event::Channel::replacement);
   member.stands = member.channels.has(event::Channel::template_) && member.channels.independent_count() >= 2;
   // Or two kinds of evidence besides content, and enough of the work that it is no bystander of a relay.
@@ -190,6 +205,10 @@ event::Channel channel_of(TokenKind kind) {
     case TokenKind::payment: return event::Channel::payment;
     case TokenKind::signup: return event::Channel::signup;
     case TokenKind::rhythm: return event::Channel::timing;
+    case TokenKind::system: return event::Channel::system;
+    case TokenKind::tools: return event::Channel::tools;
+    case TokenKind::params: return event::Channel::params;
+    case TokenKind::schema: return event::Channel::schema;
   }
   return event::Channel::template_;
 }

@@ -117,23 +117,50 @@ TEST_F(FindingsTest, TimingCountsAfterFourGapsSinceItJoined) {
 
 TEST_F(FindingsTest, NewcomerAfterConvictionIsAReplacement) {
   group_.convicted_us = kStart + base::kDayUs;
-  add_member(10, 6, 5, kStart + 2 * base::kDayUs);
+  add_member(11, 10, 10, kStart + 2 * base::kDayUs);
   EXPECT_TRUE(member().channels.has(Channel::replacement));
   EXPECT_TRUE(member().stands);
 }
 
 TEST_F(FindingsTest, ReplacementNeedsConvictionTimeAndWork) {
-  add_member(10, 6, 5, kStart + 2 * base::kDayUs);
+  add_member(11, 10, 10, kStart + 2 * base::kDayUs);
   EXPECT_FALSE(member().channels.has(Channel::replacement)) << "nobody was convicted";
   group_.convicted_us = kStart + 3 * base::kDayUs;
   EXPECT_FALSE(member().channels.has(Channel::replacement)) << "it was there before";
   group_.convicted_us = kStart + base::kDayUs;
   GroupCounters& counters = accounts_.at(group_.members[0]).in_group;
-  counters.hits_exclusive = 4;
+  counters.hits_exclusive = 9;
   EXPECT_FALSE(member().channels.has(Channel::replacement)) << "too few";
-  counters.hits_exclusive = 5;
-  counters.queries = 11;
-  EXPECT_FALSE(member().channels.has(Channel::replacement)) << "less than half of what it sends";
+  counters.hits_exclusive = 10;
+  counters.queries = 12;
+  EXPECT_FALSE(member().channels.has(Channel::replacement)) << "two of twelve are something else";
+}
+
+TEST_F(FindingsTest, TraitOfAFewMembersIsTheirsAndNotTheGroups) {
+  for (int i = 0; i < 40; ++i) add_member(20, 5, 3);
+  group_.traits.push_back({kClient, TokenKind::client, 3, 0});
+  EXPECT_FALSE(member().stands) << "3 of 40 may have met it by chance";
+  group_.traits[0].members = 4;
+  EXPECT_TRUE(member().stands);
+  group_.traits[0] = {4711, TokenKind::payment, 3, 0};
+  accounts_.at(group_.members[0]).identity[0] = 4711;
+  EXPECT_TRUE(member().stands) << "a card is shared by few even where one hand runs all";
+}
+
+TEST_F(FindingsTest, SetUpIsContent) {
+  AccountState& account = add_member(20, 5, 3);
+  account.links[0] = {815, 0, 1};
+  account.links_count = 1;
+  for (const auto& [kind, channel] : {std::pair{TokenKind::system, Channel::system},
+                                      {TokenKind::tools, Channel::tools},
+                                      {TokenKind::params, Channel::params},
+                                      {TokenKind::schema, Channel::schema}}) {
+    group_.traits = {{815, kind, 10, 0}};
+    EXPECT_TRUE(member().channels.has(channel));
+    EXPECT_FALSE(member().stands) << "two channels of one group are one";
+    group_.traits = {{816, kind, 10, 0}};
+    EXPECT_FALSE(member().channels.has(channel)) << "another's";
+  }
 }
 
 TEST_F(FindingsTest, YoungLargeAndBroadIsWatched) {

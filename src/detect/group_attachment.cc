@@ -8,10 +8,10 @@ namespace {
 
 constexpr std::uint16_t kReplacementHitsMin = 5;
 
-/// A new account whose requests were half a convicted group's work from its first day on takes a lost one's place.
+/// A new account whose requests are nearly all a convicted group's work from its first day on takes a lost one's place.
 bool is_replacement(const AccountState& account, const Group& group) {
   return group.convicted_us != 0 && account.first_us > group.convicted_us &&
-         account.outside_hits >= kReplacementHitsMin && account.outside_hits * 2U >= account.queries;
+         account.outside_hits >= kReplacementHitsMin && account.outside_hits * 10U >= account.queries * 9U;
 }
 
 }  // namespace

@@ -103,7 +103,8 @@ void GroupTable::take_links(AccountTable& accounts, TokenTable& tokens) {
   for (const LinkEvent& link : tokens.take_links()) {
     const TokenEntry* entry = tokens.find(link.token);
     const bool content =
-        entry != nullptr && !entry->known && (entry->kind == TokenKind::content || entry->kind == TokenKind::prompt);
+        entry != nullptr && !entry->known &&
+        (entry->kind == TokenKind::content || entry->kind == TokenKind::prompt || is_setup(entry->kind));
     if (!content) continue;
     AccountState& account = accounts.at(link.handle);
     if (link.fresh && account.in_group.group != 0) ++account.in_group.repeats_fresh;
@@ -155,6 +156,7 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
       if (!ours && link.seen_minute + kLinkIdleMinutes < now) continue;
       account.links[kept++] = link;
       if (!is_linkable(entry, settings_.link_actors_min, actors_max) || entry->first_actor == account.actor) continue;
+      if (is_setup(entry->kind)) continue;  // evidence of a group; it forms none
       several_requests |= content.size() > content_before && content.back().request != link.request;
       if (!sample.takes(link.token, *entry)) continue;
       content.push_back({node, link.token, link.request});
@@ -335,7 +337,7 @@ bool GroupTable::is_rhythm_of_group(std::uint32_t members, const Group& each, To
   return stats::log10_binomial_upper_tail(members, each.members.size(), rate) <= kOwnLog10Max;
 }
 
-void GroupTable::claim_tokens(const Group& each, double share, AccountTable& accounts, TokenTable& tokens) {
+void GroupTable::claim_tokens(Group& each, double share, AccountTable& accounts, TokenTable& tokens) {
   std::vector<Token> all;
   for (const Handle member : each.members) {
     const AccountState& account = accounts.at(member);
@@ -344,8 +346,12 @@ void GroupTable::claim_tokens(const Group& each, double share, AccountTable& acc
   for (const auto& [token, count] : run_lengths(std::move(all))) {
     if (count < settings_.link_actors_min) continue;
     const TokenEntry* entry = tokens.find(token);
-    if (entry != nullptr && !entry->known && entry->group == 0 && is_of_group(count, entry->actors, share))
+    if (entry == nullptr || entry->known || entry->group != 0 || !is_of_group(count, entry->actors, share)) continue;
+    if (is_setup(entry->kind)) {
+      each.traits.push_back({token, entry->kind, count, entry->actors > count ? entry->actors - count : 0});
+    } else {
       tokens.assign(token, each.id);
+    }
   }
 }
 

@@ -49,6 +49,13 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
       for (std::size_t k = 0; k < AccountState::kIdentityTokens; ++k)
         observe_owned(account.identity[k], kIdentityKinds[k], seen.identity_novel);
     }
+    if (seen.setup_novel != 0 || seen.first_of_day) {
+      constexpr TokenKind kSetupKinds[kSetupTokens] = {TokenKind::system, TokenKind::tools, TokenKind::params,
+                                                       TokenKind::schema};
+      const auto setup = setup_tokens(query);
+      for (std::size_t c = 0; c < setup.size(); ++c)
+        observe_owned(setup[c], kSetupKinds[c], (seen.setup_novel >> c & 1) != 0);
+    }
     observe_conversation(query, seen, context, worker);
   }
 }
@@ -76,6 +83,7 @@ void TokenTable::count_new_actor(Partition& partition, Token token, TokenEntry& 
   if (context.calibrating && seen.trusted && entry.trusted_actors < UINT16_MAX) ++entry.trusted_actors;
   if (entry.known) return;
   add_link(partition, {seen.handle, seen.request, context.minute, token, fresh});
+  if (is_setup(entry.kind)) return;  // evidence of a group, never its work
   const auto decide = [&] {
     if (!std::exchange(entry.decided, true)) partition.decided.push_back(token);
   };

@@ -16,7 +16,21 @@
 
 namespace stillwatch::detect {
 
-enum class TokenKind : std::uint8_t { content, prompt, client, egress, payment, signup, rhythm };
+enum class TokenKind : std::uint8_t {
+  content,
+  prompt,
+  client,
+  egress,
+  payment,
+  signup,
+  rhythm,
+  system,
+  tools,
+  params,
+  schema
+};
+/// What a request is set up with: system prompt, tools, parameters, output schema.
+constexpr bool is_setup(TokenKind kind) { return kind >= TokenKind::system; }
 
 struct TokenEntry {
   Actor first_actor = 0;
