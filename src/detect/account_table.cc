@@ -180,7 +180,8 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
         seen.setup_novel |= static_cast<std::uint8_t>(1U << c);
     }
     const bool prompt_novel = (seen.content_novel >> (kContentTokens - 1) & 1) != 0;
-    account.in_group.prompts_novel += account.in_group.group != 0 && prompt_novel && query.fingerprint.turns <= 1 ? 1 : 0;
+    account.in_group.prompts_novel +=
+        account.in_group.group != 0 && prompt_novel && query.fingerprint.turns <= 1 ? 1 : 0;
     count_in_group(partition, seen.handle, account, query, content, tokens);
   }
   for (; next_update < updates.size(); ++next_update) {
@@ -208,7 +209,8 @@ void AccountTable::count_in_group(Partition& partition, Handle handle, AccountSt
   if (hit_group != 0 && hit_group != counters.group) {
     ++partition.outsiders.hits_by_group[hit_group];
     partition.outsiders.hits_exclusive += exclusive > 0 ? 1 : 0;
-    if (exclusive > 0 && account.outside_group != hit_group) account.outside_group = hit_group, account.outside_hits = 0;
+    if (exclusive > 0 && account.outside_group != hit_group)
+      account.outside_group = hit_group, account.outside_hits = 0;
     if (exclusive > 0) add_saturating(account.outside_hits);
     if (exclusive > 0 && account.outside_hits == kOutsideHitsMin) partition.outside_hitters.push_back(handle);
   }

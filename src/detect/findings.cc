@@ -113,7 +113,8 @@ MemberFinding find_member(Handle handle, const AccountState& account, const Grou
   for (const Trait& trait : group.traits) {
     const bool later =
         trait.kind != TokenKind::rhythm || account.rhythm.gaps_total() >= counters.gaps_before + kMemberGapsMin;
-    if (later && is_of_bulk(trait, group) && (own.has(trait.token) || has_link(account, trait))) member.channels.add(channel_of(trait.kind));
+    if (later && is_of_bulk(trait, group) && (own.has(trait.token) || has_link(account, trait)))
+      member.channels.add(channel_of(trait.kind));
   }
   // It came after the group was convicted, and nearly all that it sends is the group's work.
   const bool came_later = group.convicted_us != 0 && account.first_us > group.convicted_us;
@@ -123,7 +124,8 @@ MemberFinding find_member(Handle handle, const AccountState& account, const Grou
   member.stands = member.channels.has(event::Channel::template_) && member.channels.independent_count() >= 2;
   // Or two kinds of evidence besides content, and enough of the work that it is no bystander of a relay.
   if (!member.stands && member.channels.independent_count() >= 2 && counters.hits >= settings.member_hits_min) {
-    const double work = stats::log10_binomial_upper_tail(counters.hits, std::max(counters.queries, counters.hits), base_rate);
+    const double work =
+        stats::log10_binomial_upper_tail(counters.hits, std::max(counters.queries, counters.hits), base_rate);
     if (work <= settings.member_log10_p_max / 2) {
       member.channels.add(event::Channel::template_);
       member.log10_p = work;

@@ -30,8 +30,11 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
     const event::Query& query = queries[i];
     const Observation& seen = observations[i];
     if (seen.handle == kNoHandle) continue;  // found no room in the account table
-    const Context context{accounts, log_start_us, static_cast<std::uint32_t>(query.time_us / base::kMinuteUs),
-                          static_cast<std::uint32_t>(query.time_us / base::kHourUs), calibrating,
+    const Context context{accounts,
+                          log_start_us,
+                          static_cast<std::uint32_t>(query.time_us / base::kMinuteUs),
+                          static_cast<std::uint32_t>(query.time_us / base::kHourUs),
+                          calibrating,
                           query.fingerprint.turns <= 1};
     const auto observe_owned = [&](Token token, TokenKind kind, bool novel) {
       if (token == 0 || !worker.owns(token)) return;
