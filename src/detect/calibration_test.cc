@@ -24,6 +24,7 @@ GroupTrajectory benign(base::Random& random, double shift = 0) {
 std::vector<GroupTrajectory> benign_groups(int count, std::uint64_t seed) {
   base::Random random(seed);
   std::vector<GroupTrajectory> groups;
+  groups.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) groups.push_back(benign(random));
   return groups;
 }
@@ -67,8 +68,8 @@ TEST(Calibration, MachinesAreNoHarvest) {
 TEST(Calibration, StrengthGrowsWithTheScoreOnly) {
   const auto calibration = Calibration::fit(benign_groups(30, 2), 5000, 7 * base::kDayUs, 1);
   double before = -1;
-  for (double score = -20; score < 40; score += 0.1) {
-    const double log10_e = calibration.strength(LinkKind::trait, score).log10_e;
+  for (int tenths = -200; tenths < 400; ++tenths) {
+    const double log10_e = calibration.strength(LinkKind::trait, tenths / 10.0).log10_e;
     EXPECT_GE(log10_e, before);
     before = log10_e;
   }
