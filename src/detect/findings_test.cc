@@ -25,6 +25,9 @@ class FindingsTest : public ::testing::Test {
     group_.id = 1;
     group_.live = true;
     group_.formed_us = kStart;
+    population_.queries = 1'000'000;
+    population_.accounts = 10'000;
+    population_.trusted_accounts = 5'000;
   }
   /// A member that sent `queries` since it was linked, `hits` of them with the group's work.
   AccountState& add_member(std::uint32_t queries, std::uint32_t hits, std::uint32_t hits_exclusive,
@@ -51,7 +54,7 @@ class FindingsTest : public ::testing::Test {
   AccountTable accounts_{settings_};
   TokenTable tokens_{settings_};
   Group group_;
-  Population population_{1'000'000, 10'000, 5'000, 0};
+  Population population_;
 };
 
 TEST_F(FindingsTest, ContentAndATraitStand) {

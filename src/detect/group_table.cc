@@ -227,7 +227,7 @@ void GroupTable::adopt(const std::vector<Handle>& members, std::set<std::uint32_
   }
   std::uint32_t id = same.empty() ? 0 : same.front();
   if (id == 0) {
-    if (groups_live_ >= settings_.groups_max && !make_room_for(members.size(), accounts, now_us)) {
+    if (groups_live_ >= settings_.groups_max && !make_room_for(members.size(), taken, accounts, now_us)) {
       ++counters_.groups_refused;
       return;
     }

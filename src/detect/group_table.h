@@ -123,7 +123,8 @@ class GroupTable {
   Group& group(std::uint32_t id) { return const_cast<Group&>(*find(id)); }
   std::uint32_t survivor(std::uint32_t id) const;
   void settle_aliases(TokenTable& tokens);
-  bool make_room_for(std::size_t members, AccountTable& accounts, std::int64_t now_us);
+  bool make_room_for(std::size_t members, const std::set<std::uint32_t>& taken, AccountTable& accounts,
+                     std::int64_t now_us);
   void drop_dead(AccountTable& accounts);
 
   Settings settings_;
