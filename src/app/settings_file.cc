@@ -67,6 +67,10 @@ const std::vector<Key>& keys() {
     detect(
         "known_actors_min", 1, 1000, [](S & s) -> auto& { return s.engine.detect.known_actors_min; });
     detect(
+        "known_share_min", 0, 1, [](S & s) -> auto& { return s.engine.detect.known_share_min; });
+    detect(
+        "looks_per_epoch", 1, 60, [](S & s) -> auto& { return s.engine.detect.looks_per_epoch; });
+    detect(
         "group_actors_min", 3, 10'000, [](S & s) -> auto& { return s.engine.detect.group_actors_min; });
     detect(
         "link_actors_min", 2, 1000, [](S & s) -> auto& { return s.engine.detect.link_actors_min; });

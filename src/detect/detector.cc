@@ -1,6 +1,7 @@
 #include "detect/detector.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace stillwatch::detect {
 
@@ -15,6 +16,7 @@ void Detector::adopt_calibration(const Calibration& calibration, std::span<const
   tokens_.add_known(known);
   population_.accounts = accounts;
   population_.trusted_accounts = trusted_accounts;
+  population_.known_actors_min = known_actors_min();
   calibrating_ = learning_ = false;
 }
 
@@ -115,6 +117,11 @@ Detector::Epoch Detector::close(std::int64_t now_us) {
   return epoch;
 }
 
+std::uint32_t Detector::known_actors_min() const {
+  const double share = settings_.known_share_min * static_cast<double>(population_.trusted_accounts);
+  return std::max(settings_.known_actors_min, static_cast<std::uint32_t>(std::ceil(share)));
+}
+
 // A campaign that is running while we learn must not teach us that it is common.
 void Detector::end_phase(std::int64_t now_us) {
   population_.trusted_accounts = accounts_.trusted_count(log_start_us_);
@@ -130,7 +137,8 @@ void Detector::end_phase(std::int64_t now_us) {
     for (const Trait& trait : group.traits) traits.push_back(trait.token);
   }
   std::sort(traits.begin(), traits.end());
-  known_ = tokens_.mark_known(settings_.known_actors_min, suspects, traits);
+  population_.known_actors_min = known_actors_min();
+  known_ = tokens_.mark_known(population_.known_actors_min, suspects, traits);
   groups_.end_phase(accounts_, suspects, log_start_us_);
   learning_ = false;
 }

@@ -65,6 +65,7 @@ class Detector {
   /// Whether the epoch before now_us is closed now.
   bool is_due(std::int64_t now_us);
   void make_room();
+  std::uint32_t known_actors_min() const;
   bool is_look_only(std::int64_t now_us);
   void end_phase(std::int64_t now_us);
 

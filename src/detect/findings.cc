@@ -28,8 +28,8 @@ double capped(double log10_p) { return std::clamp(-log10_p - kSelectionLog10, 0.
 
 /// How improbable it is that so many members have a trait that, of everybody else, so few have; at the least as many as
 /// could have had it in calibration without its becoming known.
-double trait_log10_e(const Trait& trait, std::size_t members, const Population& population, const Settings& settings) {
-  const double outside = std::max<double>(settings.known_actors_min, trait.outsiders) + kRatePriorEvents;
+double trait_log10_e(const Trait& trait, std::size_t members, const Population& population) {
+  const double outside = std::max<double>(population.known_actors_min, trait.outsiders) + kRatePriorEvents;
   const double rate = outside / (static_cast<double>(std::max(population.trusted_accounts, std::uint64_t{1})) + 100);
   const auto n = std::max<std::uint64_t>(members, trait.members);
   return capped(stats::log10_binomial_upper_tail(trait.members, n, std::min(rate, 1.0)));
@@ -241,7 +241,7 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
     by_channel[event::Channel::handoff] = handoff;
   for (const Trait& trait : group.traits) {
     double& strongest = by_channel[channel_of(trait.kind)];
-    strongest = std::max(strongest, trait_log10_e(trait, group.members.size(), population, settings));
+    strongest = std::max(strongest, trait_log10_e(trait, group.members.size(), population));
   }
   for (const auto& [channel, log10_e] : by_channel) {
     if (log10_e <= 0) continue;

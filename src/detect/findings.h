@@ -56,6 +56,7 @@ struct GroupFinding {
 /// Population figures that the null hypotheses need.
 struct Population {
   std::uint64_t queries = 0, accounts = 0, trusted_accounts = 0, handoffs = 0;
+  std::uint32_t known_actors_min = 2;  // trusted actors that made a token or trait known
 };
 
 GroupFinding find_group(const Group& group, const AccountTable& accounts, const Calibration& calibration,

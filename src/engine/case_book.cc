@@ -15,7 +15,7 @@ namespace {
 
 ReasonContext context_of(const detect::Detector& detector) {
   return {detector.calibration().threshold_log10_e(), detector.population().trusted_accounts,
-          detector.settings().known_actors_min};
+          detector.population().known_actors_min};
 }
 
 policy::GroupEvidence evidence_of(const detect::GroupFinding& finding, double threshold_log10_e) {
