@@ -1,5 +1,7 @@
-// Epochs that close early, and groups that teach nothing: through the whole detector.
+// Epochs that close early, what calibration learns, and what set-up may do: through the whole detector.
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "base/random.h"
 #include "detect/detector.h"
@@ -232,6 +234,55 @@ TEST(Examples, GroupIsOneUnlessAQuarterIsDeclared) {
   EXPECT_TRUE(group.is_example());
   group.declared = 2;
   EXPECT_FALSE(group.is_example());
+}
+
+// Two in thousands are no public.
+TEST(Examples, KnownIsWhatAShareOfTrustedAccountsHas) {
+  Settings settings = small_settings();
+  settings.calibration_us = 2 * base::kDayUs;
+  Detector detector(settings);
+  detector.open_log(kStart);
+  const Token two = base::mix64(7), many = base::mix64(8);
+  Log log;
+  for (int number = 0; number < 4 * 50; ++number) {
+    log.share(40);  // all 3,000 accounts within the first day, and so trusted
+    for (Token account = 0; account < 2 && number == 1; ++account) log.add(account, two);
+    for (Token account = 0; account < 8 && number == 1; ++account) log.add(account, many);
+    observe(detector, log.quarter(number));
+    detector.close(kStart + (number + 1) * kQuarterUs);
+  }
+  ASSERT_FALSE(detector.calibrating());
+  ASSERT_EQ(detector.population().trusted_accounts, 3'000U);
+  EXPECT_EQ(detector.population().known_actors_min, 3U);
+  EXPECT_FALSE(detector.tokens().find(two)->known);
+  EXPECT_TRUE(detector.tokens().find(many)->known);
+  const std::vector<Token>& known = detector.known_tokens();
+  EXPECT_TRUE(std::binary_search(known.begin(), known.end(), many));
+  EXPECT_FALSE(std::binary_search(known.begin(), known.end(), two));
+}
+
+/// Groups of thirty accounts with rare software that share three texts, or three set-ups.
+std::size_t groups_of(bool as_setup) {
+  Detector detector = make_calibrated();
+  Log log;
+  for (int number = 0; number < 8; ++number) {
+    log.share(20);
+    for (Token account = 5'000; account < 5'030; ++account) {
+      for (Token i = 0; i < 3; ++i) {
+        Query& query = log.add(account, as_setup ? 0 : base::mix64(7 + i));
+        query.client = 4711;
+        if (as_setup) query.fingerprint.system = base::mix64(7 + i);
+      }
+    }
+    observe(detector, log.quarter(number));
+    detector.close(kStart + (number + 1) * kQuarterUs);
+  }
+  return detector.groups().groups().size();
+}
+
+TEST(Setup, FormsNoGroup) {
+  EXPECT_EQ(groups_of(false), 1U);
+  EXPECT_EQ(groups_of(true), 0U);
 }
 
 }  // namespace
