@@ -61,6 +61,7 @@ double operator_strength(const std::vector<std::pair<event::Channel, double>>& c
     strongest = std::max(strongest, log10_e);
   }
   std::vector<double> values;
+  values.reserve(best.size());
   for (const auto& item : best) values.push_back(item.second);
   std::sort(values.rbegin(), values.rend());
   return values.size() < 2 ? 0 : values[1];

@@ -196,6 +196,7 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
   std::set<std::uint32_t> taken;
   for (const auto& component : components) {
     std::vector<Handle> members;
+    members.reserve(component.size());
     for (const std::uint32_t node : component) members.push_back(nodes[node]);
     adopt(members, taken, accounts, now_us);
   }
@@ -337,7 +338,7 @@ bool GroupTable::is_rhythm_of_group(std::uint32_t members, const Group& each, To
   return stats::log10_binomial_upper_tail(members, each.members.size(), rate) <= kOwnLog10Max;
 }
 
-void GroupTable::claim_tokens(Group& each, double share, AccountTable& accounts, TokenTable& tokens) {
+void GroupTable::claim_tokens(Group& each, double share, AccountTable& accounts, TokenTable& tokens) const {
   std::vector<Token> all;
   for (const Handle member : each.members) {
     const AccountState& account = accounts.at(member);

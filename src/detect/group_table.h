@@ -118,7 +118,7 @@ class GroupTable {
   bool links(Token token, TokenKind kind, const TokenTable& tokens, double actors_max) const;
   void attach_outsiders(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
   void collect(AccountTable& accounts, TokenTable& tokens);
-  void claim_tokens(Group& group, double share, AccountTable& accounts, TokenTable& tokens);
+  void claim_tokens(Group& group, double share, AccountTable& accounts, TokenTable& tokens) const;
   void join(Handle handle, AccountState& account, std::uint32_t group, std::int64_t now_us);
   Group& group(std::uint32_t id) { return const_cast<Group&>(*find(id)); }
   std::uint32_t survivor(std::uint32_t id) const;

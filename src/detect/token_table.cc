@@ -65,7 +65,7 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
 
 // When a partition's events of an epoch fill their room, half of the tokens leave, by a hash of the (keyed) token. What
 // stays is the same for any order of arrival, and whole tokens stay, so that groups do not come apart at random.
-void TokenTable::add_link(Partition& partition, const LinkEvent& link) {
+void TokenTable::add_link(Partition& partition, const LinkEvent& link) const {
   ++partition.links_total;
   const auto hash = [](Token token) { return base::mix64(token ^ 0x6A09E667F3BCC908ULL); };
   if (hash(link.token) > partition.link_hash_max) {
@@ -135,7 +135,7 @@ void TokenTable::observe_token(Partition& partition, Token token, TokenKind kind
   count_new_actor(partition, token, added, seen, false, context);
 }
 
-void TokenTable::count_hit(Partition& partition, Token token, TokenEntry& entry, const Observation& seen) {
+void TokenTable::count_hit(Partition& partition, Token token, TokenEntry& entry, const Observation& seen) const {
   if (entry.member_hits + entry.outsider_hits >= kHitsKept) entry.member_hits /= 2, entry.outsider_hits /= 2;
   const bool member = seen.group != 0 && seen.group == resolve(entry.group);
   ++(member ? entry.member_hits : entry.outsider_hits);

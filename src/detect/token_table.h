@@ -146,8 +146,8 @@ class TokenTable {
   void observe_token(Partition& partition, Token token, TokenKind kind, bool novel, const Observation& seen,
                      const Context& context);
   void observe_conversation(const event::Query& query, const Observation& seen, const Context& context, Worker worker);
-  void add_link(Partition& partition, const LinkEvent& link);
-  void count_hit(Partition& partition, Token token, TokenEntry& entry, const Observation& seen);
+  void add_link(Partition& partition, const LinkEvent& link) const;
+  void count_hit(Partition& partition, Token token, TokenEntry& entry, const Observation& seen) const;
   void settle_exclusive(Partition& partition);
   void count_new_actor(Partition& partition, Token token, TokenEntry& entry, const Observation& seen, bool fresh,
                        const Context& context);

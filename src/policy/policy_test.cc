@@ -77,7 +77,8 @@ TEST(Policy, LadderRisesWithEvidenceAndNeverSuspends) {
   Settings settings;
   const auto two = member({Channel::template_, Channel::client});
   Level before = Level::clear;
-  for (double log10_e = 4; log10_e < 40; log10_e += 0.5) {
+  for (int halves = 8; halves < 80; ++halves) {
+    const double log10_e = halves / 2.0;
     const Level level = decide(Class::distiller, evidence(log10_e, log10_e), two, false, settings).level;
     EXPECT_GE(level, before);
     EXPECT_LE(level, Level::restrict);
