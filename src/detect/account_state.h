@@ -36,13 +36,13 @@ struct GroupCounters {
 
   std::uint32_t group = 0;  // 0: none
   std::uint32_t joined_hour = 0, last_hit_hour = 0;
-  std::uint32_t queries = 0;  // since it joined
-  std::uint32_t hits = 0;     // of these, with a content token of the group
+  std::uint32_t queries = 0;         // since it joined
+  std::uint32_t hits = 0;            // of these, with a content token of the group
   std::uint32_t hits_exclusive = 0;  // of these, with a token that only the group sends
   std::uint32_t hits_single_turn = 0;
   std::uint32_t hits_prompt = 0;  // of the hits, those whose whole prompt other members sent too
   std::uint32_t hit_output_tokens = 0;
-  std::uint32_t handoffs = 0;  // with members of the group
+  std::uint32_t handoffs = 0;     // with members of the group
   std::uint32_t gaps_before = 0;  // of its rhythm, when it joined
   bool linked_by_handoff = false;
   std::uint16_t active_days = 0, last_day = 0;
@@ -54,10 +54,10 @@ struct GroupCounters {
   std::uint32_t prompts_novel = 0;  // prompts that the account had not sent before
   std::uint32_t repeats_fresh = 0;  // of these, sent by another account within the two hours before
   std::uint64_t output_tokens = 0;  // of all requests
-  sketch::Cardinality prompts;     // distinct prompts among the hits
-  std::uint64_t input_tokens = 0;  // of the hits, as hit_output_tokens
-  Token model = 0;                 // of the last hit
-  EndUsers end_users;              // who of the account's own users sent hits and other requests
+  sketch::Cardinality prompts;      // distinct prompts among the hits
+  std::uint64_t input_tokens = 0;   // of the hits, as hit_output_tokens
+  Token model = 0;                  // of the last hit
+  EndUsers end_users;               // who of the account's own users sent hits and other requests
 };
 
 /// Requests with the work of a group that the account is no member of, before it may be attached to it: fewer are

@@ -180,7 +180,8 @@ void AccountTable::observe(Worker worker, std::span<const event::Query> queries,
         seen.setup_novel |= static_cast<std::uint8_t>(1U << c);
     }
     const bool prompt_novel = (seen.content_novel >> (kContentTokens - 1) & 1) != 0;
-    account.in_group.prompts_novel += account.in_group.group != 0 && prompt_novel && query.fingerprint.turns <= 1 ? 1 : 0;
+    account.in_group.prompts_novel +=
+        account.in_group.group != 0 && prompt_novel && query.fingerprint.turns <= 1 ? 1 : 0;
     count_in_group(partition, seen.handle, account, query, content, tokens);
   }
   for (; next_update < updates.size(); ++next_update) {
@@ -208,7 +209,8 @@ void AccountTable::count_in_group(Partition& partition, Handle handle, AccountSt
   if (hit_group != 0 && hit_group != counters.group) {
     ++partition.outsiders.hits_by_group[hit_group];
     partition.outsiders.hits_exclusive += exclusive > 0 ? 1 : 0;
-    if (exclusive > 0 && account.outside_group != hit_group) account.outside_group = hit_group, account.outside_hits = 0;
+    if (exclusive > 0 && account.outside_group != hit_group)
+      account.outside_group = hit_group, account.outside_hits = 0;
     if (exclusive > 0) add_saturating(account.outside_hits);
     if (exclusive > 0 && account.outside_hits == kOutsideHitsMin) partition.outside_hitters.push_back(handle);
   }
@@ -331,72 +333,6 @@ std::uint64_t AccountTable::trusted_count(std::int64_t log_start_us) const {
     }
   }
   return count;
-}
-
-void AccountTable::save(base::ByteWriter& out) const {
-  for (const Partition& partition : partitions_) {
-    out.put(partition.count);
-    for (std::uint32_t i = 0; i < partition.count; ++i) out.put(partition.at(i));
-    std::vector<Token> recorded;
-    for (const auto& item : partition.records) recorded.push_back(item.first);
-    std::sort(recorded.begin(), recorded.end());
-    out.put<std::uint64_t>(recorded.size());
-    for (const Token account : recorded) {
-      out.put(account);
-      out.put(partition.records.find(account)->second);
-    }
-    out.put(partition.counters);
-    out.put_all(partition.outside_hitters);
-    out.put(partition.outsiders.queries);
-    out.put(partition.outsiders.output_tokens);
-    out.put(partition.outsiders.hits_exclusive);
-    std::vector<std::pair<std::uint32_t, std::uint64_t>> hits(partition.outsiders.hits_by_group.begin(),
-                                                              partition.outsiders.hits_by_group.end());
-    std::sort(hits.begin(), hits.end());
-    out.put<std::uint64_t>(hits.size());
-    for (const auto& [group, count] : hits) {
-      out.put(group);
-      out.put(count);
-    }
-  }
-}
-
-bool AccountTable::load(base::ByteReader& in) {
-  for (unsigned p = 0; p < kPartitions; ++p) {
-    Partition partition;
-    const auto count = in.get<std::uint32_t>();
-    for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
-      if (i % kBlockAccounts == 0) partition.blocks.push_back(std::make_unique<AccountState[]>(kBlockAccounts));
-      const auto state = in.get<AccountState>();
-      partition.at(i) = state;
-      ++partition.count;
-      if (state.account == 0) {
-        partition.free.push_back(i);
-      } else if (partition_of(state.account) != p || !partition.index.emplace(state.account, i).second) {
-        return false;
-      }
-    }
-    std::reverse(partition.free.begin(), partition.free.end());
-    for (auto left = in.get<std::uint64_t>(); left > 0 && in.ok(); --left) {
-      const auto account = in.get<Token>();
-      partition.records[account] = in.get<AccountRecord>();
-    }
-    partition.counters = in.get<AccountCounters>();
-    partition.outside_hitters = in.get_all<Handle>();
-    for (const Handle handle : partition.outside_hitters) {
-      if (partition_of_handle(handle) != p || index_of_handle(handle) >= partition.count) return false;
-    }
-    partition.outsiders.queries = in.get<std::uint64_t>();
-    partition.outsiders.output_tokens = in.get<std::uint64_t>();
-    partition.outsiders.hits_exclusive = in.get<std::uint64_t>();
-    const auto groups = in.get<std::uint64_t>();
-    for (std::uint64_t i = 0; i < groups && in.ok(); ++i) {
-      const auto group = in.get<std::uint32_t>();
-      partition.outsiders.hits_by_group[group] = in.get<std::uint64_t>();
-    }
-    partitions_[p] = std::move(partition);
-  }
-  return in.ok();
 }
 
 }  // namespace stillwatch::detect

@@ -11,8 +11,9 @@ namespace {
 GroupTrajectory benign(base::Random& random, double shift = 0) {
   GroupTrajectory group;
   Measures measures;
-  const std::array<double, kMeasures> middle{2.3, 4, 3, 1, 0.65, -0.1, 0.9, 0.3, 0.8, 0.8};
-  const std::array<double, kMeasures> spread{0.9, 2, 1.5, 1.5, 0.2, 0.15, 0.15, 0.5, 0.15, 0.2};
+  const std::array<double, kMeasures> middle{2.3, 4, 3, 1, 0.65, -0.1, 0.9, 0.3, 0.8, 0.8, 4.5, 7, 0.7, 0.3, 0.5, 0.1};
+  const std::array<double, kMeasures> spread{0.9,  2,   1.5, 1.5, 0.2, 0.15, 0.15, 0.5,
+                                             0.15, 0.2, 0.8, 1,   0.2, 0.4,  0.2,  0.1};
   for (std::size_t m = 0; m < kMeasures; ++m)
     measures.value[m] = middle[m] + 0.7 * spread[m] * (random.normal() + shift);
   measures.testable = true;
@@ -23,6 +24,7 @@ GroupTrajectory benign(base::Random& random, double shift = 0) {
 std::vector<GroupTrajectory> benign_groups(int count, std::uint64_t seed) {
   base::Random random(seed);
   std::vector<GroupTrajectory> groups;
+  groups.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) groups.push_back(benign(random));
   return groups;
 }
@@ -44,7 +46,7 @@ TEST(Calibration, FreshBenignGroupsSeldomPassTheThreshold) {
 TEST(Calibration, HarvestPasses) {
   const auto calibration = Calibration::fit(benign_groups(60, 1), 20'000, 7 * base::kDayUs, 1);
   Measures harvest;
-  harvest.value = {4.7, 8, 8, 7.5, 0.95, 0, 1, 1.2, 0.98, 0.6};
+  harvest.value = {4.7, 8, 8, 7.5, 0.95, 0, 1, 1.2, 0.98, 0.6, 5.8, 8, 1, 1.2, 0.95, 0.05};
   harvest.testable = true;
   const double score = calibration.score(LinkKind::trait, harvest);
   const auto strength = calibration.strength(LinkKind::trait, score);
@@ -57,7 +59,7 @@ TEST(Calibration, HarvestPasses) {
 TEST(Calibration, MachinesAreNoHarvest) {
   const auto calibration = Calibration::fit(benign_groups(2, 1), 3000, 7 * base::kDayUs, 1);
   Measures fleet;
-  fleet.value = {3.6, 8, 8, 8, 1.0, 0, 1, 0, 0.98, 1.0};
+  fleet.value = {3.6, 8, 8, 8, 1.0, 0, 1, 0, 0.98, 1.0, 4, 8, 1, 0, 1, 0};
   fleet.testable = true;
   const double score = calibration.score(LinkKind::trait, fleet);
   EXPECT_LT(calibration.strength(LinkKind::trait, score).log10_e, calibration.threshold_log10_e());
@@ -66,8 +68,8 @@ TEST(Calibration, MachinesAreNoHarvest) {
 TEST(Calibration, StrengthGrowsWithTheScoreOnly) {
   const auto calibration = Calibration::fit(benign_groups(30, 2), 5000, 7 * base::kDayUs, 1);
   double before = -1;
-  for (double score = -20; score < 40; score += 0.1) {
-    const double log10_e = calibration.strength(LinkKind::trait, score).log10_e;
+  for (int tenths = -200; tenths < 400; ++tenths) {
+    const double log10_e = calibration.strength(LinkKind::trait, tenths / 10.0).log10_e;
     EXPECT_GE(log10_e, before);
     before = log10_e;
   }
@@ -80,6 +82,36 @@ TEST(Calibration, AFewPoisonedGroupsDoNotBlindIt) {
   for (int i = 0; i < 2; ++i) groups.push_back(benign(random, 4));
   const double poisoned = Calibration::fit(groups, 20'000, 7 * base::kDayUs, 1).strength(LinkKind::trait, 18).log10_e;
   EXPECT_GT(poisoned, 0.6 * clean);
+}
+
+TEST(Calibration, AbsentMeasuresCountForNobody) {
+  const auto calibration = Calibration::fit(benign_groups(30, 5), 5000, 7 * base::kDayUs, 1);
+  Measures harvest;
+  harvest.value = {4.7, 8, 8, 7.5, 0.95, 0, 1, 1.2, 0.98, 0.6, 5.8, 8, 1, 1.2, 0.95, 0.05};
+  const auto before = calibration.parts(LinkKind::trait, harvest);
+  Measures without = harvest;
+  without[Measure::breadth] = kAbsentMeasure;
+  const auto parts = calibration.parts(LinkKind::trait, without);
+  const auto breadth = static_cast<std::size_t>(Measure::breadth);
+  EXPECT_EQ(parts[breadth], 0);
+  EXPECT_GT(before[breadth], 0);
+  EXPECT_NEAR(calibration.score(LinkKind::trait, without),
+              calibration.score(LinkKind::trait, harvest) - before[breadth], 1e-9);
+  EXPECT_EQ(calibration.score(LinkKind::trait, Measures{}), 0) << "nothing measured, nothing said";
+}
+
+// A benign group without templates teaches about hours and content, and nothing about templates.
+TEST(Calibration, AbsentMeasuresTeachNothing) {
+  auto groups = benign_groups(30, 6);
+  for (auto& group : groups) {
+    for (auto& sample : group.samples) sample[Measure::breadth] = kAbsentMeasure;
+  }
+  Measures measures = groups[0].samples[0];
+  measures[Measure::breadth] = 4.1;
+  const auto breadth = static_cast<std::size_t>(Measure::breadth);
+  EXPECT_NEAR(Calibration::fit(groups, 5000, 7 * base::kDayUs, 1).parts(LinkKind::trait, measures)[breadth],
+              Calibration{}.parts(LinkKind::trait, measures)[breadth], 1e-9)
+      << "the prior stands";
 }
 
 TEST(Calibration, NoGroupsMeansPriorsAndSaysSo) {

@@ -64,6 +64,7 @@ double operator_strength(const std::vector<std::pair<event::Channel, double>>& c
     strongest = std::max(strongest, log10_e);
   }
   std::vector<double> values;
+  values.reserve(best.size());
   for (const auto& item : best) values.push_back(item.second);
   std::sort(values.rbegin(), values.rend());
   return values.size() < 2 ? 0 : values[1];
@@ -126,7 +127,8 @@ MemberFinding find_member(Handle handle, const AccountState& account, const Grou
   member.stands = member.channels.has(event::Channel::template_) && member.channels.independent_count() >= 2;
   // Or two kinds of evidence besides content, and enough of the work that it is no bystander of a relay.
   if (!member.stands && member.channels.independent_count() >= 2 && counters.hits >= settings.member_hits_min) {
-    const double work = stats::log10_binomial_upper_tail(counters.hits, std::max(counters.queries, counters.hits), base_rate);
+    const double work =
+        stats::log10_binomial_upper_tail(counters.hits, std::max(counters.queries, counters.hits), base_rate);
     if (work <= settings.member_log10_p_max / 2) {
       member.channels.add(event::Channel::template_);
       member.log10_p = work;

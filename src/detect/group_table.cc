@@ -8,8 +8,6 @@ namespace stillwatch::detect {
 namespace {
 
 constexpr std::uint32_t kLinkIdleMinutes = 3 * 24 * 60;  // links that formed nothing in three days make room
-// A new account whose requests are a convicted group's work from its first day on takes a lost one's place.
-constexpr std::uint16_t kReplacementHitsMin = 5;
 constexpr double kHubActorsMin = 50;                     // in a small world a quarter of the accounts is soon reached
 constexpr double kRareActorsMin = 20,
                  kRareShareMax = 0.03;  // of a trait while nothing is known: a vendor's own, not a popular client
@@ -198,6 +196,7 @@ void GroupTable::form(AccountTable& accounts, TokenTable& tokens, std::int64_t n
   std::set<std::uint32_t> taken;
   for (const auto& component : components) {
     std::vector<Handle> members;
+    members.reserve(component.size());
     for (const std::uint32_t node : component) members.push_back(nodes[node]);
     adopt(members, taken, accounts, now_us);
   }
@@ -229,7 +228,7 @@ void GroupTable::adopt(const std::vector<Handle>& members, std::set<std::uint32_
   }
   std::uint32_t id = same.empty() ? 0 : same.front();
   if (id == 0) {
-    if (groups_live_ >= settings_.groups_max && !make_room_for(members.size(), accounts, now_us)) {
+    if (groups_live_ >= settings_.groups_max && !make_room_for(members.size(), taken, accounts, now_us)) {
       ++counters_.groups_refused;
       return;
     }
@@ -274,40 +273,6 @@ void GroupTable::join(Handle handle, AccountState& account, std::uint32_t id, st
   account.outside_hits = 0;
 }
 
-bool is_replacement(const AccountState& account, const Group& group) {
-  return group.convicted_us != 0 && account.first_us > group.convicted_us &&
-         account.outside_hits >= kReplacementHitsMin && account.outside_hits * 10U >= account.queries * 9U;
-}
-
-// An account that does a group's work and shares one of its traits, or a hand-off with a member, belongs to it: so that
-// replacements are seen within hours.
-void GroupTable::attach_outsiders(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us) {
-  std::vector<Handle> candidates = accounts.outside_hitters();
-  std::erase_if(candidates, [&](Handle handle) { return accounts.at(handle).in_group.group != 0; });
-  if (candidates.empty()) return;
-  std::map<Handle, std::vector<Handle>> handed;
-  const auto add_handed = [&](Handle handle, Handle other) {
-    if (std::binary_search(candidates.begin(), candidates.end(), handle)) handed[handle].push_back(other);
-  };
-  for (const auto& pair : pairs_) {
-    add_handed(pair.first.first, pair.first.second);
-    add_handed(pair.first.second, pair.first.first);
-  }
-  for (const Handle handle : candidates) {
-    AccountState& account = accounts.at(handle);
-    const std::uint32_t id = tokens.resolve(account.outside_group);
-    const Group* const target = find(id);
-    if (target == nullptr || !target->live) continue;
-    const TraitList traits(account);
-    const auto& known_traits = target->traits;
-    bool tied = std::any_of(known_traits.begin(), known_traits.end(),
-                            [&](const Trait& trait) { return traits.has(trait.token); });
-    for (const Handle other : handed[handle]) tied |= accounts.at(other).in_group.group == id;
-    tied |= is_replacement(account, *target);
-    if (tied) join(handle, account, id, now_us);
-  }
-}
-
 // Rebuilds members and traits from the accounts, and hands the group its members' common tokens.
 void GroupTable::collect(AccountTable& accounts, TokenTable& tokens) {
   // Who is in a group was in one before, or joined since.
@@ -346,7 +311,8 @@ void GroupTable::collect(AccountTable& accounts, TokenTable& tokens) {
     each.traits.clear();
     for (const auto& [trait, count] : run_lengths(std::move(all))) {
       if (trait.second == TokenKind::rhythm) {
-        if (count >= settings_.link_actors_min && census_.is_rare(trait.first) && is_rhythm_of_group(count, each, trait.first))
+        if (count >= settings_.link_actors_min && census_.is_rare(trait.first) &&
+            is_rhythm_of_group(count, each, trait.first))
           each.traits.push_back({trait.first, trait.second, count, census_.count(trait.first)});
         continue;
       }
@@ -372,7 +338,7 @@ bool GroupTable::is_rhythm_of_group(std::uint32_t members, const Group& each, To
   return stats::log10_binomial_upper_tail(members, each.members.size(), rate) <= kOwnLog10Max;
 }
 
-void GroupTable::claim_tokens(Group& each, double share, AccountTable& accounts, TokenTable& tokens) {
+void GroupTable::claim_tokens(Group& each, double share, AccountTable& accounts, TokenTable& tokens) const {
   std::vector<Token> all;
   for (const Handle member : each.members) {
     const AccountState& account = accounts.at(member);
@@ -403,8 +369,8 @@ void GroupTable::measure(const AccountTable& accounts, std::int64_t now_us, bool
     for (const Handle member : each.members) members.push_back(&accounts.at(member).in_group);
     const auto hits = outsider_hits.find(each.id);
     const TrafficBase base{outsiders.queries, output_mean, hits == outsider_hits.end() ? 0 : hits->second};
-    each.measures = measure_group(members, base, settings_.test_hits_min, settings_.test_queries_min,
-                                  settings_.test_members_min);
+    each.measures =
+        measure_group(members, base, settings_.test_hits_min, settings_.test_queries_min, settings_.test_members_min);
     const std::uint64_t fresh = each.measures.hits > each.hits_counted ? each.measures.hits - each.hits_counted : 0;
     each.hits_counted = each.measures.hits;
     each.hits_total += fresh;

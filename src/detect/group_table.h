@@ -39,8 +39,8 @@ struct Group {
   std::uint64_t hits_counted = 0;  // members' hits at the last epoch
   std::int64_t first_hour = 0;
   std::vector<std::uint32_t> hits_per_hour;
-  std::uint32_t declared = 0;      // members with an agreed use
-  std::int64_t convicted_us = 0;   // when both questions were first answered; 0: not yet
+  std::uint32_t declared = 0;     // members with an agreed use
+  std::int64_t convicted_us = 0;  // when both questions were first answered; 0: not yet
 
   LinkKind kind() const;
   /// Fit to teach what honest groups are like: what a contract allows looks like a harvest and is none.
@@ -118,12 +118,13 @@ class GroupTable {
   bool links(Token token, TokenKind kind, const TokenTable& tokens, double actors_max) const;
   void attach_outsiders(AccountTable& accounts, TokenTable& tokens, std::int64_t now_us);
   void collect(AccountTable& accounts, TokenTable& tokens);
-  void claim_tokens(Group& group, double share, AccountTable& accounts, TokenTable& tokens);
+  void claim_tokens(Group& group, double share, AccountTable& accounts, TokenTable& tokens) const;
   void join(Handle handle, AccountState& account, std::uint32_t group, std::int64_t now_us);
   Group& group(std::uint32_t id) { return const_cast<Group&>(*find(id)); }
   std::uint32_t survivor(std::uint32_t id) const;
   void settle_aliases(TokenTable& tokens);
-  bool make_room_for(std::size_t members, AccountTable& accounts, std::int64_t now_us);
+  bool make_room_for(std::size_t members, const std::set<std::uint32_t>& taken, AccountTable& accounts,
+                     std::int64_t now_us);
   void drop_dead(AccountTable& accounts);
 
   Settings settings_;
@@ -145,8 +146,8 @@ class GroupTable {
 /// A trait token that can be evidence: shared by enough actors, and not common among trusted accounts.
 bool is_linkable(const TokenEntry* entry, std::uint32_t actors_min, double actors_max);
 
-/// The traits of an account, in a fixed order: clients, networks, identity, rhythm. No allocation: every member is asked each
-/// epoch.
+/// The traits of an account, in a fixed order: clients, networks, identity, rhythm. No allocation: every member is
+/// asked each epoch.
 class TraitList {
  public:
   explicit TraitList(const AccountState& account);

@@ -109,12 +109,16 @@ void GroupTable::settle_aliases(TokenTable& tokens) {
   tokens.set_aliases(alias_);
 }
 
-bool GroupTable::make_room_for(std::size_t members, AccountTable& accounts, std::int64_t now_us) {
+bool GroupTable::make_room_for(std::size_t members, const std::set<std::uint32_t>& taken, AccountTable& accounts,
+                               std::int64_t now_us) {
   if (members <= members_refused_) return false;
   Group* smallest = nullptr;
   for (Group& each : groups_) {
-    // One formed just now has no list of members yet, and a tested one is what this is all for.
-    if (!each.live || each.measures.testable || each.formed_us == now_us || each.members.size() >= members) continue;
+    // One formed or extended in this closing (taken) does not list its new members yet: they would be left in a group
+    // that is gone. And a tested one is what this is all for.
+    if (!each.live || each.measures.testable || each.formed_us == now_us || each.members.size() >= members ||
+        taken.contains(each.id))
+      continue;
     if (smallest == nullptr || each.members.size() < smallest->members.size()) smallest = &each;
   }
   if (smallest == nullptr) {

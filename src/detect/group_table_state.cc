@@ -13,8 +13,7 @@ std::vector<GroupTrajectory> GroupTable::trajectories_with_current() const {
   return all;
 }
 
-void GroupTable::end_phase(AccountTable& accounts, std::span<const std::uint32_t> suspects,
-                           std::int64_t log_start_us) {
+void GroupTable::end_phase(AccountTable& accounts, std::span<const std::uint32_t> suspects, std::int64_t log_start_us) {
   census_.take(accounts, log_start_us);
   for (Group& each : groups_) {
     if (std::binary_search(suspects.begin(), suspects.end(), each.id)) continue;

@@ -108,10 +108,9 @@ double multiplicity(std::span<const GroupCounters* const> members) {
 
 std::string_view name(Measure measure) {
   constexpr std::array<std::string_view, kMeasures> kNames{
-      "breadth",  "template_evenness", "hour_evenness", "volume_evenness", "night_share",
-      "division", "single_turn",       "output_length", "exclusivity",     "concentration",
-      "content_breadth", "content_evenness", "single_turn_all", "output_length_all",
-      "params_pinned", "fresh_repeats"};
+      "breadth",         "template_evenness", "hour_evenness", "volume_evenness", "night_share",     "division",
+      "single_turn",     "output_length",     "exclusivity",   "concentration",   "content_breadth", "content_evenness",
+      "single_turn_all", "output_length_all", "params_pinned", "fresh_repeats"};
   return kNames[static_cast<std::size_t>(measure)];
 }
 

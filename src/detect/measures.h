@@ -45,9 +45,9 @@ struct Measures {
   std::uint64_t queries = 0, hits = 0, outsider_hits = 0;
   std::uint32_t members = 0, members_tested = 0;  // tested: with enough hits to say something
   std::uint32_t handoffs = 0;
-  std::uint64_t hits_prompt = 0;  // hits whose whole prompt other members sent too
-  double breadth_pooled = 0;  // breadth of all hits, from the first on
-  double multiplicity = 1;        // members per distinct prompt
+  std::uint64_t hits_prompt = 0;                 // hits whose whole prompt other members sent too
+  double breadth_pooled = 0;                     // breadth of all hits, from the first on
+  double multiplicity = 1;                       // members per distinct prompt
   bool testable = false, work_testable = false;  // at all; with enough of the group's own work
 
   Measures() { value.fill(kAbsentMeasure); }

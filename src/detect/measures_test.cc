@@ -129,5 +129,67 @@ TEST(Measures, TooFewHitsAreNotTestable) {
   EXPECT_FALSE(Crowd{}.measure().testable);
 }
 
+/// Without a single template: what all requests are about is all there is.
+Crowd crowd_without_templates(int accounts, int requests, std::uint64_t seed, bool one_topic_each) {
+  base::Random random(seed);
+  Crowd crowd;
+  crowd.members.resize(static_cast<std::size_t>(accounts));
+  for (auto& member : crowd.members) {
+    const auto topic = random.below(GroupCounters::kContentBuckets);
+    member.active_days = 7;
+    for (int i = 0; i < requests; ++i) {
+      ++member.queries;
+      ++member.queries_content;
+      ++member.queries_single_turn;
+      ++member.prompts_novel;
+      member.output_tokens += 1'600;
+      ++member.params_buckets[one_topic_each ? random.below(GroupCounters::kParamsBuckets) : 3];
+      ++member.content_buckets[one_topic_each ? topic : random.below(GroupCounters::kContentBuckets)];
+      ++member.hours[random.below(24)];
+    }
+  }
+  return crowd;
+}
+
+TEST(Measures, ContentIsMeasuredWithoutTemplates) {
+  const Measures queue_like = crowd_without_templates(20, 100, 8, false).measure();
+  const Measures people_like = crowd_without_templates(20, 100, 9, true).measure();
+  for (const Measures* measures : {&queue_like, &people_like}) {
+    EXPECT_TRUE(measures->testable);
+    EXPECT_EQ(measures->hits, 0U);
+    for (const Measure absent : {Measure::breadth, Measure::template_evenness, Measure::division, Measure::single_turn,
+                                 Measure::output_length, Measure::exclusivity}) {
+      EXPECT_EQ((*measures)[absent], kAbsentMeasure) << name(absent);
+    }
+    EXPECT_EQ((*measures)[Measure::single_turn_all], 1);
+    EXPECT_NEAR((*measures)[Measure::output_length_all], 2, 0.02) << "1,600 tokens against 400";
+  }
+  EXPECT_NEAR(queue_like[Measure::content_breadth], 6, 0.2);
+  EXPECT_GT(queue_like[Measure::content_evenness], people_like[Measure::content_evenness] + 4)
+      << "one list dealt out, against a topic each";
+}
+
+TEST(Measures, ParametersPinnedIsTheShareOfTheCommonest) {
+  EXPECT_EQ(crowd_without_templates(20, 100, 10, false).measure()[Measure::params_pinned], 1);
+  EXPECT_NEAR(crowd_without_templates(20, 100, 11, true).measure()[Measure::params_pinned], 0.125, 0.03);
+}
+
+TEST(Measures, FreshRepeatsAreOfNewPrompts) {
+  Crowd crowd = crowd_without_templates(10, 40, 12, false);
+  EXPECT_EQ(crowd.measure()[Measure::fresh_repeats], 0);
+  for (auto& member : crowd.members) member.repeats_fresh = 10;
+  EXPECT_DOUBLE_EQ(crowd.measure()[Measure::fresh_repeats], 0.25);
+  for (auto& member : crowd.members) member.repeats_fresh = 400;
+  EXPECT_EQ(crowd.measure()[Measure::fresh_repeats], 1) << "several senders of one prompt count once";
+  for (auto& member : crowd.members) member.prompts_novel = 0;
+  EXPECT_EQ(crowd.measure()[Measure::fresh_repeats], kAbsentMeasure);
+}
+
+TEST(Measures, FewRequestsWithoutTemplatesAreNotTestable) {
+  EXPECT_FALSE(crowd_without_templates(10, 29, 13, false).measure().testable) << "290 requests";
+  EXPECT_TRUE(crowd_without_templates(10, 30, 13, false).measure().testable);
+  EXPECT_FALSE(crowd_without_templates(4, 100, 13, false).measure().testable) << "four members";
+}
+
 }  // namespace
 }  // namespace stillwatch::detect

@@ -38,9 +38,7 @@ std::uint32_t RhythmCensus::count(Token box) const {
   return at == counts_.end() ? 0 : at->second;
 }
 
-bool RhythmCensus::is_rare(Token box) const {
-  return box != 0 && (count(box) + 1.0) / (total_ + 1.0) <= kRareShareMax;
-}
+bool RhythmCensus::is_rare(Token box) const { return box != 0 && (count(box) + 1.0) / (total_ + 1.0) <= kRareShareMax; }
 
 void RhythmCensus::save(base::ByteWriter& out) const {
   out.put<std::uint64_t>(counts_.size());

@@ -64,8 +64,8 @@ struct Settings {
   std::uint32_t first_seen_slots = 1U << 24;    // 8 B each
   std::uint32_t conversation_slots = 1U << 23;  // 12 B each
   std::uint32_t shared_tokens_max = 4U << 20;   // 40 B each at least
-  std::uint32_t accounts_max = 4U << 20;        // 0.9 KB each that sent something: 3.7 GB; the idlest make room
-  std::uint32_t link_events_max = 4U << 20;     // 24 B each, between two closings; beyond, a sample of the tokens
+  std::uint32_t accounts_max = 4U << 20;        // 1 KB each that sent something: 4.3 GB; the idlest make room
+  std::uint32_t link_events_max = 4U << 20;     // 32 B each, between two closings; beyond, a sample of the tokens
   std::uint32_t handoff_events_max = 1U << 20;  // 16 B each, between two closings; further ones are not counted
   std::uint32_t handoff_pairs_max = 1U << 20;   // 64 B each; further pairs are not remembered
   std::uint32_t link_edges_max = 2U << 20;      // about 100 B each while groups form; beyond, a sample of the tokens

@@ -30,8 +30,11 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
     const event::Query& query = queries[i];
     const Observation& seen = observations[i];
     if (seen.handle == kNoHandle) continue;  // found no room in the account table
-    const Context context{accounts, log_start_us, static_cast<std::uint32_t>(query.time_us / base::kMinuteUs),
-                          static_cast<std::uint32_t>(query.time_us / base::kHourUs), calibrating,
+    const Context context{accounts,
+                          log_start_us,
+                          static_cast<std::uint32_t>(query.time_us / base::kMinuteUs),
+                          static_cast<std::uint32_t>(query.time_us / base::kHourUs),
+                          calibrating,
                           query.fingerprint.turns <= 1};
     const auto observe_owned = [&](Token token, TokenKind kind, bool novel) {
       if (token == 0 || !worker.owns(token)) return;
@@ -62,7 +65,7 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
 
 // When a partition's events of an epoch fill their room, half of the tokens leave, by a hash of the (keyed) token. What
 // stays is the same for any order of arrival, and whole tokens stay, so that groups do not come apart at random.
-void TokenTable::add_link(Partition& partition, const LinkEvent& link) {
+void TokenTable::add_link(Partition& partition, const LinkEvent& link) const {
   ++partition.links_total;
   const auto hash = [](Token token) { return base::mix64(token ^ 0x6A09E667F3BCC908ULL); };
   if (hash(link.token) > partition.link_hash_max) {
@@ -132,7 +135,7 @@ void TokenTable::observe_token(Partition& partition, Token token, TokenKind kind
   count_new_actor(partition, token, added, seen, false, context);
 }
 
-void TokenTable::count_hit(Partition& partition, Token token, TokenEntry& entry, const Observation& seen) {
+void TokenTable::count_hit(Partition& partition, Token token, TokenEntry& entry, const Observation& seen) const {
   if (entry.member_hits + entry.outsider_hits >= kHitsKept) entry.member_hits /= 2, entry.outsider_hits /= 2;
   const bool member = seen.group != 0 && seen.group == resolve(entry.group);
   ++(member ? entry.member_hits : entry.outsider_hits);
@@ -354,52 +357,6 @@ std::uint64_t TokenTable::shared_count() const {
   std::uint64_t count = 0;
   for (const Partition& partition : partitions_) count += partition.shared.size();
   return count;
-}
-
-void TokenTable::save(base::ByteWriter& out) const {
-  for (const Partition& partition : partitions_) {
-    std::vector<Token> tokens;
-    for (const auto& item : partition.shared) tokens.push_back(item.first);
-    std::sort(tokens.begin(), tokens.end());
-    out.put<std::uint64_t>(tokens.size());
-    for (const Token token : tokens) {
-      out.put(token);
-      out.put(partition.shared.find(token)->second);
-    }
-    out.put_all(partition.links);
-    out.put(partition.links_total);
-    out.put(partition.link_hash_max);
-    out.put_all(partition.handoffs);
-    out.put_all(partition.decided);
-    out.put_all(partition.counted);
-    out.put(partition.counters);
-  }
-  first_seen_.save(out);
-  conversations_.save(out);
-  out.put_all(alias_);
-  out.put(swept_day_);
-}
-
-bool TokenTable::load(base::ByteReader& in) {
-  for (Partition& partition : partitions_) {
-    partition = {};
-    const auto tokens = in.get<std::uint64_t>();
-    for (std::uint64_t i = 0; i < tokens && in.ok(); ++i) {
-      const auto token = in.get<Token>();
-      partition.shared[token] = in.get<TokenEntry>();
-    }
-    partition.links = in.get_all<LinkEvent>();
-    partition.links_total = in.get<std::uint64_t>();
-    partition.link_hash_max = in.get<std::uint64_t>();
-    partition.handoffs = in.get_all<HandoffEvent>();
-    partition.decided = in.get_all<Token>();
-    partition.counted = in.get_all<Token>();
-    partition.counters = in.get<TokenCounters>();
-  }
-  if (!in.ok() || !first_seen_.load(in) || !conversations_.load(in)) return false;
-  alias_ = in.get_all<std::uint32_t>();
-  swept_day_ = in.get<std::uint32_t>();
-  return in.ok();
 }
 
 }  // namespace stillwatch::detect

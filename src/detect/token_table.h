@@ -39,12 +39,12 @@ struct TokenEntry {
   std::uint32_t vote_group = 0;  // majority vote of new senders (Boyer, Moore 1991)
   std::uint32_t last_hour = 0;
   std::uint16_t votes = 0;
-  std::uint16_t trusted_actors = 0;  // in calibration
+  std::uint16_t trusted_actors = 0;                  // in calibration
   std::uint16_t member_hits = 0, outsider_hits = 0;  // requests with it, by members of its group and by others, lately
   TokenKind kind = TokenKind::content;
   bool known = false;
   bool exclusive = false;  // of its group's work alone: the only tokens that speak against a single account
-  bool decided = false;  // its vote crossed a bound since the last epoch
+  bool decided = false;    // its vote crossed a bound since the last epoch
 };
 
 /// An account was seen with a token that other actors share.
@@ -134,7 +134,7 @@ class TokenTable {
   struct Partition {
     base::FlatMap<Token, TokenEntry, TokenHash> shared;
     std::vector<LinkEvent> links;
-    std::uint64_t links_total = 0;  // since the log began
+    std::uint64_t links_total = 0;                    // since the log began
     std::uint64_t link_hash_max = ~std::uint64_t{0};  // of the sample that this epoch has room for
     std::vector<HandoffEvent> handoffs;
     std::vector<Token> decided;  // votes crossed a bound since the last epoch
@@ -146,8 +146,8 @@ class TokenTable {
   void observe_token(Partition& partition, Token token, TokenKind kind, bool novel, const Observation& seen,
                      const Context& context);
   void observe_conversation(const event::Query& query, const Observation& seen, const Context& context, Worker worker);
-  void add_link(Partition& partition, const LinkEvent& link);
-  void count_hit(Partition& partition, Token token, TokenEntry& entry, const Observation& seen);
+  void add_link(Partition& partition, const LinkEvent& link) const;
+  void count_hit(Partition& partition, Token token, TokenEntry& entry, const Observation& seen) const;
   void settle_exclusive(Partition& partition);
   void count_new_actor(Partition& partition, Token token, TokenEntry& entry, const Observation& seen, bool fresh,
                        const Context& context);

@@ -24,7 +24,7 @@ struct ContentEdge {
 struct TraitEdge {
   std::uint32_t account = 0;
   base::Token token = 0;
-  bool parts = true;  // whether those that have it can be a group of their own
+  bool parts = true;    // whether those that have it can be a group of their own
   bool unseen = false;  // nobody had it during calibration: one request with shared content is enough
 };
 struct HandoffEdge {
@@ -32,9 +32,9 @@ struct HandoffEdge {
 };
 
 struct LinkRules {
-  std::uint32_t sharers_min = 3;   // actors, the member among them, that share a token or trait for it to hold
-  std::uint32_t requests_min = 2;  // requests whose content is shared
-  std::uint32_t actors_min = 5;    // of a group
+  std::uint32_t sharers_min = 3;          // actors, the member among them, that share a token or trait for it to hold
+  std::uint32_t requests_min = 2;         // requests whose content is shared
+  std::uint32_t actors_min = 5;           // of a group
   std::uint32_t unseen_sharers_min = 10;  // of an unseen trait, before one request is enough
 };
 

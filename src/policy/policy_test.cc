@@ -77,7 +77,8 @@ TEST(Policy, LadderRisesWithEvidenceAndNeverSuspends) {
   Settings settings;
   const auto two = member({Channel::template_, Channel::client});
   Level before = Level::clear;
-  for (double log10_e = 4; log10_e < 40; log10_e += 0.5) {
+  for (int halves = 8; halves < 80; ++halves) {
+    const double log10_e = halves / 2.0;
     const Level level = decide(Class::distiller, evidence(log10_e, log10_e), two, false, settings).level;
     EXPECT_GE(level, before);
     EXPECT_LE(level, Level::restrict);
@@ -87,6 +88,34 @@ TEST(Policy, LadderRisesWithEvidenceAndNeverSuspends) {
   settings.automatic_level_max = Level::suspend;
   EXPECT_EQ(decide(Class::distiller, evidence(40, 40), two, false, settings).level, Level::restrict)
       << "suspend needs a human";
+}
+
+TEST(Policy, WatchedGroupIsObservedUntilItCanBeTested) {
+  const Settings settings;
+  GroupEvidence young = evidence(5, 0);
+  young.testable = false;
+  const auto two = member({Channel::template_, Channel::handoff});
+  EXPECT_EQ(decide(Class::unknown, young, two, false, settings).level, Level::clear);
+  young.watched = true;
+  EXPECT_EQ(classify(young), Class::unknown) << "a look, no finding";
+  const Decision decision = decide(Class::unknown, young, two, false, settings);
+  EXPECT_EQ(decision.level, Level::observe);
+  EXPECT_EQ(decision.class_, Class::unknown);
+  EXPECT_STREQ(decision.rule, "campaign.watched");
+  young.operator_log10_e = 300;
+  young.harvest_log10_e = 300;
+  EXPECT_EQ(decide(Class::unknown, young, two, false, settings).level, Level::observe) << "never more";
+  EXPECT_EQ(decide(Class::unknown, young, two, true, settings).level, Level::clear) << "a declared use";
+  young.operator_log10_e = young.threshold_log10_e - 0.1;
+  EXPECT_EQ(decide(Class::unknown, young, two, false, settings).level, Level::clear) << "no one operator";
+}
+
+TEST(Policy, DeclaredUseIsAutomation) {
+  const auto two = member({Channel::template_, Channel::handoff});
+  const Decision decision = decide(Class::distiller, evidence(300, 300), two, true, Settings{});
+  EXPECT_EQ(decision.level, Level::observe);
+  EXPECT_EQ(decision.class_, Class::automation) << "what a contract allows is nobody's distillation";
+  EXPECT_STREQ(decision.rule, "declared.use");
 }
 
 TEST(Policy, DeclaredUseHasBounds) {

@@ -46,7 +46,7 @@ TEST(Scope, AHydraThatForgesEverywhereIsNotNarrowed) {
   EXPECT_TRUE(may_narrow({.members_standing = 10, .members_narrow = 1}));
   EXPECT_TRUE(may_narrow({.members_standing = 10, .members_narrow = 5}));
   EXPECT_FALSE(may_narrow({.members_standing = 10, .members_narrow = 6}));
-  EXPECT_FALSE(may_narrow({false, 1, 1}));
+  EXPECT_FALSE(may_narrow({.members_standing = 1, .members_narrow = 1}));
   EXPECT_FALSE(may_narrow({.handed_off = true, .members_standing = 10, .members_narrow = 1}))
       << "hand-offs: one operator runs the accounts";
   EXPECT_TRUE(may_narrow({.handed_off = true, .same_few = true, .members_standing = 10, .members_narrow = 10}))
