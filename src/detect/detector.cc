@@ -79,8 +79,7 @@ bool Detector::is_look_only(std::int64_t now_us) {
   } else {
     // The first epoch of a log is seldom whole.
     const auto whole = static_cast<double>(links - link_rate_.links_epoch);
-    if (link_rate_.epoch >= 0)
-      link_rate_.usual += link_rate_.usual == 0 ? whole : kMemory * (whole - link_rate_.usual);
+    if (link_rate_.epoch >= 0) link_rate_.usual += link_rate_.usual == 0 ? whole : kMemory * (whole - link_rate_.usual);
     link_rate_.links_epoch = links;
     link_rate_.epoch = number;
   }

@@ -84,8 +84,8 @@ bool has_link(const AccountState& account, const Trait& trait) {
   return std::any_of(account.links.data(), end, [&](const LinkToken& link) { return link.token == trait.token; });
 }
 
-MemberFinding find_member(Handle handle, const AccountState& account, const Group& group,
-                          std::span<const Trait> traits, double base_rate, const Settings& settings) {
+MemberFinding find_member(Handle handle, const AccountState& account, const Group& group, std::span<const Trait> traits,
+                          double base_rate, const Settings& settings) {
   const GroupCounters& counters = account.in_group;
   MemberFinding member;
   member.handle = handle;

@@ -140,12 +140,14 @@ TEST_F(FindingsTest, ReplacementNeedsConvictionTimeAndWork) {
 }
 
 TEST_F(FindingsTest, TraitOfAFewMembersIsTheirsAndNotTheGroups) {
-  for (int i = 0; i < 40; ++i) add_member(20, 5, 3);
-  group_.traits.push_back({kClient, TokenKind::client, 3, 0});
-  EXPECT_FALSE(member().stands) << "3 of 40 may have met it by chance";
-  group_.traits[0].members = 4;
+  for (int i = 0; i < 60; ++i) add_member(20, 5, 3);
+  group_.traits.push_back({kClient, TokenKind::client, 4, 0});
+  EXPECT_FALSE(member().stands) << "4 of 60 may have met it by chance";
+  group_.traits[0].members = 7;
   EXPECT_TRUE(member().stands);
-  group_.traits[0] = {4711, TokenKind::payment, 3, 0};
+  group_.traits[0] = {kClient, TokenKind::client, 7, 900};
+  EXPECT_FALSE(member().stands) << "what is common among others is no evidence for the group, nor for a member";
+  group_.traits[0] = {4711, TokenKind::payment, 4, 0};
   accounts_.at(group_.members[0]).identity[0] = 4711;
   EXPECT_TRUE(member().stands) << "a card is shared by few even where one hand runs all";
 }

@@ -19,9 +19,9 @@ ReasonContext context_of(const detect::Detector& detector) {
 }
 
 policy::GroupEvidence evidence_of(const detect::GroupFinding& finding, double threshold_log10_e) {
-  return {finding.operator_log10_e, finding.harvest.log10_e, threshold_log10_e,
-          finding.kind == detect::LinkKind::handoff, finding.measures.testable,
-          finding.watched};
+  return {finding.operator_log10_e,  finding.harvest.log10_e,
+          threshold_log10_e,         finding.kind == detect::LinkKind::handoff,
+          finding.measures.testable, finding.watched};
 }
 
 }  // namespace

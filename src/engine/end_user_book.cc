@@ -50,12 +50,17 @@ bool EndUserBook::looks_narrow(const detect::MemberFinding& member, bool same_fe
 
 namespace {
 
+// Other end users of all accounts together: a pool serves many.
+constexpr double kOthersOfPoolMin = 60;
+
 /// Whether the same at most three end users certainly send nine tenths of the group's work, over several accounts.
 bool is_of_same_few(const detect::GroupFinding& finding) {
   std::map<Token, std::uint64_t> hits_of;
   std::uint64_t hits = 0;
+  double others = 0;
   for (const detect::MemberFinding& member : finding.members) {
     // Its own counts are halved now and then; an account that names nobody counts with all it sent.
+    others += member.end_users.others_distinct();
     hits += member.end_users.hits() > 0 ? member.end_users.hits() : member.hits;
     for (const detect::EndUsers::Heavy& heavy : member.end_users.heaviest()) {
       if (certain_hits(heavy) > 0) hits_of[heavy.user] += static_cast<std::uint64_t>(certain_hits(heavy));
@@ -66,7 +71,7 @@ bool is_of_same_few(const detect::GroupFinding& finding) {
   std::sort(most.rbegin(), most.rend());
   most.resize(std::min<std::size_t>(most.size(), policy::kFewEndUsersMax));
   const std::uint64_t of_few = std::accumulate(most.begin(), most.end(), std::uint64_t{0});
-  return hits > 0 && of_few * 10 >= hits * 9;
+  return hits > 0 && of_few * 10 >= hits * 9 && others >= kOthersOfPoolMin;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@ namespace {
 
 constexpr double kFewShareMin = 0.9;
 constexpr double kOtherEndUsersMin = 20;
+constexpr double kOtherEndUsersOfPoolMin = 3;  // of each account; the pool together has more
 constexpr double kOthersNamedShareMin = 0.5;
 constexpr std::uint64_t kRequestsPerHitMin = 4;
 constexpr std::uint64_t kRequestsPerHitOfPoolMin = 2;
@@ -18,7 +19,7 @@ bool looks_narrow(const EndUserEvidence& evidence, const Settings& settings) {
   if (evidence.hits == 0 || evidence.hits_of_few == 0) return false;
   if (evidence.hits_of_few < kFewShareMin * evidence.hits) return false;
   if ((evidence.same_few ? kRequestsPerHitOfPoolMin : kRequestsPerHitMin) * evidence.hits > all) return false;
-  if (evidence.others_distinct < kOtherEndUsersMin) return false;
+  if (evidence.others_distinct < (evidence.same_few ? kOtherEndUsersOfPoolMin : kOtherEndUsersMin)) return false;
   if (evidence.others_named <= kOthersNamedShareMin * evidence.others) return false;
   return evidence.acted_on + evidence.few_unknown <= settings.end_users_acted_max;
 }

@@ -53,7 +53,8 @@ TEST(Language, TellsPromptsOfManyLanguages) {
        "Hãy giải thích cho con gái tôi vì sao mỗi ngày có hai lần thủy triều và mặt trăng là gì."},
       {Language::other, "Поясни моїй доньці, як місяць притягує море і чому щодня бувають два припливи."},
       {Language::other,
-       "به دخترم توضیح بده که ماه چگونه دریا را می‌کشد و چرا هر روز دو جزر "
+       "به دخترم توضیح بده که ماه چگونه دریا را می‌کشد و چرا هر روز دو "
+       "جزر "
        "و "
        "مد "
        "است"},
