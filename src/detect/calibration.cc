@@ -169,8 +169,9 @@ std::array<double, kMeasures> Calibration::parts(LinkKind kind, const Measures& 
   return parts;
 }
 
-double Calibration::score(LinkKind kind, const Measures& measures) const {
-  const auto all = parts(kind, measures);
+double Calibration::score(LinkKind kind, const Measures& measures) const { return score_of(parts(kind, measures)); }
+
+double Calibration::score_of(const std::array<double, kMeasures>& all) {
   double machine = 0, work = 0;
   for (std::size_t m = 0; m < kMeasures; ++m) (is_machine_like(static_cast<Measure>(m)) ? machine : work) += all[m];
   return std::min(machine, kMachineMax) + work;

@@ -37,6 +37,7 @@ class Calibration {
 
   /// Sum of standardised measures, each clipped to +-kClip: what a harvest adds up to.
   double score(LinkKind kind, const Measures& measures) const;
+  static double score_of(const std::array<double, kMeasures>& parts);
   /// The score's parts, in the order of Measure.
   std::array<double, kMeasures> parts(LinkKind kind, const Measures& measures) const;
   event::Strength strength(LinkKind kind, double score) const;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <span>
+#include <utility>
 
 #include "stats/binomial.h"
 
@@ -218,6 +220,46 @@ event::Channel channel_of(TokenKind kind) {
   return event::Channel::template_;
 }
 
+namespace {
+
+/// The content channel that a measure of the harvest test speaks in, if any; timing has a null of its own.
+std::optional<event::Channel> harvest_channel(Measure measure) {
+  switch (measure) {
+    case Measure::division: return event::Channel::sharding;
+    case Measure::breadth:
+    case Measure::content_breadth: return event::Channel::coverage;
+    case Measure::template_evenness:
+    case Measure::content_evenness:
+    case Measure::output_length:
+    case Measure::single_turn_all:
+    case Measure::output_length_all:
+    case Measure::params_pinned:
+    case Measure::fresh_repeats: return event::Channel::distribution;
+    default: return std::nullopt;
+  }
+}
+
+/// Which kinds of content made the group look like a harvest, and what would remain without each. They answer the
+/// second question only, so they are no evidence of one operator.
+void tell_harvest_channels(GroupFinding& finding, const Calibration& calibration) {
+  constexpr double kTellingDeviationsMin = 0.5;  // of the measures of a channel together
+  if (!finding.measures.testable || finding.harvest.log10_e <= 0) return;
+  for (const event::Channel channel :
+       {event::Channel::sharding, event::Channel::distribution, event::Channel::coverage}) {
+    auto parts = finding.parts;
+    double deviations = 0;
+    for (std::size_t m = 0; m < kMeasures; ++m) {
+      if (harvest_channel(static_cast<Measure>(m)) == channel) deviations += std::exchange(parts[m], 0.0);
+    }
+    if (deviations < kTellingDeviationsMin) continue;
+    const double without = calibration.strength(finding.kind, Calibration::score_of(parts)).log10_e;
+    finding.channels.add(channel);
+    finding.without_channel.push_back({channel, std::min(without, finding.operator_log10_e)});
+  }
+}
+
+}  // namespace
+
 GroupFinding find_group(const Group& group, const AccountTable& accounts, const Calibration& calibration,
                         const Population& population, const Settings& settings) {
   GroupFinding finding;
@@ -271,6 +313,7 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
     finding.without_channel.push_back(
         {item.first, std::min(harvest, operator_strength(finding.channel_log10_e, &item.first))});
   }
+  tell_harvest_channels(finding, calibration);
   return finding;
 }
 

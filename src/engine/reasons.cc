@@ -20,6 +20,11 @@ std::string_view what_is_shared(Channel channel) {
     case Channel::egress: return "the same rare network";
     case Channel::payment: return "the same means of payment";
     case Channel::signup: return "the same rare sign-up network, mail domain or referral";
+    case Channel::timing: return "the same rare rhythm of requests";
+    case Channel::system: return "the same rare system prompt";
+    case Channel::tools: return "the same rare set of tools";
+    case Channel::params: return "the same rare parameters";
+    case Channel::schema: return "the same rare output schema";
     default: return "the same rare trait";
   }
 }
@@ -155,6 +160,22 @@ Reason group_reason(const detect::GroupFinding& finding, Channel channel, const 
         "{} since {} began on one of these {} and went on at another, with text that could not be guessed.",
         some(measures.handoffs, "conversation", "conversations"), since, some(measures.members, "account", "accounts"));
     reason.numbers = {{"handoffs", measures.handoffs}, {"accounts", measures.members}};
+  } else if (channel == Channel::sharding) {
+    reason.text = fmt::format(
+        "They share templates, yet each whole prompt was sent by {:.2f} of the {} on average: the "
+        "work is divided among them.",
+        measures.multiplicity, some(measures.members, "account", "accounts"));
+    reason.numbers = {{"accounts_a_prompt", rounded(measures.multiplicity, 0.01)}, {"accounts", measures.members}};
+  } else if (channel == Channel::coverage) {
+    const double kinds = std::exp2(std::max(measures[detect::Measure::breadth], 0.0));
+    reason.text =
+        fmt::format("Their shared work is spread over about {:.0f} of 32 equal parts of all templates.", kinds);
+    reason.numbers = {{"parts", rounded(kinds, 0.1)}};
+  } else if (channel == Channel::distribution) {
+    reason.text =
+        "What each of them sends is more like what the others send, in subject, form or length of the answers, "
+        "than in groups of honest accounts.";
+    reason.numbers = {{"accounts", measures.members}, {"requests", static_cast<double>(measures.queries)}};
   } else {
     const detect::Trait trait = widest_trait(finding, channel);
     reason.text =
@@ -162,8 +183,9 @@ Reason group_reason(const detect::GroupFinding& finding, Channel channel, const 
                     what_is_shared(channel), who_else_has(trait, context));
     reason.numbers = {{"sharers", trait.members}, {"accounts", measures.members}, {"outside", trait.outsiders}};
   }
-  reason.text += chance_sentence("groups of accounts without a common operator",
-                                 figure_of(finding.channel_log10_e, channel, 0), "share so much");
+  // The channels of the harvest test have no chance of their own: the test as a whole has one, told apart.
+  if (const double log10_e = figure_of(finding.channel_log10_e, channel, 0); log10_e > 0)
+    reason.text += chance_sentence("groups of accounts without a common operator", log10_e, "share so much");
   close(reason, finding, context);
   return reason;
 }
@@ -188,10 +210,22 @@ Reason member_reason(const detect::GroupFinding& finding, const detect::MemberFi
     reason.text = fmt::format("{} of its requests since {} repeat, word for word, a prompt that one of {} sent.",
                               with_commas(member.hits_prompt), since, unrelated);
     reason.numbers = {{"repeated", member.hits_prompt}, {"accounts", others}};
+  } else if (channel == Channel::handoff && member.handoffs == 0) {
+    reason.text = fmt::format(
+        "A conversation moved between it and one of {} when it was linked, by {}, with text that "
+        "could not be guessed.",
+        unrelated, since);
+    reason.numbers = {{"accounts", others}};
   } else if (channel == Channel::handoff) {
     reason.text = fmt::format("{} since {} moved between it and one of {}, with text that could not be guessed.",
                               some(member.handoffs, "conversation", "conversations"), since, unrelated);
     reason.numbers = {{"handoffs", member.handoffs}, {"accounts", others}};
+  } else if (channel == Channel::replacement) {
+    reason.text = fmt::format(
+        "It was first seen after the group had been found, and {} of {} that it sent since {} are the "
+        "group's work.",
+        with_commas(member.hits_exclusive), some(member.queries, "request", "requests"), since);
+    reason.numbers = {{"requests", member.queries}, {"shared", member.hits_exclusive}};
   } else {
     const detect::Trait trait = widest_trait(finding, channel);
     const std::uint32_t sharers = trait.members > 0 ? trait.members - 1 : 0;
