@@ -7,7 +7,8 @@ from .red_team import COMMON, SCALE, accounts, hostile
 FAMILIES = ("template_farm", "self_instruct", "reasoning_sweep", "repeated_sampling", "judge_loop", "evolution",
             "agent_rollouts")
 # Families that were looked at when a threshold or a prior of the detector was chosen. Keep this true.
-TUNED = ("template_farm",)
+TUNED = ("template_farm", "self_instruct", "reasoning_sweep", "repeated_sampling", "judge_loop", "evolution",
+         "agent_rollouts")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -99,9 +99,12 @@ def plain(states):
 def families(states):
     """Those a threshold was chosen on, and the others, apart."""
     rows = []
-    for title, tuned in (("thresholds were chosen on", True), ("no threshold was chosen on", False)):
+    for title, tuned in (("run while the rules were made", True), ("no threshold was chosen on", False)):
+        these = [state for state in states if (state.cell.name in cells.TUNED) == tuned]
+        if not these:
+            continue
         rows.append([f"**{title}**"] + [""] * len(HEAD))
-        rows += [[state.cell.name, *measured(state)] for state in states if (state.cell.name in cells.TUNED) == tuned]
+        rows += [[state.cell.name, *measured(state)] for state in these]
     return words.table(("family", *HEAD), rows)
 
 
