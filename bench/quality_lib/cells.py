@@ -41,7 +41,8 @@ def family_world(family):
 
 def families(asks="replay", seeds=20):
     group = "families" if asks == "replay" else "baselines"
-    return tuple(Cell(group, family, *red_team.of_family(family), seeds, asks) for family in FAMILIES)
+    return tuple(Cell(group, family, *red_team.of_family(family, red_team.FAMILIES_SCALE), seeds, asks)
+                 for family in FAMILIES)
 
 
 def grid():

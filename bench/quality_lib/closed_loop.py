@@ -9,8 +9,8 @@ HEAD = ("", "answers kept (95 % interval)", "accounts spent, without bans", "acc
 
 def cost_of_half(ones):
     """Accounts for half of the harvest, against those it takes without bans; more than the budget is beyond any."""
-    costs = [one["half_yield"]["cost"] if one["half_yield"]["reached"] else math.inf
-             for one in ones if one["half_yield"]["runs"] > 0 or one["half_yield"]["reached"]]
+    searched = [one["half_yield"] for one in ones if one["half_yield"]]  # nothing where no search was asked for
+    costs = [half["cost"] if half["reached"] else math.inf for half in searched if half["runs"] > 0 or half["reached"]]
     if not costs:
         return "not searched"
     middle = intervals.median(costs)

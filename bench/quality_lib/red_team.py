@@ -4,14 +4,16 @@ import dataclasses
 from . import world_file
 
 # The campaign that every knob is turned on: 200 accounts at 26 requests a day, half of them hostile, 100 templates,
-# from the day after the calibration week on, for two weeks, among some 5,100 benign accounts: with hard neighbours
-# (late vendors, fleets of devices, writing products) where that world is there.
+# from the day after the calibration week on, for two weeks, with hard neighbours (late vendors, fleets of devices,
+# writing products) where that world is there. The sweeps are among some 460 honest accounts, so that many settings can
+# be tried; families, baselines and the error bound have the sizes that a provider has.
 GROUND = "worlds/redteam_base.toml"
 if world_file.exists(GROUND):
     WORLD, SCALE, CAMPAIGN = GROUND, 0.225, "redteam-1"
 else:
     WORLD, SCALE, CAMPAIGN = "worlds/family_template_farm.toml", 0.25, "template_farm"
 COMMON_BENIGN = ("world.days=21", "world.calibration_days=7", f"world.scale={SCALE}")
+FAMILIES_SCALE = 2.5 if WORLD == GROUND else SCALE  # some 5,100 honest accounts
 SEEDS = 5
 
 
@@ -22,12 +24,15 @@ def accounts(number):
 COMMON = (*COMMON_BENIGN, accounts(200), "campaign.*.start_day=7")
 
 
-def of_family(family):
+def of_family(family, scale=SCALE):
     """The world and settings of the same campaign with another method."""
+    common = tuple(f"world.scale={scale}" if setting.startswith("world.scale=") else
+                   f"campaign.*.accounts={200 / scale:.0f}" if setting.startswith("campaign.*.accounts=") else setting
+                   for setting in COMMON)
     if WORLD != GROUND:
-        return f"worlds/family_{family}.toml", COMMON
+        return f"worlds/family_{family}.toml", common
     more = (hostile("family", family),) if family != "template_farm" else ()
-    return WORLD, COMMON + more + ((hostile("question_set", "benchmark"),) if family == "reasoning_sweep" else ())
+    return WORLD, common + more + ((hostile("question_set", "benchmark"),) if family == "reasoning_sweep" else ())
 
 
 def hostile(key, value):

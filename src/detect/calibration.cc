@@ -24,7 +24,7 @@ constexpr std::array<Prior, kMeasures> kTraitPriors{{{2.3, 0.9},              //
                                                      {0.65, 0.25},            // night_share
                                                      {-0.1, 0.15},            // division
                                                      {0.9, 0.2},              // single_turn
-                                                     {0.3, 0.5},              // output_length
+                                                     {0.3, 1.0},              // output_length
                                                      {0.8, 0.15},             // exclusivity
                                                      {0.8, kDoesNotCount},    // concentration
                                                      {4.5, kDoesNotCount},    // content_breadth
@@ -52,7 +52,7 @@ constexpr std::array<Prior, kMeasures> kHandoffPriors{{{1.5, 1.0},
                                                        {0.35, 0.15},
                                                        {0.03, 0.05}}};
 // A prior weighs as much as this many groups.
-constexpr double kPriorGroups = 8;
+constexpr double kPriorGroups = 8, kPriorGroupsToNarrow = 200;
 // Standardised measures of honest groups add up to about 0; as products differ as a whole, their upper quartile lies
 // near 2.5, with an exponential tail of 1.4 beyond it. A tail of 1.1 was tried: over 45 days a product's claimed
 // templates drift upward, and one of them passed.
@@ -155,8 +155,15 @@ void Calibration::fit_stratum(LinkKind kind, const std::vector<const GroupTrajec
     const double far_excess = quantile(suprema, 0.95) - start;
     tail_scale = std::max(median_excess / std::log(2.0), far_excess / std::log(5.0));
   }
-  stratum.tail_start = weight * start + (1 - weight) * std::max(start, kPriorTailStart);
-  stratum.tail_scale = std::max(weight * tail_scale + (1 - weight) * kPriorTailScale, kPriorTailScale / 2);
+  // A handful of groups can show that honest ones differ more than the prior says, never that they differ less: in
+  // attack-free months of 2,000 accounts, with 5 to 10 groups to learn from, a tail narrowed by them let one product in
+  // thirty pass. So narrowing takes far more groups than widening.
+  const auto towards = [&](double fitted, double prior) {
+    const double trust = fitted > prior ? weight : n / (n + kPriorGroupsToNarrow);
+    return trust * fitted + (1 - trust) * prior;
+  };
+  stratum.tail_start = towards(start, kPriorTailStart);
+  stratum.tail_scale = std::max(towards(tail_scale, kPriorTailScale), kPriorTailScale / 2);
 }
 
 std::array<double, kMeasures> Calibration::parts(LinkKind kind, const Measures& measures) const {
