@@ -272,16 +272,17 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
   const double others =
       std::max(1.0, static_cast<double>(population.queries) - static_cast<double>(group.measures.queries));
   finding.base_rate = std::min(1.0, (static_cast<double>(group.measures.outsider_hits) + kRatePriorEvents) / others);
-  // What is no evidence for the group is none for a member.
-  std::vector<Trait> telling;
+  std::map<event::Channel, double> by_channel;
+  std::vector<Trait> telling;  // what is no evidence for the group is none for a member
   for (const Trait& trait : group.traits) {
-    if (is_of_bulk(trait, group) && trait_log10_e(trait, group.members.size(), population) >= kTellingLog10Min)
-      telling.push_back(trait);
+    const double log10_e = trait_log10_e(trait, group.members.size(), population);
+    double& strongest = by_channel[channel_of(trait.kind)];
+    strongest = std::max(strongest, log10_e);
+    if (is_of_bulk(trait, group) && log10_e >= kTellingLog10Min) telling.push_back(trait);
   }
   for (const Handle member : group.members) {
     finding.members.push_back(find_member(member, accounts.at(member), group, telling, finding.base_rate, settings));
   }
-  std::map<event::Channel, double> by_channel;
   if (group.measures.hits > 0) {
     by_channel[event::Channel::template_] = content_log10_e(group.measures, group.measures.hits, finding.base_rate);
   }
@@ -290,10 +291,6 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
   }
   if (const double handoff = handoff_log10_e(group, population); handoff > 0)
     by_channel[event::Channel::handoff] = handoff;
-  for (const Trait& trait : group.traits) {
-    double& strongest = by_channel[channel_of(trait.kind)];
-    strongest = std::max(strongest, trait_log10_e(trait, group.members.size(), population));
-  }
   for (const auto& [channel, log10_e] : by_channel) {
     if (log10_e <= 0) continue;
     finding.channel_log10_e.push_back({channel, log10_e});
@@ -303,7 +300,7 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
   finding.watched = !group.measures.work_testable && group.members.size() >= kWatchedMembersMin &&
                     group.measures.hits >= kWatchedHitsMin && group.measures.breadth_pooled >= kWatchedBreadthMin;
   finding.parts = calibration.parts(finding.kind, group.measures);
-  finding.score = calibration.score(finding.kind, group.measures);
+  finding.score = Calibration::score_of(finding.parts);
   if (group.measures.testable) finding.harvest = calibration.strength(finding.kind, finding.score);
   finding.strength = finding.harvest;
   finding.strength.log10_e = std::min(finding.harvest.log10_e, finding.operator_log10_e);
