@@ -11,6 +11,7 @@
 
 #include "base/event_time.h"
 #include "quality/baselines.h"
+#include "quality/day_roll.h"
 #include "quality/isolation_forest.h"
 
 namespace stillwatch::quality {
@@ -79,12 +80,7 @@ class AccountDays : public Baseline {
   explicit AccountDays(const BaselineOptions& options) : calibration_(options) {}
 
   void add(const LightEvent& event) override {
-    const std::int64_t day = event.time_us / base::kDayUs;
-    if (day > day_) {
-      close_day(event.time_us);
-      day_ = day;
-    }
-    newest_us_ = std::max(newest_us_, event.time_us);
+    day_.open(event.time_us, [this](std::int64_t now_us) { close_day(now_us); });
     if (calibration_.ends_at(event.time_us)) learn(event.time_us);
     calibration_.see(event.time_us);
     if (event.account >= numbers_.size()) numbers_.resize(event.account + 1, kNone);
@@ -98,7 +94,7 @@ class AccountDays : public Baseline {
   }
 
   Detector finish() override {
-    close_day(newest_us_);
+    close_day(day_.newest_us());
     Detector out = calibration_.detector("isolation forest", "anomaly score");
     out.leave_out("calibration account-days beyond those held", not_held_);
     out.note_peak("calibration account-days held", held_peak_);
@@ -135,7 +131,7 @@ class AccountDays : public Baseline {
 
   Calibration calibration_;
   IsolationForest forest_;
-  std::int64_t day_ = -1, newest_us_ = 0;
+  DayRoll day_;
   std::vector<std::uint32_t> numbers_;   // of an account in the day's vectors; kNone: not seen today
   std::vector<std::uint32_t> accounts_;  // of the day, in order of first sight
   std::vector<AccountDay> days_;

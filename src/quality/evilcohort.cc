@@ -9,8 +9,8 @@
 // 100 accounts are left out; no rules after the clustering, the threshold on size comes from the calibration.
 #include <algorithm>
 
-#include "base/event_time.h"
 #include "quality/baselines.h"
+#include "quality/day_roll.h"
 #include "quality/louvain.h"
 #include "quality/shared_pairs.h"
 
@@ -24,12 +24,7 @@ class EvilCohort : public Baseline {
   explicit EvilCohort(const BaselineOptions& options) : calibration_(options) {}
 
   void add(const LightEvent& event) override {
-    const std::int64_t day = event.time_us / base::kDayUs;
-    if (day > day_) {
-      close_day(event.time_us);
-      day_ = day;
-    }
-    newest_us_ = std::max(newest_us_, event.time_us);
+    day_.open(event.time_us, [this](std::int64_t now_us) { close_day(now_us); });
     calibration_.see(event.time_us);
     if (event.network == 0) return;
     if (tuples_.size() >= kTuplesMax)
@@ -39,7 +34,7 @@ class EvilCohort : public Baseline {
   }
 
   Detector finish() override {
-    close_day(newest_us_);
+    close_day(day_.newest_us());
     Detector out = calibration_.detector("evilcohort-like", "accounts of a community");
     campaigns_.name(out, "community");
     out.leave_out("popular networks", popular_);
@@ -82,7 +77,7 @@ class EvilCohort : public Baseline {
   }
 
   Calibration calibration_;
-  std::int64_t day_ = -1, newest_us_ = 0;
+  DayRoll day_;
   std::vector<KeyedAccount> tuples_;
   DailyCampaigns campaigns_;
   std::size_t tuples_peak_ = 0, pairs_peak_ = 0;

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <array>
 
-#include "base/event_time.h"
 #include "quality/baselines.h"
+#include "quality/day_roll.h"
 #include "quality/peeling.h"
 #include "quality/shared_pairs.h"
 
@@ -24,12 +24,7 @@ class Fraudar : public Baseline {
   explicit Fraudar(const BaselineOptions& options) : calibration_(options) {}
 
   void add(const LightEvent& event) override {
-    const std::int64_t day = event.time_us / base::kDayUs;
-    if (day > day_) {
-      close_day(event.time_us);
-      day_ = day;
-    }
-    newest_us_ = std::max(newest_us_, event.time_us);
+    day_.open(event.time_us, [this](std::int64_t now_us) { close_day(now_us); });
     calibration_.see(event.time_us);
     const std::array tokens = {event.prompt, event.prefix, event.skeleton, event.client, event.network};
     for (std::size_t kind = 0; kind < tokens.size(); ++kind) {
@@ -43,7 +38,7 @@ class Fraudar : public Baseline {
   }
 
   Detector finish() override {
-    close_day(newest_us_);
+    close_day(day_.newest_us());
     Detector out = calibration_.detector("fraudar-like", "density of a block");
     campaigns_.name(out, "block");
     out.leave_out("tokens of one account", single_);
@@ -105,7 +100,7 @@ class Fraudar : public Baseline {
   }
 
   Calibration calibration_;
-  std::int64_t day_ = -1, newest_us_ = 0;
+  DayRoll day_;
   std::vector<KeyedAccount> edges_;
   std::size_t compact_at_ = kCompactAt;
   std::vector<std::uint32_t> seen_;

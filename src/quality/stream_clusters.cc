@@ -11,8 +11,8 @@
 // (text_vector.h).
 #include <algorithm>
 
-#include "base/event_time.h"
 #include "quality/baselines.h"
+#include "quality/day_roll.h"
 #include "quality/shared_pairs.h"
 
 namespace stillwatch::quality {
@@ -26,12 +26,7 @@ class StreamClusters : public Baseline {
   explicit StreamClusters(const BaselineOptions& options) : calibration_(options) {}
 
   void add(const LightEvent& event) override {
-    const std::int64_t day = event.time_us / base::kDayUs;
-    if (day > day_) {
-      close_day(event.time_us);
-      day_ = day;
-    }
-    newest_us_ = std::max(newest_us_, event.time_us);
+    day_.open(event.time_us, [this](std::int64_t now_us) { close_day(now_us); });
     calibration_.see(event.time_us);
     if (event.vector == nullptr) return;
     if (!calibration_.frozen()) {
@@ -48,7 +43,7 @@ class StreamClusters : public Baseline {
   }
 
   Detector finish() override {
-    close_day(newest_us_);
+    close_day(day_.newest_us());
     Detector out = calibration_.detector("stream clustering", "top-50 sum");
     campaigns_.name(out, "cluster");
     out.leave_out("clusters beyond those held", replaced_);
@@ -137,7 +132,7 @@ class StreamClusters : public Baseline {
   }
 
   Calibration calibration_;
-  std::int64_t day_ = -1, newest_us_ = 0;
+  DayRoll day_;
   std::vector<Cluster> clusters_;
   std::uint64_t clock_ = 0;
   double score_sum_ = 0, score_count_ = 0;

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "graph/union_find.h"
 #include "quality/baselines.h"
+#include "quality/day_roll.h"
 #include "quality/shared_pairs.h"
 
 namespace stillwatch::quality {
@@ -26,12 +27,7 @@ class Synchrony {
       : calibration_(options, 1.0 / 3), jaccard_min_(options.jaccard_min), kind_(kind) {}
 
   void add(std::uint64_t object, std::uint32_t account, std::int64_t time_us) {
-    const std::int64_t day = time_us / base::kDayUs;
-    if (day > day_) {
-      close_day(time_us);
-      day_ = day;
-    }
-    newest_us_ = std::max(newest_us_, time_us);
+    day_.open(time_us, [this](std::int64_t now_us) { close_day(now_us); });
     calibration_.see(time_us);
     if (object == 0) return;
     if (tuples_.size() >= kTuplesMax) {
@@ -44,7 +40,7 @@ class Synchrony {
 
   Calibration& calibration() { return calibration_; }
   Detector finish() {
-    close_day(newest_us_);
+    close_day(day_.newest_us());
     Detector out = calibration_.detector("synchrotrap-like", kind_);
     campaigns_.name(out, kind_);
     out.leave_out("popular tuples", popular_);
@@ -84,7 +80,7 @@ class Synchrony {
   Calibration calibration_;
   double jaccard_min_;
   std::string_view kind_;
-  std::int64_t day_ = -1, newest_us_ = 0;
+  DayRoll day_;
   std::vector<KeyedAccount> tuples_;
   DailyCampaigns campaigns_;
   std::size_t tuples_peak_ = 0, pairs_peak_ = 0;
