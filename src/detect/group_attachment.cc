@@ -10,8 +10,8 @@ constexpr std::uint16_t kNewcomerHitsMin = 5;
 
 /// A new account whose requests are nearly all a convicted group's work from its first day on takes a lost one's place.
 bool is_replacement(const AccountState& account, const Group& group) {
-  return group.convicted_us != 0 && account.first_us > group.convicted_us &&
-         account.outside_hits >= kNewcomerHitsMin && account.outside_hits * 10U >= account.queries * 9U;
+  return group.convicted_us != 0 && account.first_us > group.convicted_us && account.outside_hits >= kNewcomerHitsMin &&
+         account.outside_hits * 10U >= account.queries * 9U;
 }
 
 }  // namespace
