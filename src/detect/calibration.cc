@@ -75,8 +75,22 @@ double quantile(std::vector<double> values, double share) {
 }
 
 // Evenness, busy nights and requests without conversation all say "machines": they come together, and honest machines
-// exist (a vendor's fleet of devices). So they count together, up to this; the rest must come from the work itself.
-constexpr double kMachineMax = 7;
+// exist (a vendor's fleet of devices). So they count together, up to kMachineMax; the rest must come from the work.
+// Among groups linked by traits honest products are alike in the work as well: a writing product has many templates,
+// long answers and nobody repeats (up to 9 in attack-free months, machines 3), a fleet the reverse (machines 11, work
+// 4), campaigns both (11 and 4 to 9.5). There neither sum alone may carry a verdict: work counts up to kWorkMax, and
+// the machine-like sum in proportion to three measures at kClip, so that a missing one (customers of uneven size) is
+// felt.
+constexpr double kMachineMax = 7, kWorkMax = 7;
+constexpr double kMachineFull = 10;
+// What a new product sends nobody else sends either.
+constexpr double kExclusivityMax = 1.5;
+/// Whether its absence speaks for a group. One generator with a single wide template, and every prompt sampled by
+/// several accounts, are harvests too: few templates and equal prompts acquit nobody. Fleets have few templates as
+/// well, but fleets with many exist, so that never was what kept them apart.
+bool acquits(LinkKind kind, Measure measure) {
+  return kind == LinkKind::handoff || (measure != Measure::breadth && measure != Measure::division);
+}
 
 bool is_machine_like(Measure measure) {
   return measure == Measure::template_evenness || measure == Measure::hour_evenness ||
@@ -171,17 +185,24 @@ std::array<double, kMeasures> Calibration::parts(LinkKind kind, const Measures& 
   const Stratum& of_kind = stratum(kind);
   for (std::size_t m = 0; m < kMeasures; ++m) {
     if (measures.value[m] <= kAbsentMeasure) continue;
-    parts[m] = std::clamp((measures.value[m] - of_kind.location[m]) / of_kind.scale[m], -kClip, kClip);
+    const double least = acquits(kind, static_cast<Measure>(m)) ? -kClip : 0;
+    const double most =
+        kind == LinkKind::trait && static_cast<Measure>(m) == Measure::exclusivity ? kExclusivityMax : kClip;
+    parts[m] = std::clamp((measures.value[m] - of_kind.location[m]) / of_kind.scale[m], least, most);
   }
   return parts;
 }
 
-double Calibration::score(LinkKind kind, const Measures& measures) const { return score_of(parts(kind, measures)); }
+double Calibration::score(LinkKind kind, const Measures& measures) const {
+  return score_of(kind, parts(kind, measures));
+}
 
-double Calibration::score_of(const std::array<double, kMeasures>& all) {
+double Calibration::score_of(LinkKind kind, const std::array<double, kMeasures>& all) {
   double machine = 0, work = 0;
   for (std::size_t m = 0; m < kMeasures; ++m) (is_machine_like(static_cast<Measure>(m)) ? machine : work) += all[m];
-  return std::min(machine, kMachineMax) + work;
+  if (kind == LinkKind::handoff) return std::min(machine, kMachineMax) + work;
+  if (machine > 0) machine *= kMachineMax / kMachineFull;
+  return std::min(machine, kMachineMax) + std::min(work, kWorkMax);
 }
 
 event::Strength Calibration::strength(LinkKind kind, double score) const {

@@ -35,10 +35,12 @@ class Calibration {
   static Calibration fit(const std::vector<GroupTrajectory>& groups, std::uint64_t accounts, std::int64_t period_us,
                          double false_campaigns_per_month_max);
 
-  /// Sum of standardised measures, each clipped to +-kClip: what a harvest adds up to.
+  static constexpr double kClip = 4;  // no measure counts for more standard deviations than this
+
+  /// What standardised measures add up to: the machine-like ones and those of the work, each sum bounded (see the .cc).
   double score(LinkKind kind, const Measures& measures) const;
-  static double score_of(const std::array<double, kMeasures>& parts);
-  /// The score's parts, in the order of Measure.
+  static double score_of(LinkKind kind, const std::array<double, kMeasures>& parts);
+  /// The score's parts, in the order of Measure, each clipped to kClip.
   std::array<double, kMeasures> parts(LinkKind kind, const Measures& measures) const;
   event::Strength strength(LinkKind kind, double score) const;
   /// log10 e that a campaign needs so that the promise holds.
@@ -50,7 +52,6 @@ class Calibration {
   static Calibration load(base::ByteReader& in) { return in.get<Calibration>(); }
 
  private:
-  static constexpr double kClip = 4;
   struct Stratum {
     std::array<double, kMeasures> location{}, scale{};
     double tail_start = 0;  // three quarters of benign groups stay below

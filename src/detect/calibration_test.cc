@@ -65,6 +65,31 @@ TEST(Calibration, MachinesAreNoHarvest) {
   EXPECT_LT(calibration.strength(LinkKind::trait, score).log10_e, calibration.threshold_log10_e());
 }
 
+// An honest writing product: many templates, long answers that nobody else asks for, by people at their own hours.
+TEST(Calibration, WorkWithoutMachinesIsNoHarvest) {
+  const auto calibration = Calibration::fit(benign_groups(2, 1), 3000, 7 * base::kDayUs, 1);
+  Measures product;
+  product.value = {4.7, 8, 6, -0.8, 0.66, 0, 1, 2.5, 0.98, 0.7, 5, 8, 1, 2.5, 1, 0};
+  product.testable = true;
+  const double score = calibration.score(LinkKind::trait, product);
+  EXPECT_LT(calibration.strength(LinkKind::trait, score).log10_e, calibration.threshold_log10_e());
+}
+
+// One wide template (self-instruct), or every prompt sampled by several accounts: few templates and equal prompts do
+// not acquit a queue of long answers.
+TEST(Calibration, OneTemplateOrSampledPromptsAcquitNobody) {
+  const auto calibration = Calibration::fit(benign_groups(60, 1), 20'000, 7 * base::kDayUs, 1);
+  Measures queue;
+  queue.value = {4.7, 8, 8, 8, 0.95, 0, 1, 2.2, 0.98, 0.9, 5, 8, 1, 2.2, 1, 0};
+  queue.testable = true;
+  for (const auto& [measure, value] : {std::pair{Measure::breadth, 0.0}, std::pair{Measure::division, -0.9}}) {
+    Measures harvest = queue;
+    harvest[measure] = value;
+    const double score = calibration.score(LinkKind::trait, harvest);
+    EXPECT_GE(calibration.strength(LinkKind::trait, score).log10_e, calibration.threshold_log10_e()) << name(measure);
+  }
+}
+
 TEST(Calibration, StrengthGrowsWithTheScoreOnly) {
   const auto calibration = Calibration::fit(benign_groups(30, 2), 5000, 7 * base::kDayUs, 1);
   double before = -1;
@@ -87,7 +112,7 @@ TEST(Calibration, AFewPoisonedGroupsDoNotBlindIt) {
 TEST(Calibration, AbsentMeasuresCountForNobody) {
   const auto calibration = Calibration::fit(benign_groups(30, 5), 5000, 7 * base::kDayUs, 1);
   Measures harvest;
-  harvest.value = {4.7, 8, 8, 7.5, 0.95, 0, 1, 1.2, 0.98, 0.6, 5.8, 8, 1, 1.2, 0.95, 0.05};
+  harvest.value = {4.7, 8, 8, 7.5, 0.95, 0, 1, 0.6, 0.9, 0.6, 5.8, 8, 1, 0.6, 0.95, 0.05};  // below any bound
   const auto before = calibration.parts(LinkKind::trait, harvest);
   Measures without = harvest;
   without[Measure::breadth] = kAbsentMeasure;

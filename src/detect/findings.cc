@@ -252,7 +252,7 @@ void tell_harvest_channels(GroupFinding& finding, const Calibration& calibration
       if (harvest_channel(static_cast<Measure>(m)) == channel) deviations += std::exchange(parts[m], 0.0);
     }
     if (deviations < kTellingDeviationsMin) continue;
-    const double without = calibration.strength(finding.kind, Calibration::score_of(parts)).log10_e;
+    const double without = calibration.strength(finding.kind, Calibration::score_of(finding.kind, parts)).log10_e;
     finding.channels.add(channel);
     finding.without_channel.push_back({channel, std::min(without, finding.operator_log10_e)});
   }
@@ -300,7 +300,7 @@ GroupFinding find_group(const Group& group, const AccountTable& accounts, const 
   finding.watched = !group.measures.work_testable && group.members.size() >= kWatchedMembersMin &&
                     group.measures.hits >= kWatchedHitsMin && group.measures.breadth_pooled >= kWatchedBreadthMin;
   finding.parts = calibration.parts(finding.kind, group.measures);
-  finding.score = Calibration::score_of(finding.parts);
+  finding.score = Calibration::score_of(finding.kind, finding.parts);
   if (group.measures.testable) finding.harvest = calibration.strength(finding.kind, finding.score);
   finding.strength = finding.harvest;
   finding.strength.log10_e = std::min(finding.harvest.log10_e, finding.operator_log10_e);

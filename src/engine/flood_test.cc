@@ -57,7 +57,7 @@ std::vector<Query> make_world(std::uint64_t seed, bool flooded) {
         Query query = make_query(kCampaign + account, some_time(day, random), random);
         query.client = base::mix64(999);
         query.fingerprint.templates[0] = base::mix64(9'000'000 + random.below(60));
-        query.output_tokens = 900;
+        query.output_tokens = 3'000;  // a harvest of long answers; with ordinary ones it might be a fleet of devices
         queries.push_back(query);
       }
     }
