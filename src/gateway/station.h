@@ -29,6 +29,10 @@ namespace stillwatch::gateway {
 
 /// Shared by all network threads; lives as long as they do.
 struct Station {
+  Station(const crypto::KeyedHash& hash, Observer& of, Metrics& counted, RunLog& run_log, WebhookSender* sender,
+          std::shared_ptr<const Ruleset> first)
+      : keyed_hash(hash), observer(of), metrics(counted), log(run_log), webhooks(sender), rules(std::move(first)) {}
+
   const crypto::KeyedHash& keyed_hash;
   Observer& observer;
   Metrics& metrics;
@@ -53,7 +57,7 @@ struct Desk {
   RulesetReader rules;
   policy::OverrideReader overrides;
   std::shared_ptr<UpstreamSet> upstreams;
-  std::uint64_t upstreams_generation = 0;
+  std::shared_ptr<const Ruleset> rules_of_upstreams;  // that `upstreams` was made from
   intake::RequestFactsReader facts;
 
   Desk(Station& shared, unsigned number, boost::asio::io_context& context)
