@@ -125,7 +125,7 @@ http::Task<void> ProxiedRequest::forward() {
     exchange_.on_client_gone([&upstream] { upstream.cancel(); });
     desk_.metrics.count_upstream(route_->index, metric::UpstreamEvent::request);
     const http::RequestHead head = upstream_head(*target);
-    own_us_ += steady_us() - exchange_.arrived_steady_us();
+    if (own_us_ == 0) own_us_ = steady_us() - exchange_.arrived_steady_us() - waited_us_;
     const bool sent = co_await send(upstream, head);
     base::Result<http::ResponseHead> answer = base::fail(base::Fault::environment, "not sent");
     if (sent) answer = co_await upstream.read_head();
@@ -139,7 +139,7 @@ http::Task<void> ProxiedRequest::forward() {
     }
     if (upstream.failure() == http::Failure::cancelled || exchange_.client_gone()) {
       status_ = 499;
-      co_return;
+      co_return co_await refuse_body();  // if it is the client's own fault and it is still there
     }
     desk_.metrics.count_upstream(route_->index, event_of(upstream.failure()));
     if (upstream.failure() != http::Failure::overloaded) upstreams_->failed(*route_, *target);
@@ -183,8 +183,7 @@ void ProxiedRequest::add_answer_fields(http::Fields& fields) {
 }
 
 http::Task<void> ProxiedRequest::pass_answer(http::UpstreamExchange& upstream, http::ResponseHead head) {
-  const std::int64_t began_us = steady_us();
-  first_byte_us_ = began_us - exchange_.arrived_steady_us();
+  first_byte_us_ = steady_us() - exchange_.arrived_steady_us();
   const std::string content_type(head.fields.find("content-type").value_or(std::string_view{}));
   const std::string encoding(head.fields.find("content-encoding").value_or(std::string_view{}));
   const intake::ResponseForm form = intake::response_form(content_type, encoding);

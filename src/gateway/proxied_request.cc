@@ -151,18 +151,11 @@ http::Task<bool> ProxiedRequest::read_body() {
   if (const auto length = exchange_.head().content_length; length && *length <= bytes_max)
     body_.reserve(*length + intake::kJsonPadding);
   while (body_.size() <= bytes_max) {
+    const std::int64_t asked_us = steady_us();
     const auto piece = co_await exchange_.read();
+    waited_us_ += steady_us() - asked_us;
     if (!piece) {
-      const int status = exchange_.error_status();
-      status_ = static_cast<std::uint16_t>(status);
-      if (status == 499) co_return false;  // nobody is there to be answered
-      const bool too_large = status == 413;
-      co_await refuse(
-          plain_refusal(too_large ? policy::RefusalKind::too_large : policy::RefusalKind::invalid_request,
-                        too_large ? "request_too_large" : "body_unreadable",
-                        too_large ? "The request's body is larger than this server takes."
-                                  : "The request's body could not be read: it came too slowly, or is malformed."),
-          too_large ? metric::Refusal::too_large : status == 408 ? metric::Refusal::timeout : metric::Refusal::malformed);
+      co_await refuse_body();
       co_return false;
     }
     if (piece->empty()) {
@@ -174,6 +167,20 @@ http::Task<bool> ProxiedRequest::read_body() {
   body_too_large_ = !body_complete_;
   desk_.metrics.count(metric::Bytes::request, body_.size());
   co_return true;
+}
+
+/// The client sent too much, too slowly or nonsense; or it is gone, and nobody is there to be answered.
+http::Task<void> ProxiedRequest::refuse_body() {
+  const int status = exchange_.error_status();
+  status_ = static_cast<std::uint16_t>(status);
+  if (status == 499 || status == 0) co_return;
+  const bool too_large = status == 413;
+  co_await refuse(
+      plain_refusal(too_large ? policy::RefusalKind::too_large : policy::RefusalKind::invalid_request,
+                    too_large ? "request_too_large" : "body_unreadable",
+                    too_large ? "The request's body is larger than this server takes."
+                              : "The request's body could not be read: it came too slowly, or is malformed."),
+      too_large ? metric::Refusal::too_large : status == 408 ? metric::Refusal::timeout : metric::Refusal::malformed);
 }
 
 policy::RequestFacts ProxiedRequest::access_facts() const {
@@ -331,7 +338,8 @@ void ProxiedRequest::hand_over() {
   if (!ticket_ || !dialect_) return;
   auto record = std::make_unique<Exchange>();
   record->dialect = *dialect_;
-  record->body_state = body_too_large_ ? BodyState::too_large : body_.empty() ? BodyState::absent : BodyState::whole;
+  const bool whole = body_complete_ && !body_.empty();
+  record->body_state = body_too_large_ ? BodyState::too_large : whole ? BodyState::whole : BodyState::absent;
   record->status = status_ == 0 ? 499 : status_;
   record->arrived_us = ticket_->arrived_us();
   const std::int64_t duration_us = steady_us() - exchange_.arrived_steady_us();
@@ -353,7 +361,7 @@ void ProxiedRequest::hand_over() {
   record->user_agent = fields.find("user-agent").value_or(std::string_view{});
   record->headers = client_field_names(fields, *rules_);
   record->stop = response_.stop;
-  if (!body_too_large_) record->body = std::move(body_);
+  if (whole) record->body = std::move(body_);
   desk_.metrics.count(metric::Tokens::input, response_.input_tokens);
   desk_.metrics.count(metric::Tokens::output, response_.output_tokens);
   desk_.metrics.count(metric::Tokens::reasoning, response_.reasoning_tokens);

@@ -30,6 +30,7 @@ class ProxiedRequest {
   http::Task<bool> admit();
   http::Task<bool> take_caller();
   http::Task<bool> read_body();
+  http::Task<void> refuse_body();
   http::Task<bool> check_body();
   http::Task<bool> apply_remedy();
   http::Task<bool> edit_body();
@@ -78,7 +79,7 @@ class ProxiedRequest {
   std::optional<intake::ResponseReader> reader_;
   intake::ResponseFacts response_;
   std::uint16_t status_ = 0;  // what the client got
-  std::int64_t first_byte_us_ = -1, own_us_ = 0;
+  std::int64_t first_byte_us_ = -1, own_us_ = 0, waited_us_ = 0;  // waited: for the client's body
 };
 
 /// Microseconds of the monotonic clock, for durations.
