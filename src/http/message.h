@@ -54,7 +54,10 @@ class Fields {
   std::vector<Entry> entries_;
 };
 
+// The heads have constructors of their own, so that `f({})` in a co_await is safe: g++ 12 copies the bytes of an
+// aggregate's temporary into the coroutine's frame, and short strings break.
 struct RequestHead {
+  RequestHead() {}
   std::string method;
   std::string target;  // origin-form: path and query; "*" for OPTIONS. Absolute form is reduced to it
   Fields fields;
@@ -70,6 +73,8 @@ struct RequestHead {
 };
 
 struct ResponseHead {
+  ResponseHead() {}
+  explicit ResponseHead(int its_status) : status(its_status) {}
   int status = 200;
   std::string reason;  // empty: the usual phrase of the status
   Fields fields;

@@ -15,7 +15,7 @@ namespace stillwatch::http {
 template <class T>
 using Task = boost::asio::awaitable<T, boost::asio::io_context::executor_type>;
 
-/// Starts the coroutine on the io_context and forgets it. An exception that leaves it is counted and logged, not
+/// Starts the coroutine on the io_context and forgets it. An exception that leaves it is a broken invariant: abort.
 /// thrown.
 void spawn(boost::asio::io_context& io, Task<void> task);
 
