@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::uint32_t kMagic = 0x31'51'57'53;  // "SWQ1"
 
+// Far beyond the day after which nothing of a gap is left; keeps the sums small.
+constexpr std::int64_t kGapUsMax = 366 * base::kDayUs;
+
 struct SavedEntry {
   std::uint64_t key;
   std::int64_t as_of_us;
@@ -42,7 +45,7 @@ SavedEntry saved(QuotaEntry entry, bool shared, std::size_t shard, std::int64_t 
           static_cast<std::uint16_t>(shard)};
 }
 
-bool is_sound(const SavedEntry& entry) {
+bool is_entry_sound(const SavedEntry& entry) {
   constexpr std::uint64_t kChargedMax = MinuteBucket::kChargedMax;
   return entry.kind < kScopeKinds && entry.shared <= 1 && entry.shard < kQuotaShards &&
          (entry.shared == 1 || shard_of(entry.key) == entry.shard) && entry.requests <= kChargedMax &&
@@ -50,6 +53,22 @@ bool is_sound(const SavedEntry& entry) {
          entry.tokens_rest < MinuteBucket::kWindowUs && entry.day_rest < DayBucket::kWindowUs &&
          entry.requests_per_minute <= kQuotaLimitMax && entry.tokens_per_minute <= kQuotaLimitMax &&
          entry.tokens_per_day <= kQuotaLimitMax;
+}
+
+bool is_sound(const QuotaCrash& crash, std::int64_t saved_us) {
+  if (crash.granted_until_us == INT64_MIN) return crash.gap_us == 0;
+  return crash.granted_until_us <= saved_us && crash.gap_us >= 0 && crash.gap_us <= kGapUsMax;
+}
+
+// What stands against subjects that the state does not know. One from before an earlier crash may not have come since:
+// it was unknown from then on.
+std::optional<QuotaCrash> of_unknown(const QuotaCrash& earlier, std::optional<QuotaCrash> crash,
+                                     std::int64_t saved_us) {
+  if (earlier.granted_until_us == INT64_MIN || saved_us - earlier.granted_until_us >= base::kDayUs) return crash;
+  if (!crash) return earlier;
+  const std::int64_t since_earlier_us = saved_us - earlier.granted_until_us + earlier.gap_us;
+  crash->gap_us = std::min(crash->gap_us + since_earlier_us, kGapUsMax);
+  return crash;
 }
 
 base::Status damaged() {
@@ -87,6 +106,9 @@ std::string Quota::save(std::int64_t now_us, bool stopped) const {
   out.put(kMagic);
   out.put(static_cast<std::uint8_t>(stopped));
   out.put(now_us);
+  const QuotaCrash crash = shards_->crash.value_or(QuotaCrash{INT64_MIN, 0});
+  out.put(crash.granted_until_us);
+  out.put(crash.gap_us);
   out.put_all(entries);
   return out.take();
 }
@@ -96,13 +118,14 @@ base::Status Quota::load(std::string_view bytes, std::int64_t granted_until_us) 
   const auto magic = in.get<std::uint32_t>();
   const auto stopped = in.get<std::uint8_t>();
   const auto saved_us = in.get<std::int64_t>();
+  const QuotaCrash earlier{in.get<std::int64_t>(), in.get<std::int64_t>()};
   const auto entries = in.get_all<SavedEntry>();
   if (!in.ok() || !in.at_end() || magic != kMagic || stopped > 1) return damaged();
-  if (!std::all_of(entries.begin(), entries.end(), is_sound)) return damaged();
+  if (!is_sound(earlier, saved_us) || !std::all_of(entries.begin(), entries.end(), is_entry_sound)) return damaged();
   std::optional<QuotaCrash> crash;
   if (stopped == 0) {
     const std::int64_t until_us = std::max(granted_until_us, saved_us);
-    crash = QuotaCrash{until_us, until_us - saved_us};
+    crash = QuotaCrash{until_us, std::min(until_us - saved_us, kGapUsMax)};
   }
   for (const SavedEntry& from : entries) {
     QuotaShard& shard = shards_->all[from.shard];
@@ -121,7 +144,7 @@ base::Status Quota::load(std::string_view bytes, std::int64_t granted_until_us) 
     restore(*entry, from);
     if (crash) crash->charge(*entry);
   }
-  shards_->crash = crash;
+  shards_->crash = of_unknown(earlier, crash, saved_us);
   return {};
 }
 

@@ -84,8 +84,8 @@ QuotaEntry& QuotaShard::find_or_make(std::uint64_t key, const QuotaScope& scope,
   QuotaEntry& common = shared(scope.kind);
   common.leak_to(now_us);
   if (common.used && common.idle()) common = {};
-  const bool streams_unclear = common.streams > 0 && scope.limits.streams_max > 0;
-  if (streams_unclear || !make_room(scope.kind, now_us, moved)) {
+  // While grants of the shared entry go on, one of them may be the newcomer's own: it stays with them.
+  if (common.grants > 0 || !make_room(scope.kind, now_us, moved)) {
     if (!common.used) begin(common, scope, now_us, crash);
     common.adopt(least(common.limits, scope.limits));
     ++counters.shared_entries_used;
@@ -101,8 +101,8 @@ QuotaEntry& QuotaShard::find_or_make(std::uint64_t key, const QuotaScope& scope,
       own.charged = std::max(own.charged, std::min(charged, limit));
     };
     inherit(entry.requests, common.requests.charged, scope.limits.requests_per_minute);
-    inherit(entry.tokens, common.tokens.charged + common.held, scope.limits.tokens_per_minute);
-    inherit(entry.day, common.day.charged + common.held, scope.limits.tokens_per_day);
+    inherit(entry.tokens, common.tokens.charged, scope.limits.tokens_per_minute);
+    inherit(entry.day, common.day.charged, scope.limits.tokens_per_day);
   }
   return entry;
 }
