@@ -196,6 +196,7 @@ QuotaReserved Quota::reserve(std::span<const QuotaScope> scopes, const QuotaAsk&
   auto& shards = shards_->all;
   const ShardLocks locks(shards, parts.all());
 
+  for (const Part& part : parts.all()) shards[shard_of(part.key)].prefetch(part.key);
   bool moved = false;
   for (Part& part : parts.all()) {
     QuotaShard& shard = shards[shard_of(part.key)];
