@@ -29,7 +29,8 @@ constexpr Row kRows[kRefusalKinds] = {
     {504, "server_error", 504, "timeout_error"},
 };
 
-// The SDKs wait as long as retry-after says only up to this; beyond it they retry at their own pace, in vain.
+// Longer waits are told to a person. The SDKs would sleep as long as retry-after says, a day if need be, or, some of
+// them, not heed it beyond a minute and try again at once.
 constexpr std::int64_t kClientWaitUsMax = 60 * base::kSecondUs;
 
 std::string_view cut(std::string_view text) {
@@ -102,8 +103,13 @@ RenderedRefusal render(const Refusal& refusal, ErrorDialect dialect, std::string
   add_member(body, "type", type_of(refusal.kind, dialect));
   add_member(body, "message", cut(refusal.message));
   if (is_anthropic) {
-    // Not of Anthropic's own format, whose clients keep members that they do not know.
+    // Where Anthropic's clients look for a code (error_code); `code` and `param` are as in the other dialect.
     add_optional(body, "code", refusal.code);
+    if (!refusal.code.empty()) {
+      body += R"(,"details":{)";
+      add_member(body, "error_code", refusal.code);
+      body += '}';
+    }
     add_optional(body, "param", refusal.param);
   } else {
     add_nullable(body, "param", refusal.param);

@@ -54,7 +54,8 @@ TEST(Refusal, BodiesAreThoseOfTheDialect) {
   EXPECT_THAT(openai.fields, Contains(policy::Field{"x-should-retry", "false"}));
   const RenderedRefusal anthropic = render(refusal, ErrorDialect::anthropic, "req_7");
   EXPECT_EQ(anthropic.body, R"({"type":"error","error":{"type":"invalid_request_error",)"
-                            R"("message":"n may be at most 1 with this API key.","code":"n_too_large","param":"n"},)"
+                            R"("message":"n may be at most 1 with this API key.","code":"n_too_large",)"
+                            R"("details":{"error_code":"n_too_large"},"param":"n"},)"
                             R"("request_id":"req_7"})");
   EXPECT_THAT(anthropic.fields, Contains(policy::Field{"request-id", "req_7"}));
   refusal.param = {};
