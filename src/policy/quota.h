@@ -97,6 +97,8 @@ class QuotaGrant {
   friend class Quota;
   Quota* quota_ = nullptr;  // outlives its grants
   std::array<std::uint64_t, kQuotaScopesMax> keys_{};
+  std::array<ScopeKind, kQuotaScopesMax> kinds_{};
+  std::array<bool, kQuotaScopesMax> shared_{};  // went to the shared entry of its kind
   std::uint32_t scopes_ = 0;
   bool stream_ = false;
   std::uint64_t tokens_ = 0;
@@ -106,8 +108,9 @@ class QuotaGrant {
 using QuotaReserved = tl::expected<QuotaGrant, QuotaDenied>;
 
 struct QuotaSettings {
-  // About 150 bytes each. Every subject with a request in the last minute, or with tokens_per_day in the last day.
-  std::size_t entries_max = 1U << 20;
+  // 170-340 bytes each, taken as they come. Every subject with a request in the last minute, or with tokens_per_day in
+  // the last day.
+  std::size_t entries_max = 1U << 19;
 };
 
 struct QuotaCounters {
