@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "intake/body_edit.h"
 #include "intake/json_scan.h"
 

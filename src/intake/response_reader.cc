@@ -33,7 +33,8 @@ void assign_cut(std::string& out, std::string_view text, std::size_t bytes_max) 
 }  // namespace
 
 ResponseForm response_form(std::string_view content_type, std::string_view content_encoding) {
-  if (!content_encoding.empty() && !contains(content_encoding, "identity")) return ResponseForm::opaque;
+  const bool is_identity = content_encoding.size() == 8 && contains(content_encoding, "identity");
+  if (!content_encoding.empty() && !is_identity) return ResponseForm::opaque;
   if (contains(content_type, "text/event-stream")) return ResponseForm::stream;
   if (contains(content_type, "json")) return ResponseForm::unary;
   return ResponseForm::opaque;
