@@ -32,6 +32,10 @@ class LineParser {
 std::unique_ptr<LineParser> make_query_parser(const crypto::KeyedHash& keyed_hash, const Identities* identities);
 /// LiteLLM's JSON log payload (litellm.cc).
 std::unique_ptr<LineParser> make_litellm_parser(const crypto::KeyedHash& keyed_hash, const Identities* identities);
+/// OTLP exports with GenAI conventions, one call a line (otlp_parser.cc).
+std::unique_ptr<LineParser> make_otlp_parser(const crypto::KeyedHash& keyed_hash, const Identities* identities);
+/// Envoy AI Gateway's JSON access log (envoy.cc): no content.
+std::unique_ptr<LineParser> make_envoy_parser(const crypto::KeyedHash& keyed_hash, const Identities* identities);
 /// A foreign JSON log, by a map file. `format` must outlive the parser.
 std::unique_ptr<LineParser> make_map_parser(const MapFormat& format, const crypto::KeyedHash& keyed_hash,
                                             const Identities* identities);

@@ -21,7 +21,7 @@ struct RequestFacts {
   std::string model;     // cut to limits::kIdBytesMax at a character
   std::string end_user;  // safety_identifier, else user, else metadata.user_id. Raw: to be hashed, never to be logged
   std::int64_t n = 1;    // answers asked for; the largest of n and best_of
-  std::int64_t output_tokens_max = -1;  // an answer; -1 when the body does not say. The smallest that it names
+  std::int64_t output_tokens_max = -1;  // an answer; -1 when the body does not say. The largest that it names
   std::uint64_t input_tokens = 0;       // approximate: bytes / 4, for reservation only
   std::int32_t top_logprobs = 0;
   bool stream = false;
