@@ -24,6 +24,7 @@ struct KeySet {
 };
 
 /// As load_or_create_secret, which gives `current` of the same file. Never creates one.
+/// Environment error when it is unreadable, malformed, or readable by group or others.
 base::Result<KeySet> load_key_set(const std::string& path);
 /// A new current secret; the old one becomes the previous one. Caller error while an earlier overlap is not ended.
 base::Result<KeySet> rotate_secret(const std::string& path, std::int64_t now_us);

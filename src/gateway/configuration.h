@@ -126,7 +126,7 @@ struct Access {
 
 struct Remedies {
   bool dry_run = true;  // over all of them: true, and nothing is done to any request whatever the modes say
-  Mode notice = Mode::on, verify = Mode::dry_run, throttle = Mode::dry_run, restrict_ = Mode::dry_run,
+  Mode notice = Mode::dry_run, verify = Mode::dry_run, throttle = Mode::dry_run, restrict = Mode::dry_run,
        suspend = Mode::dry_run;
   bool notice_hook = false;    // a notice.due event to the webhooks, for a mail to the customer
   std::string verify_address;  // where a customer can verify

@@ -2,7 +2,7 @@
 //
 // Invariant: no key is kept or written anywhere, only its SHA-256; a look-up compares all 32 bytes and does not end
 // early; a table never changes after it was read (reload: read another one and swap the pointer).
-// Threads: const use from any number. Cost: about 1 µs a look-up (the hash), no allocation; 150 B a key.
+// Threads: const use from any number. Cost: about 1 µs a look-up (the hash), no allocation; 250 B a key.
 // The file: one JSON object a line, docs/reference/gateway-configuration.md:
 //   {"v":1,"key_sha256":"<64 hex digits>","key":"key_19","account":"acct_7f3a","tier":"standard","expires":"2027-..."}
 #pragma once
@@ -18,7 +18,7 @@
 namespace stillwatch::gateway {
 
 inline constexpr std::size_t kApiKeyBytesMax = 512;          // real keys have < 200. Longer: unknown
-inline constexpr std::size_t kKeysMax = 4'000'000;           // ~600 MB. Further: the file is refused
+inline constexpr std::size_t kKeysMax = 4'000'000;           // 1 GB. Further: the file is refused
 inline constexpr std::size_t kKeyFileBytesMax = 2ULL << 30;  // ~500 B a key at kKeysMax. Longer: the file is refused
 
 using KeyDigest = std::array<std::uint8_t, 32>;

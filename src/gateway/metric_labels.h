@@ -55,7 +55,7 @@ enum class Connection : std::uint8_t { accepted, refused, tls_failed, closed_by_
 /// stillwatch_decisions_total{api}
 enum class Decision : std::uint8_t { check, auth, guardrail };
 /// stillwatch_verdict_changes_total{level}: the level after the change
-enum class VerdictChange : std::uint8_t { clear, observe, notice, verify, throttle, restrict_, suspend };
+enum class VerdictChange : std::uint8_t { clear, observe, notice, verify, throttle, restrict, suspend };
 /// stillwatch_webhooks_total{result}
 enum class WebhookResult : std::uint8_t { delivered, failed, dropped };
 /// stillwatch_reloads_total{result}

@@ -80,8 +80,11 @@ class Metrics {
   std::string exposition() const;
 
  private:
+  std::uint64_t total(std::size_t slot) const;
+
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::string> upstreams_;
+  std::uint32_t label_values_max_;
   std::array<std::atomic<double>, kGauges> gauges_{};
   std::array<std::atomic<std::uint64_t>, kMetricLevels> subjects_{};
   std::array<std::atomic<bool>, kAlarmKinds> alarms_{};

@@ -19,6 +19,7 @@
 #include "base/token.h"
 #include "event/verdict.h"
 #include "gateway/configuration.h"
+#include "gateway/metric_labels.h"
 
 namespace stillwatch::gateway {
 
@@ -55,12 +56,13 @@ struct LogField {
   requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, char>) constexpr LogField(Literal field,
                                                                                              Number number)
       : name(field), value(widened(number)) {}
-  consteval LogField(Literal field, Literal text) : name(field), value(text) {}
+  constexpr LogField(Literal field, Literal text) : name(field), value(text) {}
   constexpr LogField(Literal field, Configured text) : name(field), value(text) {}
   constexpr LogField(Literal field, Failure failure) : name(field), value(failure) {}
   constexpr LogField(Literal field, Hashed hashed) : name(field), value(hashed) {}
-  LogField(Literal field, std::string_view) = delete;
-  LogField(Literal field, const std::string&) = delete;
+  LogField(Literal field, event::Level level) : name(field), value(Configured{event::name(level)}) {}
+  LogField(Literal field, Refusal reason);
+  LogField(Literal field, RequestDialect dialect);
 
  private:
   template <class Number>
