@@ -51,7 +51,7 @@ class InFlight {
   /// At the given event time, or just after the latest arrival if that is later.
   Ticket arrive_at(std::int64_t event_us);
 
-  /// The earliest arrival in flight, or now. Arrivals that waited too long no longer hold it.
+  /// The earliest arrival in flight, or just after now. Arrivals that waited too long no longer hold it.
   std::int64_t watermark();
   /// Every arrival from now on is after this time.
   void start_after(std::int64_t time_us);

@@ -26,6 +26,7 @@
 #include "gateway/in_flight.h"
 #include "gateway/query_log.h"
 #include "gateway/record_line.h"
+#include "intake/line_parser.h"
 #include "intake/log_reader.h"
 
 namespace stillwatch::gateway {
@@ -47,9 +48,11 @@ struct ObserverOptions {
   std::size_t order_records_max = 500'000;  // that wait for their turn, ~500 B each; half of what a replay orders
   double snapshot_seconds = 60;             // 0: only when stopped
   double accounts_seconds = 5;              // between looks at the accounts file
-  /// For feed_line(): the format of the lines, and how late they may come.
-  std::string feed_format = "native";
-  std::int64_t feed_wait_us = 120 * base::kSecondUs;
+  /// For feed_line(): reads the lines (empty: native records), and how long after its arrival a request's line may
+  /// come; 0: none are fed.
+  std::function<std::unique_ptr<intake::LineParser>(const crypto::KeyedHash&, const intake::Identities*)>
+      make_feed_parser;
+  std::int64_t feed_wait_us = 0;
 };
 
 struct ObserverPorts {
@@ -96,7 +99,7 @@ class Observer {
   ExchangeQueue& queue();
   InFlight& in_flight();
   const engine::VerdictTable& verdicts() const;
-  /// One line of another log, in options.feed_format. False when the queue is full.
+  /// One line of another log, as options.make_feed_parser reads it. False when the queue is full.
   bool feed_line(unsigned shard, std::string_view line);
   /// The raw id behind a token, or "unnamed-...": for people only. Counted.
   std::string open(base::Token token);

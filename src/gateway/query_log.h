@@ -56,23 +56,24 @@ class QueryLog {
   const std::vector<std::string>& files() const;
   std::string path_of(const std::string& file) const;
 
+  /// The next line belongs into another file: flush() first, or it will be in this one.
+  bool wants_new_file(std::int64_t time_us) const;
   /// Without the newline. `time_us` is the record's: it names and rotates files. In memory until flush().
   void append(std::string_view line, std::int64_t time_us);
-  /// The place of the line that append() was last called with: its file's number (increasing) and its line.
-  struct Place {
-    std::uint64_t file = 0, line = 0;
-  };
-  Place last_place() const;
   std::size_t lines_waiting() const;
   std::size_t bytes_waiting() const;
 
   /// Writes what was appended. On an error nothing of it is in the file, and it is forgotten: the caller counts
   /// lines_waiting() before as lost.
   base::Status flush();
-  /// Behind the last flushed line.
+  /// What was flushed is on the disk when it returns, whatever the setting.
+  base::Status sync();
+  /// Behind the last flushed line; without a file when nothing was written since the folder was opened.
   LogPosition position() const;
-  /// Goes on to a new file with the next line.
+  /// Goes on to a new file with the next line after a flush.
   void rotate();
+  /// Files from this one on are needed for a recovery and not deleted. Before the first call none is deleted.
+  void keep_from(const std::string& file);
 
   struct Counters {
     std::uint64_t lines = 0, bytes = 0, bytes_compressed = 0, flushes = 0, files_opened = 0, files_deleted = 0;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "crypto/keyed_hash.h"
+#include "intake/raw_record.h"
 #include "intake/record_builder.h"
 
 namespace stillwatch::intake {
@@ -23,6 +24,9 @@ class LineParser {
   virtual void parse(std::string_view line, ParsedLine& out) = 0;
   /// A line that cannot be read (too long, cut): its account and time are searched in what there is of it.
   virtual void refuse(std::string_view beginning, std::uint64_t line_bytes, RejectReason reason, ParsedLine& out) = 0;
+
+  /// From now on fills `raw` with the raw fields of each line; null: no more. False when this format cannot.
+  virtual bool keep_raw(RawRecord* /*raw*/) { return false; }
 
   virtual NewIds& new_ids() = 0;
   virtual ParserCounters counters() const = 0;

@@ -49,6 +49,10 @@ class QueryParser final : public LineParser {
     builder_.refuse({reason, ""});
   }
 
+  bool keep_raw(RawRecord* raw) override {
+    builder_.keep_raw(raw);
+    return true;
+  }
   NewIds& new_ids() override { return builder_.new_ids(); }
   ParserCounters counters() const override {
     ParserCounters counters = builder_.counters();
@@ -305,6 +309,19 @@ class QueryParser final : public LineParser {
             if (auto refused = string_of(value, "fingerprint.b", bytes)) return refused;
             if (auto refused = builder_.set_fingerprint(bytes)) return refused;
             has_bytes = true;
+          } else if (key == "model") {
+            std::string_view bytes;
+            if (auto refused = string_of(value, "fingerprint.model", bytes)) return refused;
+            builder_.set_given_model(bytes);
+          } else if (key == "n") {
+            std::uint32_t samples = 0;
+            if (auto refused = count_of(value, "fingerprint.n", samples)) return refused;
+            builder_.set_given_sampled_many(samples > 1);
+          } else if (key == "refused") {
+            // The body could not be read when it was there: the record has the fate that it would have had.
+            std::string_view reason;
+            if (auto refused = string_of(value, "fingerprint.refused", reason)) return refused;
+            return Refusal{reject_reason_of(reason).value_or(RejectReason::bad_fingerprint), "request"};
           } else {
             ++builder_.counters().unknown_fields;
           }
