@@ -98,6 +98,7 @@ Caller identify(const http::Peer& peer, const http::Fields& fields, const Rulese
   caller.mutual_tls = !peer.certificate_sha256.empty();
   const policy::Address* from = caller.parsed_address ? &*caller.parsed_address : nullptr;
   if (const TrustedProxy* proxy = ruleset.trusted_proxy(from, peer.unix_socket); proxy != nullptr) {
+    caller.from_proxy = true;
     take_proxy_fields(caller, *proxy, fields);
   }
   if (caller.problem != CallerProblem::none) {

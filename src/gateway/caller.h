@@ -24,6 +24,7 @@ struct Caller {
   std::string account, key, end_user, region;
   std::string address;  // of the client, as text; empty: unknown
   std::optional<policy::Address> parsed_address;
+  bool from_proxy = false;  // a front proxy that is believed
   bool mutual_tls = false;  // the client's own certificate was verified
   const AccountFacts* facts = nullptr;
   const TierRule* tier = nullptr;

@@ -9,7 +9,7 @@
 #include "crypto/digest.h"
 #include "gateway/configuration_sections.h"
 
-namespace stillwatch::gateway {
+namespace stillwatch::gateway::config {
 namespace {
 
 using base::Fault;
@@ -110,4 +110,4 @@ std::vector<SettingName> setting_names() {
   return names;
 }
 
-}  // namespace stillwatch::gateway
+}  // namespace stillwatch::gateway::config

@@ -20,7 +20,7 @@
 #include "event/account.h"
 #include "event/verdict.h"
 
-namespace stillwatch::gateway {
+namespace stillwatch::gateway::config {
 
 /// What happens to a request that cannot be handled as usual.
 enum class Answer : std::uint8_t { pass, refuse };
@@ -56,6 +56,7 @@ struct Server {
   std::int64_t header_ms = 10'000;  // from the first byte to the end of the header (slow-loris)
   std::int64_t body_idle_ms = 30'000, write_idle_ms = 60'000, keep_alive_ms = 75'000;
   std::int64_t drain_ms = 30'000;  // streams have that long to end after SIGTERM
+  Answer unreadable_body = Answer::pass;  // no JSON of its API, where no rule of access needs to read it
   bool overhead_header = false;    // stillwatch-overhead-us on every answer
   ServerTls tls;
 };
@@ -132,8 +133,9 @@ struct Remedies {
   std::string verify_address;  // where a customer can verify
   std::string appeal_address;  // named in every answer that a remedy changed
   std::uint32_t throttle_requests_per_minute = 10;
-  std::uint32_t restrict_n_max = 1;
-  bool restrict_logprobs = true, restrict_reasoning = true;  // true: taken out
+  bool show_dry_run = false;            // answers say in stillwatch-* fields what would be done
+  std::vector<std::string> allow_list;  // accounts to which nothing is ever done
+  bool restrict_logprobs = true, restrict_n = true, restrict_reasoning = true;  // taken out; n becomes 1
   Answer on_unreadable = Answer::pass;                       // a body that cannot be read, of a restricted subject
 };
 
@@ -232,4 +234,4 @@ struct SettingName {
 };
 std::vector<SettingName> setting_names();
 
-}  // namespace stillwatch::gateway
+}  // namespace stillwatch::gateway::config

@@ -18,6 +18,8 @@
 #include "gateway/webhooks.h"
 
 namespace stillwatch::gateway {
+
+using namespace config;  // the settings; nothing of the running gateway is named here
 namespace {
 
 constexpr std::int64_t kExpiryWarningUs = 14 * base::kDayUs;  // renewals run at a third of 90 days, or weekly

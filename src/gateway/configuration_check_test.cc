@@ -14,6 +14,8 @@
 #include "gateway/network_text.h"
 
 namespace stillwatch::gateway {
+
+using namespace config;  // the settings; nothing of the running gateway is named here
 namespace {
 
 constexpr std::int64_t kNow = 1'777'000'000'000'000;

@@ -1,6 +1,6 @@
 #include "gateway/configuration_sections.h"
 
-namespace stillwatch::gateway {
+namespace stillwatch::gateway::config {
 namespace {
 
 constexpr double kMs = 1'000;  // milliseconds in a second
@@ -51,6 +51,7 @@ void read_server(SettingReader& reader, Server& to) {
   reader.number("write_idle_seconds", to.write_idle_ms, 0.1, 3600, kMs);
   reader.number("keep_alive_seconds", to.keep_alive_ms, 0.1, 3600, kMs);
   reader.number("drain_seconds", to.drain_ms, 0, 3600, kMs);
+  reader.choice("unreadable_body", to.unreadable_body, kAnswers);
   reader.flag("overhead_header", to.overhead_header);
   reader.table("tls", [&](SettingReader& inner) { read_server_tls(inner, to.tls); });
 }
@@ -133,8 +134,10 @@ void read_remedies(SettingReader& reader, Remedies& to) {
   reader.flag("notice_hook", to.notice_hook);
   reader.text("verify_address", to.verify_address);
   reader.text("appeal_address", to.appeal_address);
+  reader.flag("show_dry_run", to.show_dry_run);
+  reader.texts("allow_list", to.allow_list);
   reader.number("throttle_requests_per_minute", to.throttle_requests_per_minute, 1, 1e6);
-  reader.number("restrict_n_max", to.restrict_n_max, 1, 1000);
+  reader.flag("restrict_n", to.restrict_n);
   reader.flag("restrict_logprobs", to.restrict_logprobs);
   reader.flag("restrict_reasoning", to.restrict_reasoning);
   reader.choice("on_unreadable", to.on_unreadable, kAnswers);
@@ -199,4 +202,4 @@ void read_log(SettingReader& reader, Log& to) {
 
 void read_demo(SettingReader& reader, Demo& to) { reader.text("time_header", to.time_header); }
 
-}  // namespace stillwatch::gateway
+}  // namespace stillwatch::gateway::config

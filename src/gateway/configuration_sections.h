@@ -6,7 +6,7 @@
 
 #include "gateway/setting_reader.h"
 
-namespace stillwatch::gateway {
+namespace stillwatch::gateway::config {
 
 inline constexpr std::size_t kUpstreamsMax = 64;      // each is a label of the metrics
 inline constexpr std::size_t kTiersMax = 1'000;       // price lists have < 20
@@ -27,4 +27,4 @@ void read_alarms(SettingReader& reader, Alarms& to);
 void read_log(SettingReader& reader, Log& to);
 void read_demo(SettingReader& reader, Demo& to);
 
-}  // namespace stillwatch::gateway
+}  // namespace stillwatch::gateway::config

@@ -13,7 +13,7 @@
 #include "base/files.h"
 #include "gateway/setting_reader.h"
 
-namespace stillwatch::gateway {
+namespace stillwatch::gateway::config {
 namespace {
 
 base::Result<Configuration> parse(std::string_view text) { return parse_configuration(text, "gateway.toml"); }
@@ -243,4 +243,4 @@ TEST(Configuration, SampleHasEverySettingAndParsesWithAllOfThem) {
 }
 
 }  // namespace
-}  // namespace stillwatch::gateway
+}  // namespace stillwatch::gateway::config

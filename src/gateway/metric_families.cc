@@ -1,6 +1,6 @@
 #include "gateway/metric_families.h"
 
-namespace stillwatch::gateway {
+namespace stillwatch::gateway::metric {
 namespace {
 
 using metric_layout::Family;
@@ -108,4 +108,4 @@ std::span<const std::string_view> upstream_events() { return kUpstreamEventWords
 std::span<const std::string_view> alarm_kinds() { return kAlarmWords; }
 std::span<const std::string_view> remedy_states() { return kRemedyStates; }
 
-}  // namespace stillwatch::gateway
+}  // namespace stillwatch::gateway::metric

@@ -12,7 +12,7 @@
 
 #include "event/verdict.h"
 
-namespace stillwatch::gateway {
+namespace stillwatch::gateway::metric {
 
 /// stillwatch_requests_total{dialect}
 enum class RequestDialect : std::uint8_t { openai_chat, openai_responses, openai_other, anthropic_messages, other };
@@ -141,4 +141,4 @@ constexpr std::size_t metric_slot(RemedyState state, event::Level remedy) {
          static_cast<std::size_t>(remedy);
 }
 
-}  // namespace stillwatch::gateway
+}  // namespace stillwatch::gateway::metric

@@ -1,5 +1,6 @@
 #include "gateway/metrics.h"
 
+#include <cmath>
 #include <algorithm>
 #include <bit>
 #include <limits>
@@ -10,7 +11,7 @@
 
 #include "gateway/metric_families.h"
 
-namespace stillwatch::gateway {
+namespace stillwatch::gateway::metric {
 namespace {
 
 using prometheus::ClientMetric;
@@ -171,4 +172,4 @@ std::vector<MetricName> metric_names() {
   return names;
 }
 
-}  // namespace stillwatch::gateway
+}  // namespace stillwatch::gateway::metric

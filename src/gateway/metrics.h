@@ -17,7 +17,7 @@
 #include "event/verdict.h"
 #include "gateway/metric_labels.h"
 
-namespace stillwatch::gateway {
+namespace stillwatch::gateway::metric {
 
 class Metrics {
  public:
@@ -98,4 +98,9 @@ struct MetricName {
 };
 std::vector<MetricName> metric_names();
 
+}  // namespace stillwatch::gateway::metric
+
+namespace stillwatch::gateway {
+using metric::kMetricsMediaType;
+using metric::Metrics;
 }  // namespace stillwatch::gateway

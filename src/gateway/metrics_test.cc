@@ -11,7 +11,7 @@
 #include "base/files.h"
 #include "gateway/metric_families.h"
 
-namespace stillwatch::gateway {
+namespace stillwatch::gateway::metric {
 namespace {
 
 // The value of a series in the exposition; NaN when it is not there.
@@ -142,4 +142,4 @@ TEST(Metrics, ReferenceListsEveryFamilyAndNoOther) {
 }
 
 }  // namespace
-}  // namespace stillwatch::gateway
+}  // namespace stillwatch::gateway::metric

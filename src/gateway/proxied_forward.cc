@@ -73,7 +73,9 @@ http::RequestHead ProxiedRequest::upstream_head(const Target& target) const {
   http::strip_hop_by_hop(head.fields);
   const std::string& time_header = rules_->configuration().demo.time_header;
   head.fields.erase_if([&](std::string_view name, std::string_view) {
-    return is_ours(name) || (!time_header.empty() && http::same_name(name, time_header));
+    return is_ours(name) || (!time_header.empty() && http::same_name(name, time_header)) ||
+           // Behind the gateway these fields are believed, so nobody else may send them.
+           (!caller_.from_proxy && rules_->is_proxy_field(name));
   });
   head.fields.set("host", target.host);
   // What was read and edited here must be readable; others negotiate for themselves.

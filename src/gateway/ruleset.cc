@@ -88,7 +88,7 @@ base::Result<std::shared_ptr<const Ruleset>> Ruleset::compile(config::Configurat
   rules->remedies_.verify_address = remedies.verify_address;
   rules->remedies_.appeal_address = remedies.appeal_address;
   rules->remedies_.throttle_requests_per_minute = remedies.throttle_requests_per_minute;
-  rules->remedies_.restrict_edits = {remedies.restrict_logprobs, true, remedies.restrict_reasoning};
+  rules->remedies_.restrict_edits = {remedies.restrict_logprobs, remedies.restrict_n, remedies.restrict_reasoning};
   rules->remedies_.show_dry_run = remedies.show_dry_run;
 
   for (const config::FrontProxy& proxy : from.identity.front_proxies) {

@@ -31,14 +31,14 @@ std::int64_t now_us() {
       .count();
 }
 
-std::string_view name_of(LogLevel level) {
+std::string_view name_of(config::LogLevel level) {
   constexpr std::array<std::string_view, 4> kNames{"debug", "info", "warn", "error"};
   return kNames[static_cast<std::size_t>(level)];
 }
 
 // The value of a family's label, from the table that the metrics use.
 std::string_view label_of(std::size_t slot) {
-  for (const CounterFamily& family : counter_families()) {
+  for (const metric::CounterFamily& family : metric::counter_families()) {
     if (slot >= family.first && slot < family.first + family.values.size()) return family.values[slot - family.first];
   }
   return {};
@@ -116,11 +116,11 @@ struct Window {
 
 }  // namespace
 
-LogField::LogField(Literal field, Refusal reason) : name(field), value(Configured{label_of(metric_slot(reason))}) {}
-LogField::LogField(Literal field, RequestDialect dialect)
-    : name(field), value(Configured{label_of(metric_slot(dialect))}) {}
+LogField::LogField(Literal field, metric::Refusal reason) : name(field), value(Configured{label_of(metric::metric_slot(reason))}) {}
+LogField::LogField(Literal field, metric::RequestDialect dialect)
+    : name(field), value(Configured{label_of(metric::metric_slot(dialect))}) {}
 
-std::string log_line(std::int64_t time_us, LogLevel level, Literal event, std::initializer_list<LogField> fields,
+std::string log_line(std::int64_t time_us, config::LogLevel level, Literal event, std::initializer_list<LogField> fields,
                      std::uint64_t suppressed) {
   std::string line = fmt::format(R"({{"time":"{}","level":"{}","event":)", base::format_time(time_us), name_of(level));
   base::append_json_string(line, event.text());
@@ -135,7 +135,7 @@ std::string log_line(std::int64_t time_us, LogLevel level, Literal event, std::i
 }
 
 struct RunLog::Sink {
-  explicit Sink(const Log& settings, int file)
+  explicit Sink(const config::Log& settings, int file)
       : level(settings.level),
         per_second_max(settings.refusals_per_second_max),
         lines(std::make_shared<LineSink>(settings.file, file)),
@@ -147,7 +147,7 @@ struct RunLog::Sink {
 
   void queue(const std::string& line) { logger->log(spdlog::level::info, spdlog::string_view_t(line)); }
 
-  const LogLevel level;
+  const config::LogLevel level;
   const std::uint32_t per_second_max;
   std::shared_ptr<LineSink> lines;
   std::shared_ptr<spdlog::details::thread_pool> pool;
@@ -158,7 +158,7 @@ struct RunLog::Sink {
 RunLog::RunLog() = default;
 RunLog::~RunLog() = default;  // the pool writes what is queued before its thread ends
 
-base::Result<std::unique_ptr<RunLog>> RunLog::open(const Log& settings) {
+base::Result<std::unique_ptr<RunLog>> RunLog::open(const config::Log& settings) {
   const int file = settings.file.empty() ? STDERR_FILENO : LineSink::open_file(settings.file);
   if (file < 0) return LineSink::failed(settings.file);
   std::unique_ptr<RunLog> log(new RunLog);
@@ -170,12 +170,12 @@ base::Result<std::unique_ptr<RunLog>> RunLog::open(const Log& settings) {
   return log;
 }
 
-void RunLog::write(LogLevel level, Literal event, std::initializer_list<LogField> fields) {
+void RunLog::write(config::LogLevel level, Literal event, std::initializer_list<LogField> fields) {
   if (level < sink_->level) return;
   sink_->queue(log_line(now_us(), level, event, fields));
 }
 
-void RunLog::write_limited(unsigned kind, LogLevel level, Literal event, std::initializer_list<LogField> fields) {
+void RunLog::write_limited(unsigned kind, config::LogLevel level, Literal event, std::initializer_list<LogField> fields) {
   if (level < sink_->level) return;
   const std::int64_t time_us = now_us();
   std::uint64_t suppressed = 0;

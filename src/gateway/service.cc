@@ -107,7 +107,7 @@ void Service::State::take_switches(const config::Remedies& remedies) {
   switches.set(policy::Action::notice, dry(remedies.notice));
   switches.set(policy::Action::verify, dry(remedies.verify));
   switches.set(policy::Action::throttle, dry(remedies.throttle));
-  switches.set(policy::Action::restrict, dry(remedies.restrict_));
+  switches.set(policy::Action::restrict, dry(remedies.restrict));
   switches.set(policy::Action::suspend, dry(remedies.suspend));
   switches.set_master(remedies.dry_run);
 }
