@@ -28,8 +28,14 @@ enum class ScopeKind : std::uint8_t { end_user, key, account, organisation, tier
 inline constexpr std::size_t kScopeKinds = 6;
 std::string_view name(ScopeKind kind);
 
-enum class LimitKind : std::uint8_t { requests_per_minute, tokens_per_minute, tokens_per_day, streams };
-inline constexpr std::size_t kLimitKinds = 4;
+enum class LimitKind : std::uint8_t {
+  requests_per_minute,
+  tokens_per_minute,
+  tokens_per_day,
+  streams,
+  requests_per_day
+};
+inline constexpr std::size_t kLimitKinds = 5;
 std::string_view name(LimitKind kind);
 
 inline constexpr std::uint64_t kQuotaLimitMax = 1ULL << 40;  // a larger limit is no limit; keeps sums within 64 bits
@@ -40,6 +46,7 @@ struct Limits {
   std::uint64_t tokens_per_minute = 0;
   std::uint64_t tokens_per_day = 0;
   std::uint32_t streams_max = 0;
+  std::uint64_t requests_per_day = 0;
 
   bool operator==(const Limits&) const = default;
   bool none() const { return *this == Limits{}; }
@@ -108,8 +115,8 @@ class QuotaGrant {
 using QuotaReserved = tl::expected<QuotaGrant, QuotaDenied>;
 
 struct QuotaSettings {
-  // 170-340 bytes each, taken as they come. Every subject with a request in the last minute, or with tokens_per_day in
-  // the last day.
+  // 200-400 bytes each, taken as they come. Every subject with a request in the last minute, or with a limit of a day
+  // in the last day.
   std::size_t entries_max = 1U << 19;
 };
 

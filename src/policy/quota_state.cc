@@ -15,8 +15,8 @@ constexpr std::int64_t kGapUsMax = 366 * base::kDayUs;
 struct SavedEntry {
   std::uint64_t key;
   std::int64_t as_of_us;
-  std::uint64_t requests, requests_rest, tokens, tokens_rest, day, day_rest;
-  std::uint64_t requests_per_minute, tokens_per_minute, tokens_per_day;
+  std::uint64_t requests, requests_rest, tokens, tokens_rest, day, day_rest, requests_day, requests_day_rest;
+  std::uint64_t requests_per_minute, tokens_per_minute, tokens_per_day, requests_per_day;
   std::uint32_t streams_max;
   std::uint8_t kind, shared;
   std::uint16_t shard;
@@ -36,9 +36,12 @@ SavedEntry saved(QuotaEntry entry, bool shared, std::size_t shard, std::int64_t 
           entry.tokens.rest,
           entry.day.charged,
           entry.day.rest,
+          entry.requests_day.charged,
+          entry.requests_day.rest,
           entry.limits.requests_per_minute,
           entry.limits.tokens_per_minute,
           entry.limits.tokens_per_day,
+          entry.limits.requests_per_day,
           entry.limits.streams_max,
           static_cast<std::uint8_t>(entry.kind),
           static_cast<std::uint8_t>(shared),
@@ -49,10 +52,11 @@ bool is_entry_sound(const SavedEntry& entry) {
   constexpr std::uint64_t kChargedMax = MinuteBucket::kChargedMax;
   return entry.kind < kScopeKinds && entry.shared <= 1 && entry.shard < kQuotaShards &&
          (entry.shared == 1 || shard_of(entry.key) == entry.shard) && entry.requests <= kChargedMax &&
-         entry.tokens <= kChargedMax && entry.day <= kChargedMax && entry.requests_rest < MinuteBucket::kWindowUs &&
-         entry.tokens_rest < MinuteBucket::kWindowUs && entry.day_rest < DayBucket::kWindowUs &&
+         entry.tokens <= kChargedMax && entry.day <= kChargedMax && entry.requests_day <= kChargedMax &&
+         entry.requests_rest < MinuteBucket::kWindowUs && entry.tokens_rest < MinuteBucket::kWindowUs &&
+         entry.day_rest < DayBucket::kWindowUs && entry.requests_day_rest < DayBucket::kWindowUs &&
          entry.requests_per_minute <= kQuotaLimitMax && entry.tokens_per_minute <= kQuotaLimitMax &&
-         entry.tokens_per_day <= kQuotaLimitMax;
+         entry.tokens_per_day <= kQuotaLimitMax && entry.requests_per_day <= kQuotaLimitMax;
 }
 
 bool is_sound(const QuotaCrash& crash, std::int64_t saved_us) {
@@ -85,6 +89,7 @@ void restore(QuotaEntry& entry, const SavedEntry& from) {
   larger(entry.requests, from.requests, from.requests_rest);
   larger(entry.tokens, from.tokens, from.tokens_rest);
   larger(entry.day, from.day, from.day_rest);
+  larger(entry.requests_day, from.requests_day, from.requests_day_rest);
 }
 
 }  // namespace
@@ -96,7 +101,7 @@ std::string Quota::save(std::int64_t now_us, bool stopped) const {
     const std::lock_guard lock(shard.mutex);
     shard.visit([&](const QuotaEntry& entry) {
       const SavedEntry one = saved(entry, &entry == &shard.shared(entry.kind), i, now_us);
-      if (one.requests != 0 || one.tokens != 0 || one.day != 0) entries.push_back(one);
+      if (one.requests != 0 || one.tokens != 0 || one.day != 0 || one.requests_day != 0) entries.push_back(one);
     });
   }
   std::sort(entries.begin(), entries.end(), [](const SavedEntry& a, const SavedEntry& b) {
@@ -130,7 +135,8 @@ base::Status Quota::load(std::string_view bytes, std::int64_t granted_until_us) 
   for (const SavedEntry& from : entries) {
     QuotaShard& shard = shards_->all[from.shard];
     const std::lock_guard lock(shard.mutex);
-    const Limits limits{from.requests_per_minute, from.tokens_per_minute, from.tokens_per_day, from.streams_max};
+    const Limits limits{from.requests_per_minute, from.tokens_per_minute, from.tokens_per_day, from.streams_max,
+                        from.requests_per_day};
     const QuotaScope scope{static_cast<ScopeKind>(from.kind), 0, limits};
     bool moved = false;
     QuotaEntry* entry = &shard.shared(scope.kind);

@@ -53,7 +53,8 @@ class Traffic {
       const base::Token subject = 1 + random_.below(subjects_);
       // The limits of a subject stay what they are.
       base::Random own(subject * 8 + kind);
-      const Limits limits{own.below(12), own.below(400), own.below(4'000), static_cast<std::uint32_t>(own.below(4))};
+      const Limits limits{own.below(12), own.below(400), own.below(4'000), static_cast<std::uint32_t>(own.below(4)),
+                          own.chance(0.5) ? 0 : 5 + own.below(200)};
       hold.scopes.push_back(scope(static_cast<ScopeKind>(kind), subject, limits));
     }
     hold.ask = {static_cast<std::uint32_t>(1 + random_.below(2)), random_.below(80), random_.chance(0.5)};

@@ -151,7 +151,10 @@ Remedy decide_remedy(const RemedyRequest& request, const RemedySettings& setting
   }
   remedy.subject = remedy.scope == Scope::end_user ? request.end_user : request.account;
   if (remedy.enforced()) {
-    if (remedy.action == Action::throttle) remedy.requests_per_minute = settings.throttle_requests_per_minute;
+    if (remedy.action == Action::throttle) {
+      remedy.requests_per_minute = settings.throttle_requests_per_minute;
+      remedy.requests_per_day = settings.throttle_requests_per_day;
+    }
     if (remedy.action == Action::restrict) remedy.edits = settings.restrict_edits;
   }
   return remedy;
