@@ -7,7 +7,7 @@ namespace stillwatch::policy {
 namespace {
 
 constexpr std::size_t kSlotsFirst = 64;
-constexpr std::size_t kSweepSlots = 64;  // looked at for an idle entry before a newcomer has to share one
+constexpr std::size_t kSweepSlots = 16;  // looked at for an idle entry before a newcomer has to share one
 
 std::uint64_t smaller(std::uint64_t a, std::uint64_t b) { return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b); }
 
