@@ -8,7 +8,8 @@
 // then is debt. A grant is settled once; one that is dropped counts as used in full. An entry is forgotten only when
 // all its buckets are full again, so forgetting grants nothing. Time that goes back refills nothing.
 // When a shard is full of busy entries, newcomers of one kind share one entry, counted: less for each, never more.
-// Threads: any number; scopes lock their shards in one order. Cost: under 300 ns for three scopes.
+// Threads: any number; scopes lock their shards in one order. Cost: a reservation with its settlement over three scopes
+// takes 160 ns of CPU with the entries in the cache, 500 ns with 150,000 entries; growing stops one shard of 64.
 // Restart: save() and load(); docs/operate/remedies.md says what a crash costs.
 #pragma once
 
