@@ -43,10 +43,10 @@ using TokenOfSubject = std::function<base::Token(std::string_view account, std::
 using OverrideMap = base::FlatMap<base::Token, Override>;
 
 /// An Error names what is wrong with the override and how it should be.
-base::Status check_override(const Override& override_);
+base::Status check_override(const Override& decided);
 
 /// One line with its newline; parse_override reads it back equal.
-void append_override_line(std::string& out, const Override& override_);
+void append_override_line(std::string& out, const Override& decided);
 base::Result<Override> parse_override(std::string_view line);
 
 class OverrideBook {
@@ -54,7 +54,7 @@ class OverrideBook {
   OverrideBook() : map_(std::make_shared<const OverrideMap>()) {}
 
   /// Adds or replaces. Expired ones make room (now_us).
-  base::Status put(base::Token subject, Override override_, std::int64_t now_us);
+  base::Status put(base::Token subject, Override decided, std::int64_t now_us);
   /// False: there was none.
   bool remove(base::Token subject);
   /// Replaces all by the lines of a file; an error names the line, and the book stays as it was.

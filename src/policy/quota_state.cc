@@ -48,9 +48,13 @@ SavedEntry saved(QuotaEntry entry, bool shared, std::size_t shard, std::int64_t 
           static_cast<std::uint16_t>(shard)};
 }
 
+// Times far from any that a clock gives are damage, and their differences would not fit.
+constexpr std::int64_t kTimeUsMax = std::int64_t{1} << 61;
+bool is_time(std::int64_t time_us) { return time_us >= 0 && time_us <= kTimeUsMax; }
+
 bool is_entry_sound(const SavedEntry& entry) {
   constexpr std::uint64_t kChargedMax = MinuteBucket::kChargedMax;
-  return entry.kind < kScopeKinds && entry.shared <= 1 && entry.shard < kQuotaShards &&
+  return is_time(entry.as_of_us) && entry.kind < kScopeKinds && entry.shared <= 1 && entry.shard < kQuotaShards &&
          (entry.shared == 1 || shard_of(entry.key) == entry.shard) && entry.requests <= kChargedMax &&
          entry.tokens <= kChargedMax && entry.day <= kChargedMax && entry.requests_day <= kChargedMax &&
          entry.requests_rest < MinuteBucket::kWindowUs && entry.tokens_rest < MinuteBucket::kWindowUs &&
@@ -61,7 +65,8 @@ bool is_entry_sound(const SavedEntry& entry) {
 
 bool is_sound(const QuotaCrash& crash, std::int64_t saved_us) {
   if (crash.granted_until_us == INT64_MIN) return crash.gap_us == 0;
-  return crash.granted_until_us <= saved_us && crash.gap_us >= 0 && crash.gap_us <= kGapUsMax;
+  return is_time(crash.granted_until_us) && crash.granted_until_us <= saved_us && crash.gap_us >= 0 &&
+         crash.gap_us <= kGapUsMax;
 }
 
 // What stands against subjects that the state does not know. One from before an earlier crash may not have come since:
@@ -110,8 +115,8 @@ std::string Quota::save(std::int64_t now_us, bool stopped) const {
   base::ByteWriter out;
   out.put(kMagic);
   out.put(static_cast<std::uint8_t>(stopped));
-  out.put(now_us);
   const QuotaCrash crash = shards_->crash.value_or(QuotaCrash{INT64_MIN, 0});
+  out.put(std::max(now_us, crash.granted_until_us));  // a clock that went back since makes no state that is refused
   out.put(crash.granted_until_us);
   out.put(crash.gap_us);
   out.put_all(entries);
@@ -126,10 +131,12 @@ base::Status Quota::load(std::string_view bytes, std::int64_t granted_until_us) 
   const QuotaCrash earlier{in.get<std::int64_t>(), in.get<std::int64_t>()};
   const auto entries = in.get_all<SavedEntry>();
   if (!in.ok() || !in.at_end() || magic != kMagic || stopped > 1) return damaged();
-  if (!is_sound(earlier, saved_us) || !std::all_of(entries.begin(), entries.end(), is_entry_sound)) return damaged();
+  if (!is_time(saved_us) || !is_sound(earlier, saved_us) ||
+      !std::all_of(entries.begin(), entries.end(), is_entry_sound))
+    return damaged();
   std::optional<QuotaCrash> crash;
   if (stopped == 0) {
-    const std::int64_t until_us = std::max(granted_until_us, saved_us);
+    const std::int64_t until_us = std::clamp(granted_until_us, saved_us, kTimeUsMax);
     crash = QuotaCrash{until_us, std::min(until_us - saved_us, kGapUsMax)};
   }
   for (const SavedEntry& from : entries) {

@@ -189,6 +189,7 @@ TEST(Quota, ACrashChargesWhoTheStateDoesNotKnow) {
 
   Quota unknown;
   unknown.assume_used(kStart);
+  EXPECT_TRUE(Quota().load(unknown.save(kStart - 1, true), kStart));
   EXPECT_FALSE(unknown.reserve(one, {1, 0, false}, kStart));
   EXPECT_TRUE(unknown.reserve(one, {1, 0, false}, kStart + kDayUs));
 }
