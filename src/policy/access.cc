@@ -22,7 +22,7 @@ Refusal refuse(RefusalKind kind, std::string_view code, std::string message, std
 // From whom and where.
 std::optional<Refusal> check_origin(const AccessRule& rule, const RequestFacts& facts) {
   if (rule.mutual_tls && !facts.mutual_tls) {
-    return refuse(RefusalKind::permission, "client_certificate_required",
+    return refuse(RefusalKind::permission, "mutual_tls_required",
                   "This API key works only with a client certificate: configure the one issued for it in your client.");
   }
   const auto holds_address = [&](const Network& network) { return network.contains(*facts.address); };
@@ -38,7 +38,7 @@ std::optional<Refusal> check_origin(const AccessRule& rule, const RequestFacts& 
   }
   if (facts.verification < rule.verification) {
     Refusal refusal = refuse(
-        RefusalKind::permission, "verification_level_required",
+        RefusalKind::permission, "verification_required",
         fmt::format(
             "This access needs an account verified by {}; yours is verified by {}{}{}.", name(rule.verification),
             facts.verification == event::Verification::none ? std::string_view("nothing") : name(facts.verification),

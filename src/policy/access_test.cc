@@ -51,7 +51,7 @@ TEST(Access, EachRuleRefusesWithItsCode) {
   EXPECT_EQ(code_of(networks, facts_with([](RequestFacts& f) { f.address = parse_address("::ffff:10.9.0.1"); })), "");
 
   const AccessRule mutual = rule_with([](AccessRule& rule) { rule.mutual_tls = true; });
-  EXPECT_EQ(code_of(mutual, facts_of()), "client_certificate_required");
+  EXPECT_EQ(code_of(mutual, facts_of()), "mutual_tls_required");
   EXPECT_EQ(code_of(mutual, facts_with([](RequestFacts& facts) { facts.mutual_tls = true; })), "");
 
   const AccessRule models = rule_with([](AccessRule& rule) { rule.models = {"large-*", "small-1"}; });
@@ -84,7 +84,7 @@ TEST(Access, EachRuleRefusesWithItsCode) {
   EXPECT_EQ(code_of(regions, facts_with([](RequestFacts& facts) { facts.region = "eu-west"; })), "");
 
   const AccessRule verified = rule_with([](AccessRule& rule) { rule.verification = Verification::card; });
-  EXPECT_EQ(code_of(verified, facts_of()), "verification_level_required");
+  EXPECT_EQ(code_of(verified, facts_of()), "verification_required");
   EXPECT_EQ(code_of(verified, facts_with([](RequestFacts& facts) { facts.verification = Verification::id; })), "");
 }
 
@@ -96,7 +96,7 @@ TEST(Access, EveryRuleMustAllow) {
   const AccessRule* rules[] = {&tier, &key};
   RequestFacts facts = facts_of();
   facts.n = 9;
-  EXPECT_EQ(check_access(rules, facts)->code, "client_certificate_required");  // who it is comes before what it wants
+  EXPECT_EQ(check_access(rules, facts)->code, "mutual_tls_required");  // who it is comes before what it wants
   facts.mutual_tls = true;
   EXPECT_EQ(check_access(rules, facts)->message, "n may be at most 8 with this API key.");
   facts.n = 3;

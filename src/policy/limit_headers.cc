@@ -42,6 +42,7 @@ std::string_view unit_words(LimitKind limit) {
     case LimitKind::tokens_per_minute: return "tokens a minute";
     case LimitKind::tokens_per_day: return "tokens a day";
     case LimitKind::streams: return "streams at the same time";
+    case LimitKind::requests_per_day: return "requests a day";
   }
   return "";
 }
@@ -52,6 +53,7 @@ std::string_view code_of(LimitKind limit) {
     case LimitKind::tokens_per_minute: return "tokens_per_minute_exceeded";
     case LimitKind::tokens_per_day: return "tokens_per_day_exceeded";
     case LimitKind::streams: return "streams_exceeded";
+    case LimitKind::requests_per_day: return "requests_per_day_exceeded";
   }
   return "";
 }

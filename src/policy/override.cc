@@ -116,18 +116,18 @@ base::Status full() {
 
 }  // namespace
 
-base::Status check_override(const Override& override_) {
-  if (override_.account.empty()) return wrong("account is missing: an override names the account it is for");
-  if (override_.who.empty()) return wrong("who is missing: an override names the person that decided it");
-  STILLWATCH_CHECK(check_text("account", override_.account, base::limits::kIdBytesMax));
-  STILLWATCH_CHECK(check_text("end_user", override_.end_user, base::limits::kIdBytesMax));
-  STILLWATCH_CHECK(check_text("who", override_.who, kOverrideWhoBytesMax));
-  STILLWATCH_CHECK(check_text("note", override_.note, kOverrideNoteBytesMax));
-  if (override_.until_us <= override_.set_us) return wrong("until must be later than set: every override ends");
+base::Status check_override(const Override& decided) {
+  if (decided.account.empty()) return wrong("account is missing: an override names the account it is for");
+  if (decided.who.empty()) return wrong("who is missing: an override names the person that decided it");
+  STILLWATCH_CHECK(check_text("account", decided.account, base::limits::kIdBytesMax));
+  STILLWATCH_CHECK(check_text("end_user", decided.end_user, base::limits::kIdBytesMax));
+  STILLWATCH_CHECK(check_text("who", decided.who, kOverrideWhoBytesMax));
+  STILLWATCH_CHECK(check_text("note", decided.note, kOverrideNoteBytesMax));
+  if (decided.until_us <= decided.set_us) return wrong("until must be later than set: every override ends");
   return {};
 }
 
-void append_override_line(std::string& out, const Override& override_) {
+void append_override_line(std::string& out, const Override& decided) {
   const auto add = [&](std::string_view key, std::string_view value) {
     out += ",\"";
     out += key;
@@ -135,13 +135,13 @@ void append_override_line(std::string& out, const Override& override_) {
     base::append_json_string(out, value);
   };
   out += R"({"v":1)";
-  add("account", override_.account);
-  if (!override_.end_user.empty()) add("end_user", override_.end_user);
-  add("level", event::name(override_.level));
-  add("set", base::format_time(override_.set_us));
-  add("until", base::format_time(override_.until_us));
-  add("who", override_.who);
-  if (!override_.note.empty()) add("note", override_.note);
+  add("account", decided.account);
+  if (!decided.end_user.empty()) add("end_user", decided.end_user);
+  add("level", event::name(decided.level));
+  add("set", base::format_time(decided.set_us));
+  add("until", base::format_time(decided.until_us));
+  add("who", decided.who);
+  if (!decided.note.empty()) add("note", decided.note);
   out += "}\n";
 }
 
@@ -160,14 +160,14 @@ base::Result<Override> parse_override(std::string_view line) {
   return reader.finish();
 }
 
-base::Status OverrideBook::put(base::Token subject, Override override_, std::int64_t now_us) {
-  STILLWATCH_CHECK(check_override(override_));
-  if (override_.until_us <= now_us) return wrong("until is over already");
+base::Status OverrideBook::put(base::Token subject, Override decided, std::int64_t now_us) {
+  STILLWATCH_CHECK(check_override(decided));
+  if (decided.until_us <= now_us) return wrong("until is over already");
   const std::lock_guard writing(writing_);
   auto next = std::make_shared<OverrideMap>(*map());
   drop_expired(*next, now_us);
   if (next->size() >= kOverridesMax && !next->contains(subject)) return full();
-  next->insert_or_assign(subject, std::move(override_));
+  next->insert_or_assign(subject, std::move(decided));
   publish(std::move(next));
   return {};
 }
@@ -204,14 +204,14 @@ base::Status OverrideBook::load(std::string_view lines, const TokenOfSubject& to
 std::string OverrideBook::lines(std::int64_t now_us) const {
   const auto current = map();
   std::vector<const Override*> all;
-  for (const auto& [subject, override_] : *current) {
-    if (override_.until_us > now_us) all.push_back(&override_);
+  for (const auto& [subject, decided] : *current) {
+    if (decided.until_us > now_us) all.push_back(&decided);
   }
   std::sort(all.begin(), all.end(), [](const Override* a, const Override* b) {
     return std::tie(a->account, a->end_user) < std::tie(b->account, b->end_user);
   });
   std::string out;
-  for (const Override* override_ : all) append_override_line(out, *override_);
+  for (const Override* decided : all) append_override_line(out, *decided);
   return out;
 }
 

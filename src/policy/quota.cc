@@ -12,7 +12,7 @@ namespace {
 constexpr std::array<std::string_view, kScopeKinds> kScopeNames{"end_user",     "key",  "account",
                                                                 "organisation", "tier", "remedy"};
 constexpr std::array<std::string_view, kLimitKinds> kLimitNames{"requests_per_minute", "tokens_per_minute",
-                                                                "tokens_per_day", "streams"};
+                                                                "tokens_per_day", "streams", "requests_per_day"};
 // What waits for other requests to end can say no time: ask again soon.
 constexpr std::int64_t kRetryWhenHeldUs = base::kSecondUs;
 constexpr std::int64_t kNoTime = INT64_MIN;  // before every entry's time: leaks nothing
@@ -81,6 +81,7 @@ struct Limits40 : Limits {
     requests_per_minute = std::min(requests_per_minute, kQuotaLimitMax);
     tokens_per_minute = std::min(tokens_per_minute, kQuotaLimitMax);
     tokens_per_day = std::min(tokens_per_day, kQuotaLimitMax);
+    requests_per_day = std::min(requests_per_day, kQuotaLimitMax);
   }
 };
 
@@ -150,6 +151,7 @@ Allowances allowances_of(std::span<const Part> parts) {
     const QuotaEntry& entry = *part.entry;
     const Limits40 limits(part.scope->limits);
     requests.see(entry.requests, 0, limits.requests_per_minute);
+    requests.see(entry.requests_day, 0, limits.requests_per_day);
     tokens.see(entry.tokens, entry.held, limits.tokens_per_minute);
     tokens.see(entry.day, entry.held, limits.tokens_per_day);
   }
@@ -214,6 +216,7 @@ QuotaReserved Quota::reserve(std::span<const QuotaScope> scopes, const QuotaAsk&
     denial.check(kind, LimitKind::requests_per_minute, entry.requests, 0, ask.requests, limits.requests_per_minute);
     denial.check(kind, LimitKind::tokens_per_minute, entry.tokens, entry.held, tokens, limits.tokens_per_minute);
     denial.check(kind, LimitKind::tokens_per_day, entry.day, entry.held, tokens, limits.tokens_per_day);
+    denial.check(kind, LimitKind::requests_per_day, entry.requests_day, 0, ask.requests, limits.requests_per_day);
     if (ask.stream) denial.check_streams(kind, entry.streams, limits.streams_max);
   }
   QuotaCounters& counters = shards[shard_of(parts.all()[0].key)].counters;
@@ -229,6 +232,7 @@ QuotaReserved Quota::reserve(std::span<const QuotaScope> scopes, const QuotaAsk&
   for (const Part& part : parts.all()) {
     QuotaEntry& entry = *part.entry;
     if (part.scope->limits.requests_per_minute != 0) entry.requests.charge(ask.requests);
+    if (part.scope->limits.requests_per_day != 0) entry.requests_day.charge(ask.requests);
     entry.held += tokens;
     entry.streams += ask.stream ? 1 : 0;
     grant.keys_[grant.scopes_] = part.key;

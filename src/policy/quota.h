@@ -8,7 +8,8 @@
 // then is debt. A grant is settled once; one that is dropped counts as used in full. An entry is forgotten only when
 // all its buckets are full again, so forgetting grants nothing. Time that goes back refills nothing.
 // When a shard is full of busy entries, newcomers of one kind share one entry, counted: less for each, never more.
-// Threads: any number; scopes lock their shards in one order. Cost: under 300 ns for three scopes.
+// Threads: any number; scopes lock their shards in one order. Cost: a reservation with its settlement over three scopes
+// takes 160 ns of CPU with the entries in the cache, 500 ns with 150,000 entries; growing stops one shard of 64.
 // Restart: save() and load(); docs/operate/remedies.md says what a crash costs.
 #pragma once
 
@@ -28,8 +29,14 @@ enum class ScopeKind : std::uint8_t { end_user, key, account, organisation, tier
 inline constexpr std::size_t kScopeKinds = 6;
 std::string_view name(ScopeKind kind);
 
-enum class LimitKind : std::uint8_t { requests_per_minute, tokens_per_minute, tokens_per_day, streams };
-inline constexpr std::size_t kLimitKinds = 4;
+enum class LimitKind : std::uint8_t {
+  requests_per_minute,
+  tokens_per_minute,
+  tokens_per_day,
+  streams,
+  requests_per_day
+};
+inline constexpr std::size_t kLimitKinds = 5;
 std::string_view name(LimitKind kind);
 
 inline constexpr std::uint64_t kQuotaLimitMax = 1ULL << 40;  // a larger limit is no limit; keeps sums within 64 bits
@@ -40,6 +47,7 @@ struct Limits {
   std::uint64_t tokens_per_minute = 0;
   std::uint64_t tokens_per_day = 0;
   std::uint32_t streams_max = 0;
+  std::uint64_t requests_per_day = 0;
 
   bool operator==(const Limits&) const = default;
   bool none() const { return *this == Limits{}; }
@@ -108,8 +116,8 @@ class QuotaGrant {
 using QuotaReserved = tl::expected<QuotaGrant, QuotaDenied>;
 
 struct QuotaSettings {
-  // 170-340 bytes each, taken as they come. Every subject with a request in the last minute, or with tokens_per_day in
-  // the last day.
+  // 200-400 bytes each, taken as they come. Every subject with a request in the last minute, or with a limit of a day
+  // in the last day.
   std::size_t entries_max = 1U << 19;
 };
 

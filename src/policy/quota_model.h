@@ -34,6 +34,7 @@ class SlowQuota {
       const Limits& limits = scope.limits;
       const std::uint64_t held = subject.held;
       if (!fits(subject.requests, 0, ask.requests, limits.requests_per_minute, base::kMinuteUs)) return false;
+      if (!fits(subject.requests, 0, ask.requests, limits.requests_per_day, base::kDayUs)) return false;
       if (!fits(subject.tokens, held, ask.tokens, limits.tokens_per_minute, base::kMinuteUs)) return false;
       if (!fits(subject.tokens, held, ask.tokens, limits.tokens_per_day, base::kDayUs)) return false;
       if (ask.stream && limits.streams_max != 0 && subject.streams >= limits.streams_max) return false;

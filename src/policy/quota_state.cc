@@ -15,8 +15,8 @@ constexpr std::int64_t kGapUsMax = 366 * base::kDayUs;
 struct SavedEntry {
   std::uint64_t key;
   std::int64_t as_of_us;
-  std::uint64_t requests, requests_rest, tokens, tokens_rest, day, day_rest;
-  std::uint64_t requests_per_minute, tokens_per_minute, tokens_per_day;
+  std::uint64_t requests, requests_rest, tokens, tokens_rest, day, day_rest, requests_day, requests_day_rest;
+  std::uint64_t requests_per_minute, tokens_per_minute, tokens_per_day, requests_per_day;
   std::uint32_t streams_max;
   std::uint8_t kind, shared;
   std::uint16_t shard;
@@ -36,28 +36,37 @@ SavedEntry saved(QuotaEntry entry, bool shared, std::size_t shard, std::int64_t 
           entry.tokens.rest,
           entry.day.charged,
           entry.day.rest,
+          entry.requests_day.charged,
+          entry.requests_day.rest,
           entry.limits.requests_per_minute,
           entry.limits.tokens_per_minute,
           entry.limits.tokens_per_day,
+          entry.limits.requests_per_day,
           entry.limits.streams_max,
           static_cast<std::uint8_t>(entry.kind),
           static_cast<std::uint8_t>(shared),
           static_cast<std::uint16_t>(shard)};
 }
 
+// Times far from any that a clock gives are damage, and their differences would not fit.
+constexpr std::int64_t kTimeUsMax = std::int64_t{1} << 61;
+bool is_time(std::int64_t time_us) { return time_us >= 0 && time_us <= kTimeUsMax; }
+
 bool is_entry_sound(const SavedEntry& entry) {
   constexpr std::uint64_t kChargedMax = MinuteBucket::kChargedMax;
-  return entry.kind < kScopeKinds && entry.shared <= 1 && entry.shard < kQuotaShards &&
+  return is_time(entry.as_of_us) && entry.kind < kScopeKinds && entry.shared <= 1 && entry.shard < kQuotaShards &&
          (entry.shared == 1 || shard_of(entry.key) == entry.shard) && entry.requests <= kChargedMax &&
-         entry.tokens <= kChargedMax && entry.day <= kChargedMax && entry.requests_rest < MinuteBucket::kWindowUs &&
-         entry.tokens_rest < MinuteBucket::kWindowUs && entry.day_rest < DayBucket::kWindowUs &&
+         entry.tokens <= kChargedMax && entry.day <= kChargedMax && entry.requests_day <= kChargedMax &&
+         entry.requests_rest < MinuteBucket::kWindowUs && entry.tokens_rest < MinuteBucket::kWindowUs &&
+         entry.day_rest < DayBucket::kWindowUs && entry.requests_day_rest < DayBucket::kWindowUs &&
          entry.requests_per_minute <= kQuotaLimitMax && entry.tokens_per_minute <= kQuotaLimitMax &&
-         entry.tokens_per_day <= kQuotaLimitMax;
+         entry.tokens_per_day <= kQuotaLimitMax && entry.requests_per_day <= kQuotaLimitMax;
 }
 
 bool is_sound(const QuotaCrash& crash, std::int64_t saved_us) {
   if (crash.granted_until_us == INT64_MIN) return crash.gap_us == 0;
-  return crash.granted_until_us <= saved_us && crash.gap_us >= 0 && crash.gap_us <= kGapUsMax;
+  return is_time(crash.granted_until_us) && crash.granted_until_us <= saved_us && crash.gap_us >= 0 &&
+         crash.gap_us <= kGapUsMax;
 }
 
 // What stands against subjects that the state does not know. One from before an earlier crash may not have come since:
@@ -85,6 +94,7 @@ void restore(QuotaEntry& entry, const SavedEntry& from) {
   larger(entry.requests, from.requests, from.requests_rest);
   larger(entry.tokens, from.tokens, from.tokens_rest);
   larger(entry.day, from.day, from.day_rest);
+  larger(entry.requests_day, from.requests_day, from.requests_day_rest);
 }
 
 }  // namespace
@@ -96,7 +106,7 @@ std::string Quota::save(std::int64_t now_us, bool stopped) const {
     const std::lock_guard lock(shard.mutex);
     shard.visit([&](const QuotaEntry& entry) {
       const SavedEntry one = saved(entry, &entry == &shard.shared(entry.kind), i, now_us);
-      if (one.requests != 0 || one.tokens != 0 || one.day != 0) entries.push_back(one);
+      if (one.requests != 0 || one.tokens != 0 || one.day != 0 || one.requests_day != 0) entries.push_back(one);
     });
   }
   std::sort(entries.begin(), entries.end(), [](const SavedEntry& a, const SavedEntry& b) {
@@ -105,8 +115,8 @@ std::string Quota::save(std::int64_t now_us, bool stopped) const {
   base::ByteWriter out;
   out.put(kMagic);
   out.put(static_cast<std::uint8_t>(stopped));
-  out.put(now_us);
   const QuotaCrash crash = shards_->crash.value_or(QuotaCrash{INT64_MIN, 0});
+  out.put(std::max(now_us, crash.granted_until_us));  // a clock that went back since makes no state that is refused
   out.put(crash.granted_until_us);
   out.put(crash.gap_us);
   out.put_all(entries);
@@ -121,16 +131,19 @@ base::Status Quota::load(std::string_view bytes, std::int64_t granted_until_us) 
   const QuotaCrash earlier{in.get<std::int64_t>(), in.get<std::int64_t>()};
   const auto entries = in.get_all<SavedEntry>();
   if (!in.ok() || !in.at_end() || magic != kMagic || stopped > 1) return damaged();
-  if (!is_sound(earlier, saved_us) || !std::all_of(entries.begin(), entries.end(), is_entry_sound)) return damaged();
+  if (!is_time(saved_us) || !is_sound(earlier, saved_us) ||
+      !std::all_of(entries.begin(), entries.end(), is_entry_sound))
+    return damaged();
   std::optional<QuotaCrash> crash;
   if (stopped == 0) {
-    const std::int64_t until_us = std::max(granted_until_us, saved_us);
+    const std::int64_t until_us = std::clamp(granted_until_us, saved_us, kTimeUsMax);
     crash = QuotaCrash{until_us, std::min(until_us - saved_us, kGapUsMax)};
   }
   for (const SavedEntry& from : entries) {
     QuotaShard& shard = shards_->all[from.shard];
     const std::lock_guard lock(shard.mutex);
-    const Limits limits{from.requests_per_minute, from.tokens_per_minute, from.tokens_per_day, from.streams_max};
+    const Limits limits{from.requests_per_minute, from.tokens_per_minute, from.tokens_per_day, from.streams_max,
+                        from.requests_per_day};
     const QuotaScope scope{static_cast<ScopeKind>(from.kind), 0, limits};
     bool moved = false;
     QuotaEntry* entry = &shard.shared(scope.kind);

@@ -7,7 +7,7 @@ namespace stillwatch::policy {
 namespace {
 
 constexpr std::size_t kSlotsFirst = 64;
-constexpr std::size_t kSweepSlots = 64;  // looked at for an idle entry before a newcomer has to share one
+constexpr std::size_t kSweepSlots = 16;  // looked at for an idle entry before a newcomer has to share one
 
 std::uint64_t smaller(std::uint64_t a, std::uint64_t b) { return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b); }
 
@@ -15,7 +15,8 @@ std::uint64_t smaller(std::uint64_t a, std::uint64_t b) { return a == 0 || b == 
 Limits least(const Limits& a, const Limits& b) {
   return {smaller(a.requests_per_minute, b.requests_per_minute), smaller(a.tokens_per_minute, b.tokens_per_minute),
           smaller(a.tokens_per_day, b.tokens_per_day),
-          static_cast<std::uint32_t>(smaller(a.streams_max, b.streams_max))};
+          static_cast<std::uint32_t>(smaller(a.streams_max, b.streams_max)),
+          smaller(a.requests_per_day, b.requests_per_day)};
 }
 
 void begin(QuotaEntry& entry, const QuotaScope& scope, std::int64_t now_us, const std::optional<QuotaCrash>& crash) {
@@ -39,6 +40,7 @@ void QuotaEntry::leak_to(std::int64_t now_us) {
   requests.leak(limits.requests_per_minute, elapsed);
   tokens.leak(limits.tokens_per_minute, elapsed);
   day.leak(limits.tokens_per_day, elapsed);
+  requests_day.leak(limits.requests_per_day, elapsed);
   as_of_us = now_us;
 }
 
@@ -49,6 +51,7 @@ void QuotaEntry::adopt(const Limits& now) {
   if (now.requests_per_minute == 0) requests = {};
   if (now.tokens_per_minute == 0) tokens = {};
   if (now.tokens_per_day == 0) day = {};
+  if (now.requests_per_day == 0) requests_day = {};
 }
 
 void QuotaCrash::charge(QuotaEntry& entry) const {
@@ -56,14 +59,18 @@ void QuotaCrash::charge(QuotaEntry& entry) const {
   entry.leak_to(granted_until_us);
   entry.requests.charged = std::max(entry.requests.charged, limits.requests_per_minute);
   entry.tokens.charged = std::max(entry.tokens.charged, limits.tokens_per_minute);
-  std::uint64_t day = limits.tokens_per_day;
-  if (limits.tokens_per_minute != 0) {
-    // A bucket gives its whole content and what leaks: one minute's limit more than the gap has minutes.
-    const std::uint64_t minutes = static_cast<std::uint64_t>(std::max<std::int64_t>(gap_us, 0)) / base::kMinuteUs + 2;
-    const WideCount sum = static_cast<WideCount>(limits.tokens_per_minute) * minutes + entry.day.charged;
-    day = static_cast<std::uint64_t>(std::min<WideCount>(day, sum));
-  }
-  entry.day.charged = std::max(entry.day.charged, day);
+  // A bucket gives its whole content and what leaks: one minute's limit more than the gap has minutes.
+  const std::uint64_t minutes = static_cast<std::uint64_t>(std::max<std::int64_t>(gap_us, 0)) / base::kMinuteUs + 2;
+  const auto charge_day = [&](DayBucket& day, std::uint64_t per_day, std::uint64_t per_minute) {
+    std::uint64_t most = per_day;
+    if (per_minute != 0) {
+      const WideCount sum = static_cast<WideCount>(per_minute) * minutes + day.charged;
+      most = static_cast<std::uint64_t>(std::min<WideCount>(most, sum));
+    }
+    day.charged = std::max(day.charged, most);
+  };
+  charge_day(entry.day, limits.tokens_per_day, limits.tokens_per_minute);
+  charge_day(entry.requests_day, limits.requests_per_day, limits.requests_per_minute);
 }
 
 QuotaEntry* QuotaShard::find(std::uint64_t key) {
@@ -103,6 +110,7 @@ QuotaEntry& QuotaShard::find_or_make(std::uint64_t key, const QuotaScope& scope,
     inherit(entry.requests, common.requests.charged, scope.limits.requests_per_minute);
     inherit(entry.tokens, common.tokens.charged, scope.limits.tokens_per_minute);
     inherit(entry.day, common.day.charged, scope.limits.tokens_per_day);
+    inherit(entry.requests_day, common.requests_day.charged, scope.limits.requests_per_day);
   }
   return entry;
 }

@@ -16,12 +16,12 @@
 
 namespace stillwatch::policy {
 
-struct alignas(64) QuotaEntry {
+struct QuotaEntry {
   std::uint64_t key = 0;
   std::int64_t as_of_us = INT64_MIN;  // how far the buckets have leaked
   MinuteBucket requests, tokens;
-  DayBucket day;
-  std::uint64_t held = 0;  // tokens reserved and not settled; does not leak
+  DayBucket day, requests_day;  // tokens, requests
+  std::uint64_t held = 0;       // tokens reserved and not settled; does not leak
   Limits limits;
   std::uint32_t streams = 0;
   std::uint32_t grants = 0;  // that will end here
@@ -29,7 +29,9 @@ struct alignas(64) QuotaEntry {
   bool used = false;
 
   void leak_to(std::int64_t now_us);
-  bool idle() const { return grants == 0 && requests.charged == 0 && tokens.charged == 0 && day.charged == 0; }
+  bool idle() const {
+    return grants == 0 && requests.charged == 0 && tokens.charged == 0 && day.charged == 0 && requests_day.charged == 0;
+  }
   /// From here on these limits hold: what leaked so far did so under the old ones.
   void adopt(const Limits& now);
 };
@@ -57,6 +59,7 @@ class alignas(64) QuotaShard {
     const auto* entry = reinterpret_cast<const char*>(&slots_[home(key)]);
     __builtin_prefetch(entry, 1);
     __builtin_prefetch(entry + 64, 1);
+    __builtin_prefetch(entry + sizeof(QuotaEntry) - 1, 1);
   }
   /// The subject's entry, or the shared one of its kind when there is no room. Pointers of earlier calls are void when
   /// `moved` becomes true.

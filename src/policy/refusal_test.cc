@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include <fstream>
+
 #include "base/event_time.h"
 #include "base/random.h"
 #include "policy/limit_headers.h"
@@ -113,6 +115,44 @@ TEST(Refusal, ALongMessageIsCutBetweenCharacters) {
   const std::string body = render(refusal, ErrorDialect::openai, "").body;
   EXPECT_EQ(body.find("\xEF\xBF\xBD"), std::string::npos);
   EXPECT_LT(body.size(), kRefusalTextBytesMax + 100);
+}
+
+// The reference has a row for each code and each field that the code can give.
+TEST(Refusal, TheReferenceListsAllOfThem) {
+  std::ifstream file("docs/reference/refusals.md");
+  const std::string reference((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  ASSERT_FALSE(reference.empty());
+  const auto listed = [&](std::string_view word) {
+    return reference.find("`" + std::string(word) + "`") != std::string::npos;
+  };
+  QuotaDenied denied;
+  for (std::size_t limit = 0; limit < kLimitKinds; ++limit) {
+    denied.limit = static_cast<LimitKind>(limit);
+    EXPECT_TRUE(listed(refusal_of(denied).code)) << limit;
+  }
+  denied.never = true;
+  EXPECT_TRUE(listed(refusal_of(denied).code));
+  for (std::size_t kind = 0; kind < kRefusalKinds; ++kind) {
+    for (const ErrorDialect dialect : {ErrorDialect::openai, ErrorDialect::anthropic}) {
+      const auto one = static_cast<RefusalKind>(kind);
+      const std::string words = std::to_string(status_of(one, dialect)) + " `" + std::string(type_of(one, dialect));
+      EXPECT_NE(reference.find(words + "`"), std::string::npos) << words;
+    }
+  }
+  // Each code in access.cc and remedy_text.cc, as it is written there.
+  std::size_t codes = 0;
+  for (const char* path : {"src/policy/access.cc", "src/policy/remedy_text.cc"}) {
+    std::ifstream source(path);
+    for (std::string line; std::getline(source, line);) {
+      const std::size_t from = std::max(line.find("RefusalKind::") == std::string::npos ? 0 : line.find(", \"") + 3,
+                                        line.find(".code = \"") == std::string::npos ? 0 : line.find("\"") + 1);
+      if (from < 4) continue;
+      const std::string code = line.substr(from, line.find('"', from) - from);
+      EXPECT_TRUE(listed(code)) << code;
+      ++codes;
+    }
+  }
+  EXPECT_GE(codes, 10U);
 }
 
 TEST(LimitFields, OfOpenai) {

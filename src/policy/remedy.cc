@@ -17,9 +17,7 @@ constexpr std::array<std::string_view, 5> kBasisNames{"nothing", "allow_list", "
 constexpr unsigned rank(Action action) { return static_cast<unsigned>(action); }
 constexpr Action lower(Action action) { return static_cast<Action>(rank(action) - 1); }
 
-bool holds(const Override* override_, std::int64_t now_us) {
-  return override_ != nullptr && now_us < override_->until_us;
-}
+bool holds(const Override* decided, std::int64_t now_us) { return decided != nullptr && now_us < decided->until_us; }
 bool holds(const Standing& standing, std::int64_t now_us) {
   return standing.level != Level::clear && now_us < standing.expires_us;
 }
@@ -38,14 +36,14 @@ struct Rules {
     return applies(action) ? action : lower(action);
   }
 
-  Remedy of_override(const Override& override_, Scope scope) const {
+  Remedy of_override(const Override& decided, Scope scope) const {
     Remedy remedy;
     remedy.basis = Basis::override_;
     remedy.scope = scope;
-    remedy.level = override_.level;
+    remedy.level = decided.level;
     remedy.rule = "override";
-    remedy.expires_us = override_.until_us;
-    remedy.action = meant(override_.level);
+    remedy.expires_us = decided.until_us;
+    remedy.action = meant(decided.level);
     remedy.dry_run = remedy.action != Action::none && DrySwitches::is_master(dry_bits);
     return remedy;
   }
@@ -79,8 +77,8 @@ struct Rules {
     return remedy;
   }
 
-  Remedy of_subject(const Standing& standing, const Override* override_, Scope scope) const {
-    if (holds(override_, request.now_us)) return of_override(*override_, scope);
+  Remedy of_subject(const Standing& standing, const Override* decided, Scope scope) const {
+    if (holds(decided, request.now_us)) return of_override(*decided, scope);
     if (!holds(standing, request.now_us)) return {};
     if (is_declared(request.declared, request.now_us)) return of_declared(standing, scope);
     return of_standing(standing, scope);
@@ -151,7 +149,10 @@ Remedy decide_remedy(const RemedyRequest& request, const RemedySettings& setting
   }
   remedy.subject = remedy.scope == Scope::end_user ? request.end_user : request.account;
   if (remedy.enforced()) {
-    if (remedy.action == Action::throttle) remedy.requests_per_minute = settings.throttle_requests_per_minute;
+    if (remedy.action == Action::throttle) {
+      remedy.requests_per_minute = settings.throttle_requests_per_minute;
+      remedy.requests_per_day = settings.throttle_requests_per_day;
+    }
     if (remedy.action == Action::restrict) remedy.edits = settings.restrict_edits;
   }
   return remedy;

@@ -84,8 +84,10 @@ struct RemedySettings {
   std::string verify_address, appeal_address;  // https or mailto, for people
   // Who is verified at least so is not asked to verify.
   event::Verification verification_satisfies = event::Verification::id;
-  // The throttle's own quota class (quota.h, ScopeKind::remedy): about twice the pace at which campaigns are seen.
+  // The throttle's own quota class (quota.h, ScopeKind::remedy; remedy_text.h, throttle_limits).
   std::uint32_t throttle_requests_per_minute = 2;
+  // 0: none. Campaigns are known whose accounts send 26 requests a day: only a limit of a day is felt by these.
+  std::uint32_t throttle_requests_per_day = 0;
   RestrictEdits restrict_edits;
   // Whether responses say what would be done in dry run. Off: who is not acted on is told nothing.
   bool show_dry_run = false;
@@ -108,9 +110,9 @@ struct Remedy {
   Scope scope = Scope::account;
   event::Level level = event::Level::clear;  // of the subject, also where nothing is done about it
   event::Class class_ = event::Class::unknown;
-  bool dry_run = false;                      // there is a remedy, and it is not enforced
-  RestrictEdits edits{false, false, false};  // with an enforced `restrict`
-  std::uint32_t requests_per_minute = 0;     // with an enforced `throttle`
+  bool dry_run = false;                                         // there is a remedy, and it is not enforced
+  RestrictEdits edits{false, false, false};                     // with an enforced `restrict`
+  std::uint32_t requests_per_minute = 0, requests_per_day = 0;  // with an enforced `throttle`; 0: no such limit
   std::uint32_t campaign = 0;
   base::Token subject = 0;  // account or end user, as scope says
   std::int64_t expires_us = 0;

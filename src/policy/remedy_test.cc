@@ -297,7 +297,15 @@ TEST(RemedyText, RefusalsSayWhyUntilWhenAndHowToObject) {
   EXPECT_EQ(suspend.code, "suspended");
   EXPECT_THAT(suspend.message, HasSubstr("this end user"));
   const Remedy throttle = decide_remedy(request_of(Level::throttle), settings, on);
+  EXPECT_EQ(throttle_limits(throttle).requests_per_minute, 2U);
+  EXPECT_TRUE(throttle_limits(decide_remedy(request_of(Level::throttle), settings, DrySwitches())).none());
   const Refusal slowed = throttled(throttle, settings, 12'300'000);
+  EXPECT_THAT(slowed.message, HasSubstr("are limited to 2 a minute until"));
+  RemedySettings by_day = settings;
+  by_day.throttle_requests_per_day = 5;
+  const Remedy daily = decide_remedy(request_of(Level::throttle), by_day, on);
+  EXPECT_EQ(throttle_limits(daily).requests_per_day, 5U);
+  EXPECT_THAT(throttled(daily, by_day, 1).message, HasSubstr("are limited to 2 a minute and 5 a day until"));
   EXPECT_EQ(render(slowed, ErrorDialect::anthropic, "").status, 429);
   EXPECT_EQ(value_of(render(slowed, ErrorDialect::anthropic, "").fields, "retry-after"), "13");
 }

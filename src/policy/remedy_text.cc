@@ -92,11 +92,25 @@ Refusal throttled(const Remedy& remedy, const RemedySettings& settings, std::int
   refusal.code = "throttled";
   refusal.details = details_of(remedy, settings);
   refusal.retry_after_us = retry_after_us;
+  std::string pace;
+  if (remedy.requests_per_minute != 0) pace = fmt::format("{} a minute", remedy.requests_per_minute);
+  if (remedy.requests_per_day != 0) {
+    pace += fmt::format("{}{} a day", pace.empty() ? "" : " and ", remedy.requests_per_day);
+  }
   refusal.message =
-      fmt::format("Requests of {} are limited to {} a minute until {} (case {}); the next one is accepted in {} s.{}",
-                  subject_words(remedy), remedy.requests_per_minute, refusal.details.expires, refusal.details.case_id,
+      fmt::format("Requests of {} are limited to {} until {} (case {}); the next one is accepted in {} s.{}",
+                  subject_words(remedy), pace, refusal.details.expires, refusal.details.case_id,
                   retry_after_seconds(retry_after_us), appeal_words(settings.appeal_address));
   return refusal;
+}
+
+Limits throttle_limits(const Remedy& remedy) {
+  Limits limits;
+  if (remedy.enforced() && remedy.action == Action::throttle) {
+    limits.requests_per_minute = remedy.requests_per_minute;
+    limits.requests_per_day = remedy.requests_per_day;
+  }
+  return limits;
 }
 
 }  // namespace stillwatch::policy

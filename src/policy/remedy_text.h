@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "policy/quota.h"
 #include "policy/refusal.h"
 #include "policy/remedy.h"
 
@@ -23,6 +24,8 @@ void add_remedy_fields(FieldList& fields, const Remedy& remedy, const RemedySett
 
 /// The 403 of `verify` and `suspend`. Needs remedy.refuses().
 Refusal refusal_of(const Remedy& remedy, const RemedySettings& settings);
+/// What a throttle lets pass: the limits of its scope (ScopeKind::remedy, remedy.subject). None for other remedies.
+Limits throttle_limits(const Remedy& remedy);
 /// The 429 of a `throttle` whose quota is used up.
 Refusal throttled(const Remedy& remedy, const RemedySettings& settings, std::int64_t retry_after_us);
 
