@@ -49,7 +49,8 @@ ParsedLine wanted() {
   test::Lines lines;
   return lines.parse(
       R"({"v":1,"id":"0af7651916cd43dd8448eb211c80319cb7ad6b7169203331","time":"2026-04-22T08:15:30.123456Z",)"
-      R"("ended":"2026-04-22T08:15:38.243456Z","account":"acct_1","dialect":"openai.chat","request":{"model":"m-large",)"
+      R"("ended":"2026-04-22T08:15:38.243456Z","account":"acct_1","dialect":"openai.chat",)"
+      R"("request":{"model":"m-large",)"
       R"("temperature":0.5,"messages":[{"role":"system","content":[{"type":"text","text":"Be brief."}]},)"
       R"({"role":"user","content":[{"type":"text","text":"why is the \"sky\" blue?\n"}]}]},)"
       R"("response":{"status":200,"usage":{"input_tokens":812,"output_tokens":1490}}})");
@@ -71,27 +72,30 @@ TEST(Otlp, EveryVersionOfTheConventionsGivesTheSameQuery) {
   // 1.37: messages in attributes, as JSON in a text.
   expect_wanted(export_of(span_of(
       call() + text_attribute("gen_ai.system_instructions", R"([{\"type\":\"text\",\"content\":\"Be brief.\"}])") +
-      text_attribute(
-          "gen_ai.input.messages",
-          R"([{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"why is the \\\"sky\\\" blue?\\n\"}]}])"))));
+      text_attribute("gen_ai.input.messages", R"([{\"role\":\"user\",\"parts\":[{\"type\":\"text\",)"
+                                              R"(\"content\":\"why is the \\\"sky\\\" blue?\\n\"}]}])"))));
   // The same, structured.
   expect_wanted(export_of(span_of(
       call() +
-      R"({"key":"gen_ai.input.messages","value":{"arrayValue":{"values":[{"kvlistValue":{"values":[{"key":"role","value":)"
-      R"({"stringValue":"system"}},{"key":"parts","value":{"arrayValue":{"values":[{"kvlistValue":{"values":[{"key":"type",)"
+      R"({"key":"gen_ai.input.messages","value":{"arrayValue":{"values":[{"kvlistValue":{"values":[)"
+      R"({"key":"role","value":)"
+      R"({"stringValue":"system"}},{"key":"parts","value":{"arrayValue":{"values":[{"kvlistValue":)"
+      R"({"values":[{"key":"type",)"
       R"("value":{"stringValue":"text"}},{"key":"content","value":{"stringValue":"Be brief."}}]}}]}}}]}},)"
       R"({"kvlistValue":{"values":[{"key":"role","value":{"stringValue":"user"}},{"key":"parts","value":{"arrayValue":)"
       R"({"values":[{"kvlistValue":{"values":[{"key":"type","value":{"stringValue":"text"}},{"key":"content","value":)"
       R"({"stringValue":"why is the \"sky\" blue?\n"}}]}}]}}}]}}]}}},)")));
   // Before: one event a message, or one event with all, or flat attributes.
-  expect_wanted(export_of(span_of(
-      call(),
-      R"("events":[{"name":"gen_ai.system.message","attributes":[{"key":"content","value":{"stringValue":"Be brief."}}]},)"
-      R"({"name":"gen_ai.user.message","attributes":[{"key":"content","value":{"stringValue":"why is the \"sky\" blue?\n"}}]}],)")));
+  expect_wanted(
+      export_of(span_of(call(), R"("events":[{"name":"gen_ai.system.message","attributes":[{"key":"content","value":)"
+                                R"({"stringValue":"Be brief."}}]},)"
+                                R"({"name":"gen_ai.user.message","attributes":[{"key":"content","value":)"
+                                R"({"stringValue":"why is the \"sky\" blue?\n"}}]}],)")));
   expect_wanted(export_of(span_of(
       call(),
       R"("events":[{"name":"gen_ai.content.prompt","attributes":[{"key":"gen_ai.prompt","value":{"stringValue":)"
-      R"("[{\"role\":\"system\",\"content\":\"Be brief.\"},{\"role\":\"user\",\"content\":\"why is the \\\"sky\\\" blue?\\n\"}]"}}]}],)")));
+      R"("[{\"role\":\"system\",\"content\":\"Be brief.\"},{\"role\":\"user\",)"
+      R"(\"content\":\"why is the \\\"sky\\\" blue?\\n\"}]"}}]}],)")));
   expect_wanted(export_of(span_of(call() + text_attribute("gen_ai.prompt.1.content", R"(why is the \"sky\" blue?\n)") +
                                   text_attribute("gen_ai.prompt.0.role", "system") +
                                   text_attribute("gen_ai.prompt.0.content", "Be brief.") +
@@ -102,11 +106,12 @@ TEST(Otlp, LogRecordsWithTheDetails) {
   OtlpReader reader;
   std::vector<std::string> records;
   const auto sink = [&](std::string_view record) { records.emplace_back(record); };
-  const std::string log =
-      R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1776845730123456000","traceId":"t","spanId":"s",)"
-      R"("eventName":"gen_ai.client.inference.operation.details","attributes":[)" +
-      call() + text_attribute("user.id", "acct_2") +
-      R"({"key":"gen_ai.input.messages","value":{"stringValue":"[]"}}]},{"eventName":"gen_ai.choice","attributes":[]}]}]}]})";
+  const std::string log = R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1776845730123456000",)"
+                          R"("traceId":"t","spanId":"s",)"
+                          R"("eventName":"gen_ai.client.inference.operation.details","attributes":[)" +
+                          call() + text_attribute("user.id", "acct_2") +
+                          R"({"key":"gen_ai.input.messages","value":{"stringValue":"[]"}}]},)"
+                          R"({"eventName":"gen_ai.choice","attributes":[]}]}]}]})";
   ASSERT_FALSE(reader.read(log, sink));
   ASSERT_EQ(records.size(), 1U);
   EXPECT_EQ(reader.counters().log_records, 2U);
