@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "intake/guardrail.h"
+#include "intake/log_reader.h"
 #include "intake/parser_fixture.h"
 
 namespace stillwatch::intake {
@@ -188,6 +189,15 @@ TEST(Otlp, ALineIsOneCall) {
   EXPECT_EQ(parse(*parser, R"({"resourceSpans":[{"scopeSpans":[{"spans":[)" + one + "]}]}]}").refusal.field, "user.id");
 }
 
+TEST(Otlp, FormatsAreChosenByName) {
+  LogReaderOptions options;
+  ASSERT_TRUE(parse_format("otlp", options));
+  EXPECT_EQ(options.format, LogFormat::otlp);
+  ASSERT_TRUE(parse_format("envoy-ai-gateway", options));
+  EXPECT_EQ(options.format, LogFormat::envoy);
+  EXPECT_FALSE(parse_format("envoy", options));
+}
+
 TEST(Envoy, SaysWhoWhenAndHowMuch) {
   const crypto::KeyedHash hash = test::fixed_hash();
   const auto parser = make_envoy_parser(hash, nullptr);
@@ -210,6 +220,13 @@ TEST(Envoy, SaysWhoWhenAndHowMuch) {
   EXPECT_EQ(bytes_of(got.query), bytes_of(own.query));
   EXPECT_EQ(parse(*parser, R"({"start_time":"2026-04-22T08:15:30Z","x-request-id":"r","x-user-id":"-"})").refusal.field,
             "x-envoy-origin-path");
+  EXPECT_TRUE(
+      parse(*parser, R"({"start_time":"2026-04-22T08:15:30Z","x-request-id":"r","request.path":"/mcp"})").is_blank);
+  EXPECT_TRUE(parse(*parser, R"({"x-envoy-origin-path":"/v1/embeddings","gen_ai.request.model":"e"})").is_blank);
+  EXPECT_EQ(parse(*parser, R"({"start_time":"2026-04-22T08:15:30Z","x-request-id":"r","user.id":"u",)"
+                           R"("x-envoy-origin-path":"/openai/x","gen_ai.request.model":"e"})")
+                .refusal.reason,
+            RejectReason::unknown_dialect);
   const ParsedLine nameless = parse(*parser, R"({"start_time":"2026-04-22T08:15:30Z","x-request-id":"r","user.id":"-",)"
                                              R"("x-envoy-origin-path":"/v1/chat/completions"})");
   EXPECT_EQ(nameless.refusal.field, "account");
