@@ -20,6 +20,7 @@ enum Slot : std::size_t {
   kStart,
   kDuration,
   kPath,
+  kRequestPath,
   kUserId,
   kUserHeader,
   kKey,
@@ -36,6 +37,7 @@ constexpr std::array<std::string_view, kSlots> kPaths{R"("x-request-id")",
                                                       "start_time",
                                                       "duration",
                                                       R"("x-envoy-origin-path")",
+                                                      R"("request.path")",
                                                       R"("user.id")",
                                                       R"("x-user-id")",
                                                       R"("api_key.id")",
@@ -70,10 +72,14 @@ class EnvoyParser final : public LineParser {
       return;
     }
     MaybeRefusal refusal = walker_.walk(line, root_, values_);
-    if (refusal)
+    if (refusal) {
       scan(line);
-    else
+    } else if (is_other_traffic()) {
+      out.is_blank = true;
+      return;
+    } else {
       refusal = read();
+    }
     if (!refusal) refusal = builder_.finish();
     if (refusal) builder_.refuse(*refusal);
   }
@@ -107,6 +113,22 @@ class EnvoyParser final : public LineParser {
     return number ? static_cast<std::uint32_t>(std::min(*number, 4294967295.0)) : 0;
   }
 
+  Endpoint endpoint() {
+    auto path = text(kPath);
+    if (!path) path = text(kRequestPath);
+    // Below the prefix of a route ("/anthropic/v1/messages").
+    const std::size_t version = path ? path->find("/v1/") : std::string_view::npos;
+    return version == std::string_view::npos ? Endpoint::other : endpoint_of_path(path->substr(version));
+  }
+
+  /// Embeddings, models, tools (MCP): neither a query nor a fault. A model at a path that is not known is a fault, or a
+  /// log of another layout would vanish unseen.
+  bool is_other_traffic() {
+    const Endpoint known = endpoint();
+    return known == Endpoint::other ? !text(kModel) && (text(kPath) || text(kRequestPath))
+                                    : !dialect_of_endpoint(known);
+  }
+
   MaybeRefusal read() {
     MaybeRefusal refusal;
     auto account = text(kUserId);
@@ -129,11 +151,7 @@ class EnvoyParser final : public LineParser {
     builder_.set_status(static_cast<std::uint16_t>(std::min(count(kStatus), 999U)));
     builder_.set_input_tokens(count(kInputTokens));
     builder_.set_output_tokens(count(kOutputTokens));
-    const auto path = text(kPath);
-    if (!path) return Refusal{RejectReason::missing_field, "x-envoy-origin-path"};
-    // Below the prefix of a route ("/anthropic/v1/messages").
-    const std::size_t version = path->find("/v1/");
-    const auto dialect = version == std::string_view::npos ? std::nullopt : dialect_of_path(path->substr(version));
+    const auto dialect = dialect_of_endpoint(endpoint());
     if (!dialect) return Refusal{RejectReason::unknown_dialect, "x-envoy-origin-path"};
     builder_.set_dialect(*dialect);
     body_.begin();

@@ -60,7 +60,7 @@ class JsonCursor {
       const auto raw = raw_string();
       if (!raw) return false;
       std::optional<std::string_view> key = raw;
-      if (raw->find('\\') != std::string_view::npos) key = key_text_.unescape(text_.substr(begin + 1));
+      if (raw->find('\\') != std::string_view::npos) key = key_text_.unescape(text_.substr(begin + 1, at_ - begin - 1));
       if (!key || peek() != ':') return false;
       ++at_;
       if (!visit(*key, begin)) return false;

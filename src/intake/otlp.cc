@@ -108,7 +108,7 @@ struct OtlpReader::State {
   }
 
   /// [{key, value}].
-  bool read_attributes(JsonCursor& cursor, Call& call) {
+  bool read_attributes(JsonCursor& cursor, Call& call) const {
     if (cursor.peek() != '[') return cursor.skip();
     return cursor.each_element([&](std::size_t) {
       if (cursor.peek() != '{') return cursor.skip();

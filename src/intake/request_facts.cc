@@ -42,7 +42,7 @@ struct RequestFactsReader::State {
     od::json_type type;
     if (value.type().get(type)) return kBodyNotJson;
     out.logprobs = false;
-    if (type != od::json_type::number) return json.flag_of(value, "request.logprobs", out.logprobs);
+    if (type != od::json_type::number) return JsonReader::flag_of(value, "request.logprobs", out.logprobs);
     std::int64_t count = 0;
     if (auto refusal = json.count_of(value, "request.logprobs", count)) return refusal;
     out.logprobs = true;
@@ -70,7 +70,7 @@ struct RequestFactsReader::State {
     if (value.get_object().get(object)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
     out = false;
     return json.each_field(object, [&](std::string_view key, od::value inner) -> MaybeRefusal {
-      return key == wanted ? json.flag_of(inner, name, out) : MaybeRefusal{};
+      return key == wanted ? JsonReader::flag_of(inner, name, out) : MaybeRefusal{};
     });
   }
 
@@ -122,7 +122,7 @@ struct RequestFactsReader::State {
     if (key == "model") return read_text(value, "request.model", out.model, base::limits::kIdBytesMax);
     if (key == "stream") {
       out.stream = false;
-      return json.flag_of(value, "request.stream", out.stream);
+      return JsonReader::flag_of(value, "request.stream", out.stream);
     }
     if (is_chat_like() && key == "stream_options")
       return read_flag_of_object(value, "request.stream_options", "include_usage", out.wants_usage_in_stream);

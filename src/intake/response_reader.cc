@@ -41,8 +41,8 @@ ResponseForm response_form(std::string_view content_type, std::string_view conte
 }
 
 struct ResponseReader::State {
-  State(Endpoint endpoint_, ResponseForm form_, ResponseLimits limits_)
-      : endpoint(endpoint_), form(form_), limits(limits_), splitter(limits_.event_bytes_max) {}
+  State(Endpoint of, ResponseForm given, ResponseLimits bounds)
+      : endpoint(of), form(given), limits(bounds), splitter(bounds.event_bytes_max) {}
 
   Endpoint endpoint;
   ResponseForm form;
@@ -228,7 +228,8 @@ struct ResponseReader::State {
       body = {};
     }
     if (facts.has_usage || facts.has_error || !dialect_of_endpoint(endpoint)) return;
-    output = static_cast<double>(facts.bytes / kBytesPerToken);
+    const std::uint64_t tokens = facts.bytes / kBytesPerToken;
+    output = static_cast<double>(tokens);
     facts.is_estimated = true;
   }
 

@@ -26,8 +26,8 @@ enum class ResponseForm : std::uint8_t {
 ResponseForm response_form(std::string_view content_type, std::string_view content_encoding);
 
 struct ResponseLimits {
-  std::size_t event_bytes_max = 256U << 10;  // one event; usual ones have 200 B, final ones of `responses` the answer
-  std::size_t unary_bytes_max = 4U << 20;    // an answer of 100,000 tokens has 400 KB
+  std::size_t event_bytes_max = 4U << 20;  // one event; usual ones have 200 B, the last of `responses` the answer
+  std::size_t unary_bytes_max = 4U << 20;  // an answer of 100,000 tokens has 400 KB
 };
 
 struct ResponseFacts {

@@ -1,16 +1,21 @@
 #include "intake/sse.h"
 
-#include <cstring>
+#include <algorithm>
 
 namespace stillwatch::intake {
 namespace {
 
+/// Index of the next CR or LF, or the size. In windows: a stream whose lines end with CR alone must not have the rest
+/// of it searched for an LF at each line.
 std::size_t line_end(std::string_view bytes, std::size_t at) {
-  const auto find = [&](char letter, std::size_t end) {
-    const void* const found = at < end ? std::memchr(bytes.data() + at, letter, end - at) : nullptr;
-    return found == nullptr ? end : static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data());
-  };
-  return find('\r', find('\n', bytes.size()));
+  constexpr std::size_t kWindow = 256;
+  for (; at < bytes.size(); at += kWindow) {
+    const std::string_view window = bytes.substr(at, kWindow);
+    const std::size_t newline = std::min(window.find('\n'), window.size());
+    const std::size_t found = std::min(window.substr(0, newline).find('\r'), newline);
+    if (found < window.size()) return at + found;
+  }
+  return bytes.size();
 }
 
 }  // namespace

@@ -6,11 +6,11 @@
 namespace stillwatch::intake {
 
 struct StreamEditor::State {
-  State(Endpoint endpoint_, const StreamEditOptions& options_)
-      : endpoint(endpoint_),
-        options(options_),
-        splitter(options_.event_bytes_max),
-        walk(options_.restriction, splices, event_summary) {}
+  State(Endpoint of, const StreamEditOptions& given)
+      : endpoint(of),
+        options(given),
+        splitter(given.event_bytes_max),
+        walk(given.restriction, splices, event_summary) {}
 
   Endpoint endpoint;
   StreamEditOptions options;
