@@ -10,6 +10,11 @@
 #include <cstdint>
 #include <functional>
 
+// g++ 12 takes coroutine frames for memory that is freed by another allocator than its own, where one is inlined.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 namespace stillwatch::http {
 
 template <class T>
