@@ -18,6 +18,9 @@
 #include "gateway/webhooks.h"
 
 namespace stillwatch::gateway {
+
+using namespace settings;
+
 namespace {
 
 constexpr std::int64_t kExpiryWarningUs = 14 * base::kDayUs;  // renewals run at a third of 90 days, or weekly
@@ -186,8 +189,8 @@ class Check {
       if (!is_network(network)) fail(section + ".networks", fmt::format("{} is no network", network));
     }
     for (const std::string& model : access.models.value_or(std::vector<std::string>())) {
-      if (model.find('*') < model.size() - 1) {
-        fail(section + ".models", fmt::format("{}: a * can only stand at the end", model));
+      if (std::count(model.begin(), model.end(), '*') > 8) {
+        fail(section + ".models", fmt::format("{}: at most 8 stars", model));
       }
     }
     if (access.mtls.value_or(false) && to_.server.tls.client_certificates == ClientCertificates::off) {

@@ -16,6 +16,8 @@
 namespace stillwatch::gateway {
 namespace {
 
+using namespace settings;
+
 base::Result<Configuration> parse(std::string_view text) { return parse_configuration(text, "gateway.toml"); }
 
 TEST(Configuration, EmptyFileGivesTheDefaults) {

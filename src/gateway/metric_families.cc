@@ -1,9 +1,9 @@
 #include "gateway/metric_families.h"
 
-namespace stillwatch::gateway {
+namespace stillwatch::gateway::metric {
 namespace {
 
-using metric_layout::Family;
+using layout::Family;
 using Words = std::string_view;
 
 constexpr Words kRequestDialect[] = {"openai.chat", "openai.responses", "openai.other", "anthropic.messages", "other"};
@@ -108,4 +108,4 @@ std::span<const std::string_view> upstream_events() { return kUpstreamEventWords
 std::span<const std::string_view> alarm_kinds() { return kAlarmWords; }
 std::span<const std::string_view> remedy_states() { return kRemedyStates; }
 
-}  // namespace stillwatch::gateway
+}  // namespace stillwatch::gateway::metric

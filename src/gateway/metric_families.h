@@ -9,7 +9,7 @@
 
 #include "gateway/metric_labels.h"
 
-namespace stillwatch::gateway {
+namespace stillwatch::gateway::metric {
 
 /// Counters with one label, in the order of their slots; `values` has Family<...>::kLabels entries.
 struct CounterFamily {
@@ -39,4 +39,4 @@ inline constexpr PlainFamily kSubjects{"stillwatch_subjects", "Subjects that sta
 inline constexpr PlainFamily kAlarmActive{"stillwatch_alarm_active", "1 while an alarm is on"};
 inline constexpr PlainFamily kBuild{"stillwatch_build_info", "1, with the version that runs"};
 
-}  // namespace stillwatch::gateway
+}  // namespace stillwatch::gateway::metric

@@ -19,6 +19,10 @@
 #include "gateway/metric_families.h"
 
 namespace stillwatch::gateway {
+
+using namespace settings;
+using namespace metric;
+
 namespace {
 
 using base::Fault;
@@ -37,9 +41,10 @@ std::string_view name_of(LogLevel level) {
 }
 
 // The value of a family's label, from the table that the metrics use.
-std::string_view label_of(std::size_t slot) {
+std::string_view label_of(std::size_t place) {
   for (const CounterFamily& family : counter_families()) {
-    if (slot >= family.first && slot < family.first + family.values.size()) return family.values[slot - family.first];
+    if (place >= family.first && place < family.first + family.values.size())
+      return family.values[place - family.first];
   }
   return {};
 }
@@ -116,9 +121,8 @@ struct Window {
 
 }  // namespace
 
-LogField::LogField(Literal field, Refusal reason) : name(field), value(Configured{label_of(metric_slot(reason))}) {}
-LogField::LogField(Literal field, RequestDialect dialect)
-    : name(field), value(Configured{label_of(metric_slot(dialect))}) {}
+LogField::LogField(Literal field, Refusal reason) : name(field), value(Configured{label_of(slot(reason))}) {}
+LogField::LogField(Literal field, RequestDialect dialect) : name(field), value(Configured{label_of(slot(dialect))}) {}
 
 std::string log_line(std::int64_t time_us, LogLevel level, Literal event, std::initializer_list<LogField> fields,
                      std::uint64_t suppressed) {
@@ -135,10 +139,10 @@ std::string log_line(std::int64_t time_us, LogLevel level, Literal event, std::i
 }
 
 struct RunLog::Sink {
-  explicit Sink(const Log& settings, int file)
-      : level(settings.level),
-        per_second_max(settings.refusals_per_second_max),
-        lines(std::make_shared<LineSink>(settings.file, file)),
+  explicit Sink(const Log& configured, int file)
+      : level(configured.level),
+        per_second_max(configured.refusals_per_second_max),
+        lines(std::make_shared<LineSink>(configured.file, file)),
         pool(std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1)),
         logger(
             std::make_shared<spdlog::async_logger>("run", lines, pool, spdlog::async_overflow_policy::overrun_oldest)) {
@@ -158,12 +162,12 @@ struct RunLog::Sink {
 RunLog::RunLog() = default;
 RunLog::~RunLog() = default;  // the pool writes what is queued before its thread ends
 
-base::Result<std::unique_ptr<RunLog>> RunLog::open(const Log& settings) {
-  const int file = settings.file.empty() ? STDERR_FILENO : LineSink::open_file(settings.file);
-  if (file < 0) return LineSink::failed(settings.file);
+base::Result<std::unique_ptr<RunLog>> RunLog::open(const Log& configured) {
+  const int file = configured.file.empty() ? STDERR_FILENO : LineSink::open_file(configured.file);
+  if (file < 0) return LineSink::failed(configured.file);
   std::unique_ptr<RunLog> log(new RunLog);
   try {
-    log->sink_ = std::make_unique<Sink>(settings, file);
+    log->sink_ = std::make_unique<Sink>(configured, file);
   } catch (const std::exception& error) {  // no thread could be started
     return base::fail(Fault::environment, fmt::format("cannot start the log: {}", error.what()));
   }

@@ -12,6 +12,9 @@
 namespace stillwatch::gateway {
 namespace {
 
+using namespace settings;
+using namespace metric;
+
 // What a client sends comes as one of these, and none of them is a field.
 static_assert(!std::is_constructible_v<LogField, Literal, std::string>);
 static_assert(!std::is_constructible_v<LogField, Literal, std::string_view>);

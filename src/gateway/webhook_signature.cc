@@ -9,6 +9,9 @@
 #include "gateway/webhooks.h"
 
 namespace stillwatch::gateway {
+
+using namespace settings;
+
 namespace {
 
 using base::Fault;
