@@ -22,7 +22,7 @@ namespace stillwatch::gateway {
 class Metrics {
  public:
   /// One thread's counters. Never shared by two writers.
-  class Shard {
+  class alignas(64) Shard {  // no cache line is shared by two writers
    public:
     /// `label` is a value of one of the enumerations of metric_labels.h and names its family too.
     template <class Label>
