@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,8 @@ class KeyFile {
   const KeyEntry* find(std::string_view api_key) const;
   const KeyEntry* find(const KeyDigest& digest) const;
   std::size_t size() const { return entries_.size(); }
+  /// In the order of the file.
+  std::span<const KeyEntry> entries() const { return entries_; }
 
  private:
   struct Slot {
