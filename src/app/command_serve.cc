@@ -49,7 +49,7 @@ int serve(const std::string& configuration) {
 }
 
 int check_configuration(const std::string& path) {
-  const auto configuration = gateway::config::read_configuration(path);
+  const auto configuration = gateway::read_configuration(path);
   if (!configuration) return report_error(configuration.error());
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);

@@ -24,6 +24,8 @@ int main(int argc, char** argv) {
   app::add_serve(cli, run);
   app::add_config(cli, run);
   app::add_dry_run(cli, run);
+  app::add_keys(cli, run);
+  app::add_secret(cli, run);
   app::add_bench(cli, run);
   try {
     cli.parse(argc, argv);

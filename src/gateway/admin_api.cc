@@ -68,7 +68,7 @@ http::Task<void> serve_dry_run(Desk& desk, http::Exchange& exchange, const Admin
       co_return co_await answer_problem(exchange, 400,
                                         "\"remedy\" is none of notice, verify, throttle, restrict, suspend");
     }
-    desk.station.log.write(config::LogLevel::warn, "dry_run_changed",
+    desk.station.log.write(settings::LogLevel::warn, "dry_run_changed",
                            {{"on", input->on}, {"all", input->remedy.empty()}});
   }
   co_await answer_json(exchange, 200, dry_run_json(switches));
@@ -88,7 +88,7 @@ http::Task<void> put_override(Desk& desk, http::Exchange& exchange, const AdminP
   if (!put) co_return co_await answer_problem(exchange, 400, put.error().message);
   if (const auto saved = save_overrides(desk.station, ports.state_folder, now_us); !saved)
     co_return co_await answer_problem(exchange, 500, saved.error().message);
-  desk.station.log.write(config::LogLevel::info, "override_set",
+  desk.station.log.write(settings::LogLevel::info, "override_set",
                          {{"subject", Hashed{subject}}, {"level", static_cast<int>(override_->level)}});
   std::string line;
   policy::append_override_line(line, *override_);
@@ -104,7 +104,7 @@ http::Task<void> delete_override(Desk& desk, http::Exchange& exchange, const Adm
   if (const auto saved = save_overrides(desk.station, ports.state_folder, now_us); !saved)
     co_return co_await answer_problem(exchange, 500, saved.error().message);
   if (!removed) co_return co_await answer_problem(exchange, 404, "there is no override for this subject");
-  desk.station.log.write(config::LogLevel::info, "override_removed", {{"subject", Hashed{subject}}});
+  desk.station.log.write(settings::LogLevel::info, "override_removed", {{"subject", Hashed{subject}}});
   co_await answer_json(exchange, 200, R"({"removed":true})");
 }
 

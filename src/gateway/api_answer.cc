@@ -12,12 +12,19 @@ namespace stillwatch::gateway {
 namespace {
 
 constexpr std::int64_t kLookMs = 100, kHeartbeatMs = 15'000;
-std::atomic<std::size_t> followers{0};
+/// One of the followers as long as it lives.
+class Follower {
+ public:
+  Follower(std::atomic<std::uint32_t>& followers, std::uint32_t followers_max)
+      : followers_(followers), admitted_(followers.fetch_add(1) < followers_max) {}
+  ~Follower() { followers_.fetch_sub(1); }
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+  bool admitted() const { return admitted_; }
 
-struct Follower {
-  bool admitted;
-  Follower() : admitted(followers.fetch_add(1) < kFollowersMax) {}
-  ~Follower() { followers.fetch_sub(1); }
+ private:
+  std::atomic<std::uint32_t>& followers_;
+  bool admitted_;
 };
 
 }  // namespace
@@ -69,8 +76,9 @@ std::string next_page(const engine::ListedLevel& last) {
 }
 
 http::Task<void> follow_decisions(Desk& desk, http::Exchange& exchange) {
-  const Follower follower;
-  if (!follower.admitted) co_return co_await answer_problem(exchange, 503, "too many follow the decisions already");
+  const Follower follower(desk.station.followers,
+                          desk.rules.refresh()->configuration().decisions.stream_clients_max);
+  if (!follower.admitted()) co_return co_await answer_problem(exchange, 503, "too many follow the decisions already");
   const DecisionFeed& feed = desk.station.feed;
   std::string from = query_parameter(exchange.head().query(), "after");
   if (const auto last = exchange.head().fields.find("last-event-id"); last) from = *last;

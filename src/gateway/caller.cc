@@ -24,7 +24,7 @@ std::string_view last_of_list(std::string_view list) {
 }
 
 void take_proxy_fields(Caller& caller, const TrustedProxy& proxy, const http::Fields& fields) {
-  const config::FrontProxy& names = proxy.headers;
+  const settings::FrontProxy& names = proxy.headers;
   caller.account = field(fields, names.account_header);
   caller.key = field(fields, names.key_header);
   caller.end_user = field(fields, names.end_user_header);
@@ -66,16 +66,16 @@ void take_key(Caller& caller, std::string_view presented, const Ruleset& ruleset
 }
 
 void take_certificate(Caller& caller, const http::Peer& peer, const Ruleset& ruleset) {
-  if (const config::CertificateAccount* listed = ruleset.certificate(peer.certificate_sha256); listed != nullptr) {
+  if (const settings::CertificateAccount* listed = ruleset.certificate(peer.certificate_sha256); listed != nullptr) {
     caller.account = listed->account;
     caller.key = listed->key;
   } else {
     std::string_view prefix;
     switch (ruleset.configuration().identity.certificate_name) {
-      case config::CertificateName::off: return;
-      case config::CertificateName::common_name: caller.account = peer.certificate_name; break;
-      case config::CertificateName::dns: prefix = "DNS:"; break;
-      case config::CertificateName::uri: prefix = "URI:"; break;
+      case settings::CertificateName::off: return;
+      case settings::CertificateName::common_name: caller.account = peer.certificate_name; break;
+      case settings::CertificateName::dns: prefix = "DNS:"; break;
+      case settings::CertificateName::uri: prefix = "URI:"; break;
     }
     for (const std::string& alternative : peer.certificate_alternatives) {
       if (prefix.empty() || !alternative.starts_with(prefix)) continue;

@@ -9,7 +9,10 @@
 #include "crypto/digest.h"
 #include "gateway/configuration_sections.h"
 
-namespace stillwatch::gateway::config {
+namespace stillwatch::gateway {
+
+using namespace settings;
+
 namespace {
 
 using base::Fault;
@@ -66,7 +69,7 @@ void read_all(SettingReader& root, Configuration& to) {
 
 }  // namespace
 
-std::string_view name(LimitScope scope) {
+std::string_view settings::name(LimitScope scope) {
   constexpr std::array<std::string_view, kLimitScopes> kNames{"end_user", "key", "account", "organisation", "tier"};
   return kNames[static_cast<std::size_t>(scope)];
 }
@@ -110,4 +113,4 @@ std::vector<SettingName> setting_names() {
   return names;
 }
 
-}  // namespace stillwatch::gateway::config
+}  // namespace stillwatch::gateway

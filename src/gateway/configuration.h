@@ -20,7 +20,10 @@
 #include "event/account.h"
 #include "event/verdict.h"
 
-namespace stillwatch::gateway::config {
+namespace stillwatch::gateway {
+
+/// The sections. In a namespace of their own: the parts that they configure have the same names.
+namespace settings {
 
 /// What happens to a request that cannot be handled as usual.
 enum class Answer : std::uint8_t { pass, refuse };
@@ -31,7 +34,8 @@ enum class ClientCertificates : std::uint8_t { off, optional, required };
 enum class CertificateName : std::uint8_t { off, common_name, dns, uri };
 /// The API whose refusals a path gets when the path itself does not tell.
 enum class ErrorDialect : std::uint8_t { openai, anthropic };
-enum class Sync : std::uint8_t { off, interval, record };
+/// When the query log is on the disk: when the system likes, once a second, or before the engine sees a record.
+enum class Sync : std::uint8_t { never, second, flush };
 enum class Content : std::uint8_t { none, full };
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
@@ -49,15 +53,16 @@ struct Server {
   std::string admin_token_file;                             // needed when admin_listen is not of this machine alone
   std::uint32_t threads = 0;                                // 0: one a core
   std::uint32_t connections_max = 20'000;
-  std::uint32_t connections_per_address_max = 0;  // 0: no limit of its own; front proxies and unix sockets never have
-  std::uint32_t streams_max = 10'000;             // requests in flight
-  std::uint32_t header_bytes_max = 32'768, headers_max = 100;
+  std::uint32_t streams_max = 10'000;  // requests in flight
+  std::uint32_t header_bytes_max = 32'768, target_bytes_max = 8'192, headers_max = 100;
   std::uint64_t body_bytes_max = 32U << 20;
+  std::int64_t handshake_ms = 10'000;
   std::int64_t header_ms = 10'000;  // from the first byte to the end of the header (slow-loris)
-  std::int64_t body_idle_ms = 30'000, write_idle_ms = 60'000, keep_alive_ms = 75'000;
-  std::int64_t drain_ms = 30'000;  // streams have that long to end after SIGTERM
+  std::int64_t body_idle_ms = 30'000, write_stall_ms = 30'000, keep_alive_ms = 75'000;
+  std::uint32_t body_bytes_per_second_min = 256;  // averaged, after body_idle_ms
+  std::int64_t drain_ms = 30'000;                 // streams have that long to end after SIGTERM
   Answer unreadable_body = Answer::pass;  // no JSON of its API, where no rule of access needs to read it
-  bool overhead_header = false;    // stillwatch-overhead-us on every answer
+  bool overhead_header = false;                   // stillwatch-overhead-us on every answer
   ServerTls tls;
 };
 
@@ -74,10 +79,10 @@ struct Upstream {
   std::vector<std::string> prefixes{"/"};  // the longest that matches wins, over all upstreams
   ErrorDialect dialect = ErrorDialect::openai;
   UpstreamTls tls;
-  std::int64_t connect_ms = 3'000, first_byte_ms = 120'000, idle_ms = 60'000, total_ms = 1'800'000;
-  std::uint32_t connections_max = 1'024;  // to each url
-  std::int64_t keep_alive_ms = 30'000;    // idle pooled connections; shorter than the upstream's own
-  std::string health_path;                // empty: a url is down only after failed connections
+  std::int64_t connect_ms = 5'000, first_byte_ms = 600'000, idle_ms = 120'000, total_ms = 3'600'000;
+  std::uint32_t connections_max = 4'096, idle_connections_max = 256;  // to each url, of each network thread
+  std::int64_t keep_alive_ms = 50'000;  // idle pooled connections; shorter than the upstream's own
+  std::string health_path;              // empty: a url is down only after failed connections
   std::int64_t health_interval_ms = 5'000;
   std::uint32_t health_failures_max = 3;
 };
@@ -94,9 +99,10 @@ struct CertificateAccount {
 };
 
 struct Identity {
-  std::string keys_file;            // gateway/key_file.h
-  std::string accounts_file;        // accounts.ndjson
-  Answer unknown = Answer::refuse;  // a request without a known account: 401, or passed and not judged
+  std::string keys_file;             // gateway/key_file.h
+  std::string accounts_file;         // accounts.ndjson; read again when it changes
+  std::int64_t accounts_ms = 5'000;  // between looks at it
+  Answer unknown = Answer::refuse;   // a request without a known account: 401, or passed and not judged
   CertificateName certificate_name = CertificateName::off;
   std::vector<FrontProxy> front_proxies;
   std::vector<CertificateAccount> certificates;
@@ -108,18 +114,19 @@ std::string_view name(LimitScope scope);
 
 /// Absent: no limit.
 struct Limits {
-  std::optional<std::uint64_t> requests_per_minute, tokens_per_minute, tokens_per_day;
+  std::optional<std::uint64_t> requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day;
   std::optional<std::uint32_t> streams_max;
 };
 
-/// What a tier or a key may do. Absent: not restricted here; a key's own value goes before its tier's.
+/// What a tier or a key may do. Absent: not restricted here. A request must be allowed by its tier and by its key.
 struct Access {
   std::optional<std::vector<std::string>> networks;  // CIDRs
   std::optional<bool> mtls;                          // a verified client certificate is required
-  std::optional<std::vector<std::string>> models;    // names; one trailing * stands for any ending
+  std::optional<std::vector<std::string>> models;    // names; a * stands for any text
   std::optional<std::uint32_t> n_max;
   std::optional<bool> logprobs, batch;  // false: refused
-  std::optional<std::uint64_t> max_output_tokens;
+  std::optional<std::uint32_t> output_tokens_max;
+  std::optional<bool> output_tokens_required;       // true: a request must say its limit
   std::optional<std::vector<std::string>> regions;  // as the front proxy's region header names them
   std::optional<event::Verification> verification;  // at least
   std::array<Limits, kLimitScopes> limits{};        // by LimitScope
@@ -132,29 +139,33 @@ struct Remedies {
   bool notice_hook = false;    // a notice.due event to the webhooks, for a mail to the customer
   std::string verify_address;  // where a customer can verify
   std::string appeal_address;  // named in every answer that a remedy changed
-  std::uint32_t throttle_requests_per_minute = 10;
-  bool show_dry_run = false;            // answers say in stillwatch-* fields what would be done
+  event::Verification verification_satisfies = event::Verification::id;           // who is so is not asked again
+  std::uint32_t throttle_requests_per_minute = 2, throttle_requests_per_day = 0;  // 0: no such limit
+  bool restrict_logprobs = true, restrict_n = true, restrict_reasoning = true;    // true: taken out, or n set to 1
+  bool show_dry_run = false;            // headers tell clients what would be done
   std::vector<std::string> allow_list;  // accounts to which nothing is ever done
-  bool restrict_logprobs = true, restrict_n = true, restrict_reasoning = true;  // taken out; n becomes 1
-  Answer on_unreadable = Answer::pass;                       // a body that cannot be read, of a restricted subject
+  Answer on_unreadable = Answer::pass;  // a body that cannot be read, of a restricted subject
 };
 
 struct Observer {
-  std::uint32_t queue_exchanges_max = 8'192;
+  std::uint32_t queue_exchanges_max = 65'536, queue_shed_max = 262'144;
   std::uint64_t queue_bytes_max = 256U << 20;
   Answer on_full = Answer::pass;  // refuse: 503
   std::int64_t order_wait_us = 120 * base::kSecondUs;
+  std::uint32_t order_records_max = 500'000;     // that wait for their turn
+  std::uint32_t threads = 1;                     // of the engine
   std::uint64_t body_copy_bytes_max = 4U << 20;  // of each body; of a longer one no fingerprint is made, counted
   Content content = Content::none;
 };
 
 struct QueryLog {
   std::string folder = "log";
-  std::uint64_t rotate_bytes = 256U << 20;  // before compression
-  std::int64_t rotate_ms = 3'600'000;
-  std::uint32_t retention_days = 30;  // 0: kept for ever
-  Sync sync = Sync::interval;
-  std::int64_t sync_ms = 1'000;
+  std::uint64_t rotate_bytes = 256U << 20;  // on the disk
+  std::int64_t rotate_ms = 86'400'000;      // of event time
+  std::uint32_t retention_days = 0;         // 0: kept for ever
+  std::uint64_t retention_bytes = 0;        // older files beyond are removed; 0: none
+  std::uint32_t compression_level = 3;      // zstd
+  Sync sync = Sync::second;
   Answer on_error = Answer::pass;  // the log cannot be written: pass, count and alarm, or 503
 };
 
@@ -182,7 +193,7 @@ struct Decisions {
   std::uint32_t stream_events_max = 10'000;  // kept for clients that come back
 };
 
-struct MetricsSettings {
+struct Metrics {
   std::uint32_t label_values_max = 64;  // of one label; further ones are "other"
 };
 
@@ -200,22 +211,24 @@ struct Demo {
   std::string time_header;  // event time from this header. Whoever can send it rewrites history: never in production
 };
 
+}  // namespace settings
+
 struct Configuration {
-  Server server;
-  std::vector<Upstream> upstreams;
-  Identity identity;
-  std::map<std::string, Access, std::less<>> tiers;  // "default" is for accounts and keys that have none
-  std::map<std::string, Access, std::less<>> keys;   // by the key's id
-  Remedies remedies;
-  Observer observer;
-  QueryLog query_log;
-  State state;
-  Webhooks webhooks;
-  Decisions decisions;
-  MetricsSettings metrics;
-  Alarms alarms;
-  Log log;
-  Demo demo;
+  settings::Server server;
+  std::vector<settings::Upstream> upstreams;
+  settings::Identity identity;
+  std::map<std::string, settings::Access, std::less<>> tiers;  // "default" is for accounts and keys that have none
+  std::map<std::string, settings::Access, std::less<>> keys;   // by the key's id
+  settings::Remedies remedies;
+  settings::Observer observer;
+  settings::QueryLog query_log;
+  settings::State state;
+  settings::Webhooks webhooks;
+  settings::Decisions decisions;
+  settings::Metrics metrics;
+  settings::Alarms alarms;
+  settings::Log log;
+  settings::Demo demo;
   engine::RunSettings run;  // [intake], [detect], [policy], [engine]: as in docs/reference/configuration.md
 };
 
@@ -234,4 +247,4 @@ struct SettingName {
 };
 std::vector<SettingName> setting_names();
 
-}  // namespace stillwatch::gateway::config
+}  // namespace stillwatch::gateway

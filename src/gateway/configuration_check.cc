@@ -19,7 +19,8 @@
 
 namespace stillwatch::gateway {
 
-using namespace config;  // the settings; nothing of the running gateway is named here
+using namespace settings;
+
 namespace {
 
 constexpr std::int64_t kExpiryWarningUs = 14 * base::kDayUs;  // renewals run at a third of 90 days, or weekly
@@ -141,7 +142,11 @@ class Check {
     const Identity& identity = to_.identity;
     if (!identity.keys_file.empty()) {
       const auto keys = KeyFile::read(identity.keys_file);
-      if (!keys) fail("identity.keys_file", keys.error().message);
+      if (keys) {
+        tiers_and_rules(*keys);
+      } else {
+        fail("identity.keys_file", keys.error().message);
+      }
     }
     if (!identity.accounts_file.empty()) readable("identity.accounts_file", identity.accounts_file);
     const bool certificates = identity.certificate_name != CertificateName::off || !identity.certificates.empty();
@@ -161,6 +166,21 @@ class Check {
                        certificate.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
       if (!hex) fail("identity.certificate.sha256", "must be 64 hexadecimal digits in lower case");
       if (!seen.insert(certificate.sha256).second) fail("identity.certificate.sha256", "the same one comes twice");
+    }
+  }
+
+  // A misspelt tier would leave its keys without the limits meant for them.
+  void tiers_and_rules(const KeyFile& keys) {
+    std::set<std::string_view> ids, missing;
+    for (const KeyEntry& entry : keys.entries()) {
+      ids.insert(entry.key);
+      if (!entry.tier.empty() && !to_.tiers.contains(entry.tier)) missing.insert(entry.tier);
+    }
+    for (const std::string_view tier : missing) {
+      warn("identity.keys_file", fmt::format("keys name tier {}, but there is no [tiers.{}]", tier, tier));
+    }
+    for (const auto& [id, access] : to_.keys) {
+      if (!ids.contains(id)) warn("keys." + id, "identity.keys_file has no key of that id");
     }
   }
 
@@ -188,8 +208,8 @@ class Check {
       if (!is_network(network)) fail(section + ".networks", fmt::format("{} is no network", network));
     }
     for (const std::string& model : access.models.value_or(std::vector<std::string>())) {
-      if (model.find('*') < model.size() - 1) {
-        fail(section + ".models", fmt::format("{}: a * can only stand at the end", model));
+      if (std::count(model.begin(), model.end(), '*') > 8) {
+        fail(section + ".models", fmt::format("{}: at most 8 stars", model));
       }
     }
     if (access.mtls.value_or(false) && to_.server.tls.client_certificates == ClientCertificates::off) {

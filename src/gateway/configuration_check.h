@@ -19,6 +19,6 @@ struct Finding {
 
 /// In the order of the file's sections. `now_us`: certificates that are not valid then are errors, those that end
 /// within 14 days warnings.
-std::vector<Finding> check(const config::Configuration& configuration, std::int64_t now_us);
+std::vector<Finding> check(const Configuration& configuration, std::int64_t now_us);
 
 }  // namespace stillwatch::gateway

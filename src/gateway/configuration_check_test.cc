@@ -11,12 +11,13 @@
 #include <fstream>
 
 #include "base/event_time.h"
+#include "gateway/key_file.h"
 #include "gateway/network_text.h"
 
 namespace stillwatch::gateway {
-
-using namespace config;  // the settings; nothing of the running gateway is named here
 namespace {
+
+using namespace settings;
 
 constexpr std::int64_t kNow = 1'777'000'000'000'000;
 
@@ -135,7 +136,15 @@ TEST_F(ConfigurationCheck, WhoAsks) {
   EXPECT_TRUE(found(true, "nothing says whose a request is"));
   to_.identity.keys_file = put("keys.ndjson", "{}\n");
   EXPECT_TRUE(found(true, "keys.ndjson:1: v must be 1"));
-  to_.identity.keys_file = put("keys.ndjson", "");
+  to_.identity.keys_file = put("keys.ndjson", key_line("sk-1", {"key_1", "acct_1", "fre", "", INT64_MAX}) + "\n" +
+                                                  key_line("sk-2", {"key_2", "acct_1", "free", "", INT64_MAX}));
+  to_.tiers["free"] = {};
+  to_.keys["key_2"] = {};
+  to_.keys["key_3"] = {};
+  EXPECT_TRUE(found(false, "keys name tier fre, but"));
+  EXPECT_FALSE(found(false, "keys name tier free"));
+  EXPECT_TRUE(found(false, "keys.key_3: identity.keys_file has no key"));
+  EXPECT_FALSE(found(false, "keys.key_2"));
   to_.identity.front_proxies = {{{"10.0.0.0/8", "unix"}, "x-account", "", "", "", ""}};
   EXPECT_EQ(errors(), 0U);
   to_.identity.front_proxies[0].networks = {"0.0.0.0/0", "10.0.0.1/8"};
@@ -153,10 +162,10 @@ TEST_F(ConfigurationCheck, WhatDoesNotFitTogether) {
   EXPECT_TRUE(found(true, "the name is used twice"));
   EXPECT_TRUE(found(true, "/ is taken already"));
   to_.upstreams.pop_back();
-  to_.tiers["free"].models = std::vector<std::string>{"m-*", "*-large"};
+  to_.tiers["free"].models = std::vector<std::string>{"m-*-large", "*********"};
   to_.tiers["free"].mtls = true;
-  EXPECT_TRUE(found(true, "*-large: a * can only stand at the end"));
-  EXPECT_FALSE(found(true, "m-*: a *"));
+  EXPECT_TRUE(found(true, "*********: at most 8 stars"));
+  EXPECT_FALSE(found(true, "m-*-large: "));
   EXPECT_TRUE(found(true, "tiers.free.mtls"));
   to_.remedies.verify = Mode::on;
   EXPECT_TRUE(found(true, "needs verify_address"));

@@ -5,9 +5,9 @@
 #include "gateway/configuration.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  namespace config = stillwatch::gateway::config;
+  namespace gateway = stillwatch::gateway;
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);
-  const auto configuration = config::parse_configuration(text, "gateway.toml");
+  const auto configuration = gateway::parse_configuration(text, "gateway.toml");
   if (!configuration) {
     STILLWATCH_ASSERT(!configuration.error().message.empty());
     STILLWATCH_ASSERT(configuration.error().fault == stillwatch::base::Fault::caller);
@@ -16,6 +16,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   STILLWATCH_ASSERT(configuration->server.body_bytes_max > 0);
   STILLWATCH_ASSERT(configuration->observer.queue_exchanges_max > 0);
   for (const auto& upstream : configuration->upstreams) STILLWATCH_ASSERT(!upstream.urls.empty());
-  STILLWATCH_ASSERT(config::policy_hash(*configuration).size() == 7 + 64);
+  STILLWATCH_ASSERT(gateway::policy_hash(*configuration).size() == 7 + 64);
   return 0;
 }

@@ -1,6 +1,9 @@
 #include "gateway/configuration_sections.h"
 
-namespace stillwatch::gateway::config {
+namespace stillwatch::gateway {
+
+using namespace settings;
+
 namespace {
 
 constexpr double kMs = 1'000;  // milliseconds in a second
@@ -13,7 +16,7 @@ constexpr const char* kModes[] = {"dry_run", "on"};
 constexpr const char* kClientCertificates[] = {"off", "optional", "required"};
 constexpr const char* kCertificateNames[] = {"off", "common_name", "dns", "uri"};
 constexpr const char* kDialects[] = {"openai", "anthropic"};
-constexpr const char* kSyncs[] = {"off", "interval", "record"};
+constexpr const char* kSyncs[] = {"never", "second", "flush"};
 constexpr const char* kContents[] = {"none", "full"};
 constexpr const char* kLogLevels[] = {"debug", "info", "warn", "error"};
 constexpr const char* kVerifications[] = {"none", "email", "phone", "card", "id", "org"};
@@ -27,8 +30,9 @@ void read_server_tls(SettingReader& reader, ServerTls& to) {
 
 void read_limits(SettingReader& reader, Limits& to) {
   reader.number("requests_per_minute", to.requests_per_minute, 1, 1e9);
+  reader.number("requests_per_day", to.requests_per_day, 1, 1e12);
   reader.number("tokens_per_minute", to.tokens_per_minute, 1, 1e12);
-  reader.number("tokens_per_day", to.tokens_per_day, 1, 1e15);
+  reader.number("tokens_per_day", to.tokens_per_day, 1, 1e12);
   reader.number("streams_max", to.streams_max, 1, 1e6);
 }
 
@@ -41,14 +45,16 @@ void read_server(SettingReader& reader, Server& to) {
   reader.text("admin_token_file", to.admin_token_file);
   reader.number("threads", to.threads, 0, 256);
   reader.number("connections_max", to.connections_max, 1, 1e6);
-  reader.number("connections_per_address_max", to.connections_per_address_max, 0, 1e6);
   reader.number("streams_max", to.streams_max, 1, 1e6);
   reader.number("header_bytes_max", to.header_bytes_max, 1024, 1U << 20);
+  reader.number("target_bytes_max", to.target_bytes_max, 256, 1U << 20);
   reader.number("headers_max", to.headers_max, 10, 1000);
   reader.number("body_mib_max", to.body_bytes_max, 0.01, 1024, kMiB);
+  reader.number("handshake_seconds", to.handshake_ms, 0.1, 600, kMs);
   reader.number("header_seconds", to.header_ms, 0.1, 600, kMs);
   reader.number("body_idle_seconds", to.body_idle_ms, 0.1, 3600, kMs);
-  reader.number("write_idle_seconds", to.write_idle_ms, 0.1, 3600, kMs);
+  reader.number("body_bytes_per_second_min", to.body_bytes_per_second_min, 0, 1U << 30);
+  reader.number("write_stall_seconds", to.write_stall_ms, 0.1, 3600, kMs);
   reader.number("keep_alive_seconds", to.keep_alive_ms, 0.1, 3600, kMs);
   reader.number("drain_seconds", to.drain_ms, 0, 3600, kMs);
   reader.choice("unreadable_body", to.unreadable_body, kAnswers);
@@ -74,6 +80,7 @@ void read_upstream(SettingReader& reader, Upstream& to) {
   reader.number("idle_seconds", to.idle_ms, 0.01, 3600, kMs);
   reader.number("total_seconds", to.total_ms, 0.01, kDayS, kMs);
   reader.number("connections_max", to.connections_max, 1, 1e6);
+  reader.number("idle_connections_max", to.idle_connections_max, 0, 1e6);
   reader.number("keep_alive_seconds", to.keep_alive_ms, 0, 3600, kMs);
   reader.text("health_path", to.health_path);
   reader.number("health_seconds", to.health_interval_ms, 0.1, 3600, kMs);
@@ -83,6 +90,7 @@ void read_upstream(SettingReader& reader, Upstream& to) {
 void read_identity(SettingReader& reader, Identity& to) {
   reader.text("keys_file", to.keys_file);
   reader.text("accounts_file", to.accounts_file);
+  reader.number("accounts_seconds", to.accounts_ms, 0.1, 3600, kMs);
   reader.choice("unknown", to.unknown, kAnswers);
   reader.choice("certificate_name", to.certificate_name, kCertificateNames);
   reader.tables("front_proxy", to.front_proxies, 64, [](SettingReader& inner, FrontProxy& proxy) {
@@ -108,7 +116,8 @@ void read_access(SettingReader& reader, Access& to) {
   reader.number("n_max", to.n_max, 1, 1000);
   reader.flag("logprobs", to.logprobs);
   reader.flag("batch", to.batch);
-  reader.number("max_output_tokens", to.max_output_tokens, 1, 1e9);
+  reader.number("output_tokens_max", to.output_tokens_max, 1, 1e9);
+  reader.flag("output_tokens_required", to.output_tokens_required);
   reader.texts("regions", to.regions);
   reader.choice("verification", to.verification, kVerifications);
   reader.table("limits", [&](SettingReader& inner) {
@@ -134,20 +143,25 @@ void read_remedies(SettingReader& reader, Remedies& to) {
   reader.flag("notice_hook", to.notice_hook);
   reader.text("verify_address", to.verify_address);
   reader.text("appeal_address", to.appeal_address);
+  reader.choice("verification_satisfies", to.verification_satisfies, kVerifications);
+  reader.number("throttle_requests_per_minute", to.throttle_requests_per_minute, 0, 1e6);
+  reader.number("throttle_requests_per_day", to.throttle_requests_per_day, 0, 1e9);
+  reader.flag("restrict_logprobs", to.restrict_logprobs);
+  reader.flag("restrict_n", to.restrict_n);
+  reader.flag("restrict_reasoning", to.restrict_reasoning);
   reader.flag("show_dry_run", to.show_dry_run);
   reader.texts("allow_list", to.allow_list);
-  reader.number("throttle_requests_per_minute", to.throttle_requests_per_minute, 1, 1e6);
-  reader.flag("restrict_n", to.restrict_n);
-  reader.flag("restrict_logprobs", to.restrict_logprobs);
-  reader.flag("restrict_reasoning", to.restrict_reasoning);
   reader.choice("on_unreadable", to.on_unreadable, kAnswers);
 }
 
 void read_observer(SettingReader& reader, Observer& to) {
   reader.number("queue_exchanges_max", to.queue_exchanges_max, 1, kCountMax);
   reader.number("queue_mib_max", to.queue_bytes_max, 1, 1U << 20, kMiB);
+  reader.number("queue_shed_max", to.queue_shed_max, 1, kCountMax);
   reader.choice("on_full", to.on_full, kAnswers);
   reader.number("order_wait_seconds", to.order_wait_us, 0, kDayS, base::kSecondUs);
+  reader.number("order_records_max", to.order_records_max, 1, kCountMax);
+  reader.number("threads", to.threads, 1, 64);
   reader.number("body_copy_mib_max", to.body_copy_bytes_max, 0.01, 8, kMiB);
   reader.choice("content", to.content, kContents);
 }
@@ -157,8 +171,9 @@ void read_query_log(SettingReader& reader, QueryLog& to) {
   reader.number("rotate_mib", to.rotate_bytes, 1, 1U << 20, kMiB);
   reader.number("rotate_hours", to.rotate_ms, 0.01, 24 * 31, kHourMs);
   reader.number("retention_days", to.retention_days, 0, 36'500);
+  reader.number("retention_mib", to.retention_bytes, 0, 1U << 30, kMiB);
+  reader.number("compression_level", to.compression_level, 1, 19);
   reader.choice("sync", to.sync, kSyncs);
-  reader.number("sync_seconds", to.sync_ms, 0.01, 3600, kMs);
   reader.choice("on_error", to.on_error, kAnswers);
 }
 
@@ -186,7 +201,7 @@ void read_decisions(SettingReader& reader, Decisions& to) {
   reader.number("stream_events_max", to.stream_events_max, 1, 1e7);
 }
 
-void read_metrics(SettingReader& reader, MetricsSettings& to) {
+void read_metrics(SettingReader& reader, Metrics& to) {
   reader.number("label_values_max", to.label_values_max, 1, kUpstreamsMax);
 }
 
@@ -202,4 +217,4 @@ void read_log(SettingReader& reader, Log& to) {
 
 void read_demo(SettingReader& reader, Demo& to) { reader.text("time_header", to.time_header); }
 
-}  // namespace stillwatch::gateway::config
+}  // namespace stillwatch::gateway

@@ -13,8 +13,10 @@
 #include "base/files.h"
 #include "gateway/setting_reader.h"
 
-namespace stillwatch::gateway::config {
+namespace stillwatch::gateway {
 namespace {
+
+using namespace settings;
 
 base::Result<Configuration> parse(std::string_view text) { return parse_configuration(text, "gateway.toml"); }
 
@@ -243,4 +245,4 @@ TEST(Configuration, SampleHasEverySettingAndParsesWithAllOfThem) {
 }
 
 }  // namespace
-}  // namespace stillwatch::gateway::config
+}  // namespace stillwatch::gateway

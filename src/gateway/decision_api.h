@@ -17,7 +17,4 @@ namespace stillwatch::gateway {
 /// False when the path is none of this API's: nothing was answered.
 http::Task<bool> serve_decisions(Desk& desk, http::Exchange& exchange);
 
-/// Followers of GET /v1/decisions/stream at once; further ones get 503.
-inline constexpr std::size_t kFollowersMax = 64;
-
 }  // namespace stillwatch::gateway

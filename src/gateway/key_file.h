@@ -4,11 +4,13 @@
 // early; a table never changes after it was read (reload: read another one and swap the pointer).
 // Threads: const use from any number. Cost: about 1 µs a look-up (the hash), no allocation; 250 B a key.
 // The file: one JSON object a line, docs/reference/gateway-configuration.md:
-//   {"v":1,"key_sha256":"<64 hex digits>","key":"key_19","account":"acct_7f3a","tier":"standard","expires":"2027-..."}
+//   {"v":1,"key_sha256":"<64 hex digits>","key":"key_19","account":"acct_7f3a","tier":"standard","org":"org_1",
+//    "expires":"2027-..."}
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +44,8 @@ class KeyFile {
   const KeyEntry* find(std::string_view api_key) const;
   const KeyEntry* find(const KeyDigest& digest) const;
   std::size_t size() const { return entries_.size(); }
+  /// In the order of the file.
+  std::span<const KeyEntry> entries() const { return entries_; }
 
  private:
   struct Slot {

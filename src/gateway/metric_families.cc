@@ -3,7 +3,7 @@
 namespace stillwatch::gateway::metric {
 namespace {
 
-using metric_layout::Family;
+using layout::Family;
 using Words = std::string_view;
 
 constexpr Words kRequestDialect[] = {"openai.chat", "openai.responses", "openai.other", "anthropic.messages", "other"};

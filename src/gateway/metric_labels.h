@@ -1,6 +1,7 @@
-// The label values of the gateway's counters: one enumeration a family, so that a label can only be one of a list.
+// The label values of the gateway's counters: one enumeration a family, so that a label can only be one of a list. In a
+// namespace of their own, since the things that they count have the same names.
 //
-// Invariant: metric_slot gives every (family, label) a place of its own below kMetricSlots; names are in
+// Invariant: slot gives every (family, label) a place of its own below kSlots; names are in
 // metric_families.cc, in the order of the enumerations.
 // Threads: constants. Cost: folded at compile time.
 #pragma once
@@ -98,9 +99,9 @@ inline constexpr std::size_t kGauges = 12;
 /// stillwatch_alarm_active{alarm}
 enum class AlarmKind : std::uint8_t { verdict_rate, engine_behind, calibration_drift, query_log, snapshot };
 inline constexpr std::size_t kAlarmKinds = 5;
-inline constexpr std::size_t kMetricLevels = 7;
+inline constexpr std::size_t kLevels = 7;
 
-namespace metric_layout {
+namespace layout {
 /// First slot and number of labels, by family.
 template <class Label>
 struct Family;
@@ -123,21 +124,21 @@ STILLWATCH_METRIC_FAMILY(WebhookResult, STILLWATCH_AFTER(VerdictChange), 3);
 STILLWATCH_METRIC_FAMILY(Reload, STILLWATCH_AFTER(WebhookResult), 2);
 STILLWATCH_METRIC_FAMILY(Gap, STILLWATCH_AFTER(Reload), 3);
 STILLWATCH_METRIC_FAMILY(LogRecord, STILLWATCH_AFTER(Gap), 2);
-STILLWATCH_METRIC_FAMILY(RemedyState, STILLWATCH_AFTER(LogRecord), 2 * kMetricLevels);
+STILLWATCH_METRIC_FAMILY(RemedyState, STILLWATCH_AFTER(LogRecord), 2 * kLevels);
 inline constexpr std::size_t kSlots = STILLWATCH_AFTER(RemedyState);
 #undef STILLWATCH_AFTER
 #undef STILLWATCH_METRIC_FAMILY
-}  // namespace metric_layout
+}  // namespace layout
 
-inline constexpr std::size_t kMetricSlots = metric_layout::kSlots;
+inline constexpr std::size_t kSlots = layout::kSlots;
 
 template <class Label>
-constexpr std::size_t metric_slot(Label label) {
+constexpr std::size_t slot(Label label) {
   static_assert(!std::is_same_v<Label, RemedyState>, "a remedy has two labels: count_remedy");
-  return metric_layout::Family<Label>::kFirst + static_cast<std::size_t>(label);
+  return layout::Family<Label>::kFirst + static_cast<std::size_t>(label);
 }
-constexpr std::size_t metric_slot(RemedyState state, event::Level remedy) {
-  return metric_layout::Family<RemedyState>::kFirst + static_cast<std::size_t>(state) * kMetricLevels +
+constexpr std::size_t slot(RemedyState state, event::Level remedy) {
+  return layout::Family<RemedyState>::kFirst + static_cast<std::size_t>(state) * kLevels +
          static_cast<std::size_t>(remedy);
 }
 

@@ -1,6 +1,5 @@
 #include "gateway/metrics.h"
 
-#include <cmath>
 #include <algorithm>
 #include <bit>
 #include <limits>
@@ -11,7 +10,10 @@
 
 #include "gateway/metric_families.h"
 
-namespace stillwatch::gateway::metric {
+namespace stillwatch::gateway {
+
+using namespace metric;
+
 namespace {
 
 using prometheus::ClientMetric;
@@ -78,9 +80,9 @@ Metrics::Metrics(std::uint32_t threads, const std::vector<std::string>& upstream
 
 Metrics::~Metrics() = default;
 
-std::uint64_t Metrics::total(std::size_t slot) const {
+std::uint64_t Metrics::total(std::size_t place) const {
   std::uint64_t sum = 0;
-  for (const auto& shard : shards_) sum += shard->slots_[slot].load(std::memory_order_relaxed);
+  for (const auto& shard : shards_) sum += shard->slots_[place].load(std::memory_order_relaxed);
   return sum;
 }
 
@@ -94,11 +96,11 @@ std::string Metrics::exposition() const {
   }
   families.push_back(family(kRemedies.name, kRemedies.help, MetricType::Counter));
   for (std::size_t state = 0; state < remedy_states().size(); ++state) {
-    for (auto level = static_cast<std::size_t>(event::Level::notice); level < kMetricLevels; ++level) {
+    for (auto level = static_cast<std::size_t>(event::Level::notice); level < kLevels; ++level) {
       Labels labels = label("remedy", event::name(static_cast<event::Level>(level)));
       labels.push_back({"state", std::string(remedy_states()[state])});
       add_counter(families.back(), std::move(labels),
-                  total(metric_slot(static_cast<RemedyState>(state), static_cast<event::Level>(level))));
+                  total(slot(static_cast<RemedyState>(state), static_cast<event::Level>(level))));
     }
   }
   families.push_back(family(kUpstreamEventsFamily.name, kUpstreamEventsFamily.help, MetricType::Counter));
@@ -143,7 +145,7 @@ std::string Metrics::exposition() const {
     add_gauge(families.back(), {}, gauges_[i].load(std::memory_order_relaxed));
   }
   families.push_back(family(kSubjects.name, kSubjects.help, MetricType::Gauge));
-  for (std::size_t level = 1; level < kMetricLevels; ++level) {
+  for (std::size_t level = 1; level < kLevels; ++level) {
     add_gauge(families.back(), label("level", event::name(static_cast<event::Level>(level))),
               static_cast<double>(subjects_[level].load(std::memory_order_relaxed)));
   }
@@ -172,4 +174,4 @@ std::vector<MetricName> metric_names() {
   return names;
 }
 
-}  // namespace stillwatch::gateway::metric
+}  // namespace stillwatch::gateway

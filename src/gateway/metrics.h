@@ -17,28 +17,28 @@
 #include "event/verdict.h"
 #include "gateway/metric_labels.h"
 
-namespace stillwatch::gateway::metric {
+namespace stillwatch::gateway {
 
 class Metrics {
  public:
   /// One thread's counters. Never shared by two writers.
-  class Shard {
+  class alignas(64) Shard {  // no cache line is shared by two writers
    public:
     /// `label` is a value of one of the enumerations of metric_labels.h and names its family too.
     template <class Label>
     void count(Label label, std::uint64_t times = 1) {
-      bump(slots_[metric_slot(label)], times);
+      bump(slots_[metric::slot(label)], times);
     }
     void count_remedy(event::Level remedy, bool dry_run) {
-      bump(slots_[metric_slot(dry_run ? RemedyState::dry_run : RemedyState::done, remedy)], 1);
+      bump(slots_[metric::slot(dry_run ? metric::RemedyState::dry_run : metric::RemedyState::done, remedy)], 1);
     }
-    void count_upstream(std::uint32_t upstream, UpstreamEvent event, std::uint64_t times = 1) {
+    void count_upstream(std::uint32_t upstream, metric::UpstreamEvent event, std::uint64_t times = 1) {
       if (upstream < upstreams_count_)
-        bump(upstreams_[upstream * kUpstreamEvents + static_cast<std::size_t>(event)], times);
+        bump(upstreams_[upstream * metric::kUpstreamEvents + static_cast<std::size_t>(event)], times);
     }
-    void observe(Duration duration, double seconds);
+    void observe(metric::Duration duration, double seconds);
     /// Of things that this thread has open; the exposition adds the shards up.
-    void set(Held held, std::uint64_t now) {
+    void set(metric::Held held, std::uint64_t now) {
       held_[static_cast<std::size_t>(held)].store(now, std::memory_order_relaxed);
     }
 
@@ -50,12 +50,12 @@ class Metrics {
       slot.store(slot.load(std::memory_order_relaxed) + times, std::memory_order_relaxed);
     }
     struct Histogram {
-      std::array<Slot, kDurationBuckets + 1> buckets{};
+      std::array<Slot, metric::kDurationBuckets + 1> buckets{};
       std::atomic<double> sum{0};
     };
-    std::array<Slot, kMetricSlots> slots_{};
-    std::array<Histogram, kDurations> histograms_{};
-    std::array<Slot, kHelds> held_{};
+    std::array<Slot, metric::kSlots> slots_{};
+    std::array<Histogram, metric::kDurations> histograms_{};
+    std::array<Slot, metric::kHelds> held_{};
     std::unique_ptr<Slot[]> upstreams_;
     std::uint32_t upstreams_count_;
   };
@@ -65,14 +65,14 @@ class Metrics {
   ~Metrics();
   Shard& shard(std::uint32_t thread) { return *shards_[thread]; }
 
-  void set(Gauge gauge, double value) {
+  void set(metric::Gauge gauge, double value) {
     gauges_[static_cast<std::size_t>(gauge)].store(value, std::memory_order_relaxed);
   }
   /// How many subjects stand at a level.
   void set_subjects(event::Level level, std::uint64_t subjects) {
     subjects_[static_cast<std::size_t>(level)].store(subjects, std::memory_order_relaxed);
   }
-  void set_alarm(AlarmKind alarm, bool active) {
+  void set_alarm(metric::AlarmKind alarm, bool active) {
     alarms_[static_cast<std::size_t>(alarm)].store(active, std::memory_order_relaxed);
   }
 
@@ -85,9 +85,9 @@ class Metrics {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::string> upstreams_;
   std::uint32_t label_values_max_;
-  std::array<std::atomic<double>, kGauges> gauges_{};
-  std::array<std::atomic<std::uint64_t>, kMetricLevels> subjects_{};
-  std::array<std::atomic<bool>, kAlarmKinds> alarms_{};
+  std::array<std::atomic<double>, metric::kGauges> gauges_{};
+  std::array<std::atomic<std::uint64_t>, metric::kLevels> subjects_{};
+  std::array<std::atomic<bool>, metric::kAlarmKinds> alarms_{};
 };
 
 inline constexpr std::string_view kMetricsMediaType = "text/plain; version=0.0.4; charset=utf-8";
@@ -98,9 +98,4 @@ struct MetricName {
 };
 std::vector<MetricName> metric_names();
 
-}  // namespace stillwatch::gateway::metric
-
-namespace stillwatch::gateway {
-using metric::kMetricsMediaType;
-using metric::Metrics;
 }  // namespace stillwatch::gateway

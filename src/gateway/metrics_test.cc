@@ -11,8 +11,10 @@
 #include "base/files.h"
 #include "gateway/metric_families.h"
 
-namespace stillwatch::gateway::metric {
+namespace stillwatch::gateway {
 namespace {
+
+using namespace metric;
 
 // The value of a series in the exposition; NaN when it is not there.
 double value(const std::string& text, const std::string& series) {
@@ -55,7 +57,7 @@ TEST(Metrics, SumsTheShards) {
 TEST(Metrics, EveryLabelIsCountedUnderItsOwnName) {
   for (const CounterFamily& family : counter_families()) {
     for (std::size_t i = 0; i < family.values.size(); ++i) {
-      ASSERT_LT(family.first + i, kMetricSlots);
+      ASSERT_LT(family.first + i, kSlots);
     }
   }
   Metrics metrics(1, {}, 64);
@@ -142,4 +144,4 @@ TEST(Metrics, ReferenceListsEveryFamilyAndNoOther) {
 }
 
 }  // namespace
-}  // namespace stillwatch::gateway::metric
+}  // namespace stillwatch::gateway

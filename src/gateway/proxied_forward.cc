@@ -224,7 +224,7 @@ http::Task<base::Status> ProxiedRequest::pass_whole(http::UpstreamExchange& upst
   std::string edited;
   const auto outcome = editor.edit_response(endpoint_, *body, edited);
   if (outcome == intake::EditOutcome::unreadable && head.status < 300 &&
-      rules_->configuration().remedies.on_unreadable == config::Answer::refuse) {
+      rules_->configuration().remedies.on_unreadable == settings::Answer::refuse) {
     policy::Refusal refusal;
     refusal.kind = policy::RefusalKind::upstream;
     refusal.code = "upstream_failed";
@@ -246,7 +246,7 @@ http::Task<base::Status> ProxiedRequest::pass_pieces(http::UpstreamExchange& ups
   if (remedy_.enforced() && remedy_.action == policy::Action::restrict && dialect_) {
     intake::StreamEditOptions options;
     options.restriction = {remedy_.edits.strip_logprobs, remedy_.edits.clamp_n, remedy_.edits.remove_reasoning};
-    options.drop_unreadable = rules_->configuration().remedies.on_unreadable == config::Answer::refuse;
+    options.drop_unreadable = rules_->configuration().remedies.on_unreadable == settings::Answer::refuse;
     editor.emplace(endpoint_, options);
     head.content_length.reset();
   }

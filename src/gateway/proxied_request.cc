@@ -79,7 +79,7 @@ http::Task<void> ProxiedRequest::run() {
   const bool anthropic =
       intake::family_of_path(api_path, has_version) == intake::ApiFamily::anthropic ||
       (endpoint_ == intake::Endpoint::other && route_ != nullptr &&
-       route_->settings->dialect == config::ErrorDialect::anthropic);
+       route_->settings->dialect == settings::ErrorDialect::anthropic);
   error_dialect_ = anthropic ? policy::ErrorDialect::anthropic : policy::ErrorDialect::openai;
   desk_.metrics.count(counted_as(endpoint_, error_dialect_));
   if (co_await admit()) co_await forward();
@@ -103,11 +103,11 @@ http::Task<bool> ProxiedRequest::admit() {
 }
 
 http::Task<bool> ProxiedRequest::take_caller() {
-  const config::Configuration& settings = rules_->configuration();
+  const Configuration& settings = rules_->configuration();
   caller_ = identify(exchange_.peer(), exchange_.head().fields, *rules_, desk_.station.keyed_hash,
                      exchange_.arrived_us());
   if (caller_.problem != CallerProblem::none) {
-    if (settings.identity.unknown == config::Answer::pass && caller_.problem != CallerProblem::expired_key) {
+    if (settings.identity.unknown == settings::Answer::pass && caller_.problem != CallerProblem::expired_key) {
       request_id_ = request_id(exchange_.arrived_us(), desk_.station.instance);
       co_return true;
     }
@@ -212,7 +212,7 @@ http::Task<bool> ProxiedRequest::check_body() {
   const bool unreadable = must_read_body() && !body_readable_;
   if (unreadable) {
     // A rule about what a request may ask for cannot be checked on a body that cannot be read.
-    bool ruled = rules_->configuration().server.unreadable_body == config::Answer::refuse;
+    bool ruled = rules_->configuration().server.unreadable_body == settings::Answer::refuse;
     for (std::size_t i = 0; i < count; ++i) {
       ruled = ruled || !rules[i]->models.empty() || rules[i]->n_max != 0 || !rules[i]->logprobs ||
               rules[i]->output_tokens_max != 0 || !rules[i]->batch;
@@ -261,7 +261,7 @@ http::Task<bool> ProxiedRequest::edit_body() {
     restricted_ |= editor.summary();
   }
   if (outcome == intake::EditOutcome::unreadable &&
-      rules_->configuration().remedies.on_unreadable == config::Answer::refuse) {
+      rules_->configuration().remedies.on_unreadable == settings::Answer::refuse) {
     co_await refuse(plain_refusal(policy::RefusalKind::invalid_request, "body_unreadable",
                                   "This account is restricted, and the request's body could not be read."),
                     metric::Refusal::remedy_restrict);
@@ -271,15 +271,15 @@ http::Task<bool> ProxiedRequest::edit_body() {
 }
 
 http::Task<bool> ProxiedRequest::reserve() {
-  const config::Configuration& settings = rules_->configuration();
+  const Configuration& settings = rules_->configuration();
   Station& station = desk_.station;
-  if (settings.observer.on_full == config::Answer::refuse && !station.observer.queue().has_room()) {
+  if (settings.observer.on_full == settings::Answer::refuse && !station.observer.queue().has_room()) {
     co_await refuse(plain_refusal(policy::RefusalKind::overloaded, "overloaded",
                                   "This server cannot take more requests now. Try again in a moment."),
                     metric::Refusal::queue_full);
     co_return false;
   }
-  if (settings.query_log.on_error == config::Answer::refuse && station.log_failing.load(std::memory_order_relaxed)) {
+  if (settings.query_log.on_error == settings::Answer::refuse && station.log_failing.load(std::memory_order_relaxed)) {
     co_await refuse(plain_refusal(policy::RefusalKind::internal, "log_failed",
                                   "This server cannot record requests now, and serves none without a record."),
                     metric::Refusal::log_failed);
@@ -319,7 +319,7 @@ http::Task<void> ProxiedRequest::refuse(policy::Refusal refusal, metric::Refusal
   policy::add_remedy_fields(remedy_fields, remedy_, rules_->remedies());
   for (const policy::Field& field : remedy_fields) head.fields.set(field.name, field.value);
   status_ = rendered.status;
-  desk_.station.log.write_limited(static_cast<unsigned>(counted), config::LogLevel::info, "refused",
+  desk_.station.log.write_limited(static_cast<unsigned>(counted), settings::LogLevel::info, "refused",
                                   {{"status", std::int64_t{rendered.status}},
                                    {"reason", std::int64_t{static_cast<int>(counted)}},
                                    {"account", Hashed{caller_.account_token}}});

@@ -22,19 +22,20 @@ base::Result<std::vector<policy::Network>> networks_of(const std::vector<std::st
   return networks;
 }
 
-policy::Limits limits_of(const config::Limits& from) {
+policy::Limits limits_of(const settings::Limits& from) {
   policy::Limits limits;
   const auto bounded = [](const std::optional<std::uint64_t>& value) {
     return value ? std::min(*value, policy::kQuotaLimitMax) : 0;
   };
   limits.requests_per_minute = bounded(from.requests_per_minute);
+  limits.requests_per_day = bounded(from.requests_per_day);
   limits.tokens_per_minute = bounded(from.tokens_per_minute);
   limits.tokens_per_day = bounded(from.tokens_per_day);
   limits.streams_max = from.streams_max.value_or(0);
   return limits;
 }
 
-base::Result<TierRule> compile_rule(const config::Access& from, const std::string& setting, const config::Remedies& remedies) {
+base::Result<TierRule> compile_rule(const settings::Access& from, const std::string& setting, const settings::Remedies& remedies) {
   TierRule rule;
   if (from.networks) {
     STILLWATCH_TRY(networks, networks_of(*from.networks, setting + ".networks"));
@@ -51,12 +52,12 @@ base::Result<TierRule> compile_rule(const config::Access& from, const std::strin
   rule.access.n_max = from.n_max.value_or(0);
   rule.access.logprobs = from.logprobs.value_or(true);
   rule.access.batch = from.batch.value_or(true);
-  rule.access.output_tokens_max =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(from.max_output_tokens.value_or(0), UINT32_MAX));
+  rule.access.output_tokens_max = from.output_tokens_max.value_or(0);
+  rule.access.output_tokens_required = from.output_tokens_required.value_or(false);
   if (from.regions) rule.access.regions = *from.regions;
   rule.access.verification = from.verification.value_or(event::Verification::none);
   rule.access.verify_address = remedies.verify_address;
-  for (std::size_t scope = 0; scope < config::kLimitScopes; ++scope) rule.limits[scope] = limits_of(from.limits[scope]);
+  for (std::size_t scope = 0; scope < settings::kLimitScopes; ++scope) rule.limits[scope] = limits_of(from.limits[scope]);
   return rule;
 }
 
@@ -75,23 +76,24 @@ AccountFactsMap account_facts(const std::vector<event::AccountUpdate>& updates, 
   return accounts;
 }
 
-base::Result<std::shared_ptr<const Ruleset>> Ruleset::compile(config::Configuration configuration, KeyFile keys,
+base::Result<std::shared_ptr<const Ruleset>> Ruleset::compile(Configuration configuration, KeyFile keys,
                                                               AccountFactsMap accounts,
                                                               const crypto::KeyedHash& keyed_hash) {
   std::shared_ptr<Ruleset> rules(new Ruleset());
   rules->configuration_ = std::move(configuration);
   rules->keys_ = std::move(keys);
   rules->accounts_ = std::move(accounts);
-  const config::Configuration& from = rules->configuration_;
+  const Configuration& from = rules->configuration_;
 
-  const config::Remedies& remedies = from.remedies;
+  const settings::Remedies& remedies = from.remedies;
   rules->remedies_.verify_address = remedies.verify_address;
   rules->remedies_.appeal_address = remedies.appeal_address;
   rules->remedies_.throttle_requests_per_minute = remedies.throttle_requests_per_minute;
+  rules->remedies_.throttle_requests_per_day = remedies.throttle_requests_per_day;
   rules->remedies_.restrict_edits = {remedies.restrict_logprobs, remedies.restrict_n, remedies.restrict_reasoning};
   rules->remedies_.show_dry_run = remedies.show_dry_run;
 
-  for (const config::FrontProxy& proxy : from.identity.front_proxies) {
+  for (const settings::FrontProxy& proxy : from.identity.front_proxies) {
     TrustedProxy trusted;
     trusted.headers = proxy;
     std::vector<std::string> networks = proxy.networks;
@@ -105,7 +107,7 @@ base::Result<std::shared_ptr<const Ruleset>> Ruleset::compile(config::Configurat
     }
   }
   if (!from.demo.time_header.empty()) rules->proxy_fields_.push_back(from.demo.time_header);
-  for (const config::CertificateAccount& certificate : from.identity.certificates) {
+  for (const settings::CertificateAccount& certificate : from.identity.certificates) {
     rules->certificates_.emplace(certificate.sha256, certificate);
   }
   for (const std::string& account : remedies.allow_list) {
@@ -144,7 +146,7 @@ bool Ruleset::is_proxy_field(std::string_view name) const {
                      [&](const std::string& added) { return http::same_name(added, name); });
 }
 
-const config::CertificateAccount* Ruleset::certificate(std::string_view sha256) const {
+const settings::CertificateAccount* Ruleset::certificate(std::string_view sha256) const {
   const auto found = certificates_.find(sha256);
   return found == certificates_.end() ? nullptr : &found->second;
 }

@@ -30,14 +30,14 @@ namespace stillwatch::gateway {
 /// What a tier or a key may do, compiled.
 struct TierRule {
   policy::AccessRule access;
-  std::array<policy::Limits, config::kLimitScopes> limits{};  // by LimitScope
+  std::array<policy::Limits, settings::kLimitScopes> limits{};  // by LimitScope
 };
 
 /// A front proxy whose headers are believed.
 struct TrustedProxy {
   std::vector<policy::Network> networks;
   bool unix_socket = false;
-  config::FrontProxy headers;
+  settings::FrontProxy headers;
 };
 
 /// What the accounts file says of one account, as the request path needs it.
@@ -55,11 +55,11 @@ AccountFactsMap account_facts(const std::vector<event::AccountUpdate>& updates, 
 class Ruleset {
  public:
   /// Caller error naming the setting that cannot be compiled.
-  static base::Result<std::shared_ptr<const Ruleset>> compile(config::Configuration configuration, KeyFile keys,
+  static base::Result<std::shared_ptr<const Ruleset>> compile(Configuration configuration, KeyFile keys,
                                                               AccountFactsMap accounts,
                                                               const crypto::KeyedHash& keyed_hash);
 
-  const config::Configuration& configuration() const { return configuration_; }
+  const Configuration& configuration() const { return configuration_; }
   const KeyFile& keys() const { return keys_; }
   const policy::RemedySettings& remedies() const { return remedies_; }
 
@@ -68,7 +68,7 @@ class Ruleset {
   /// Whether a front proxy, or the demonstration, adds fields of this name.
   bool is_proxy_field(std::string_view name) const;
   /// By the certificate's SHA-256; nothing when it is not listed.
-  const config::CertificateAccount* certificate(std::string_view sha256) const;
+  const settings::CertificateAccount* certificate(std::string_view sha256) const;
   const AccountFacts* account(base::Token account) const;
 
   /// The rule of the tier of that token, or of the tier "default", or nothing.
@@ -80,13 +80,13 @@ class Ruleset {
   Ruleset() = default;
   base::Status compile_tiers(const crypto::KeyedHash& keyed_hash);
 
-  config::Configuration configuration_;
+  Configuration configuration_;
   KeyFile keys_;
   AccountFactsMap accounts_;
   policy::RemedySettings remedies_;
   std::vector<TrustedProxy> proxies_;
   std::vector<std::string> proxy_fields_;
-  std::map<std::string, config::CertificateAccount, std::less<>> certificates_;
+  std::map<std::string, settings::CertificateAccount, std::less<>> certificates_;
   base::FlatMap<base::Token, TierRule> tiers_;
   std::map<std::string, TierRule, std::less<>> keys_rules_;
   const TierRule* default_tier_ = nullptr;

@@ -19,6 +19,10 @@
 #include "gateway/metric_families.h"
 
 namespace stillwatch::gateway {
+
+using namespace settings;
+using namespace metric;
+
 namespace {
 
 using base::Fault;
@@ -31,15 +35,16 @@ std::int64_t now_us() {
       .count();
 }
 
-std::string_view name_of(config::LogLevel level) {
+std::string_view name_of(LogLevel level) {
   constexpr std::array<std::string_view, 4> kNames{"debug", "info", "warn", "error"};
   return kNames[static_cast<std::size_t>(level)];
 }
 
 // The value of a family's label, from the table that the metrics use.
-std::string_view label_of(std::size_t slot) {
-  for (const metric::CounterFamily& family : metric::counter_families()) {
-    if (slot >= family.first && slot < family.first + family.values.size()) return family.values[slot - family.first];
+std::string_view label_of(std::size_t place) {
+  for (const CounterFamily& family : counter_families()) {
+    if (place >= family.first && place < family.first + family.values.size())
+      return family.values[place - family.first];
   }
   return {};
 }
@@ -116,11 +121,10 @@ struct Window {
 
 }  // namespace
 
-LogField::LogField(Literal field, metric::Refusal reason) : name(field), value(Configured{label_of(metric::metric_slot(reason))}) {}
-LogField::LogField(Literal field, metric::RequestDialect dialect)
-    : name(field), value(Configured{label_of(metric::metric_slot(dialect))}) {}
+LogField::LogField(Literal field, Refusal reason) : name(field), value(Configured{label_of(slot(reason))}) {}
+LogField::LogField(Literal field, RequestDialect dialect) : name(field), value(Configured{label_of(slot(dialect))}) {}
 
-std::string log_line(std::int64_t time_us, config::LogLevel level, Literal event, std::initializer_list<LogField> fields,
+std::string log_line(std::int64_t time_us, LogLevel level, Literal event, std::initializer_list<LogField> fields,
                      std::uint64_t suppressed) {
   std::string line = fmt::format(R"({{"time":"{}","level":"{}","event":)", base::format_time(time_us), name_of(level));
   base::append_json_string(line, event.text());
@@ -135,10 +139,10 @@ std::string log_line(std::int64_t time_us, config::LogLevel level, Literal event
 }
 
 struct RunLog::Sink {
-  explicit Sink(const config::Log& settings, int file)
-      : level(settings.level),
-        per_second_max(settings.refusals_per_second_max),
-        lines(std::make_shared<LineSink>(settings.file, file)),
+  explicit Sink(const Log& configured, int file)
+      : level(configured.level),
+        per_second_max(configured.refusals_per_second_max),
+        lines(std::make_shared<LineSink>(configured.file, file)),
         pool(std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1)),
         logger(
             std::make_shared<spdlog::async_logger>("run", lines, pool, spdlog::async_overflow_policy::overrun_oldest)) {
@@ -147,7 +151,7 @@ struct RunLog::Sink {
 
   void queue(const std::string& line) { logger->log(spdlog::level::info, spdlog::string_view_t(line)); }
 
-  const config::LogLevel level;
+  const LogLevel level;
   const std::uint32_t per_second_max;
   std::shared_ptr<LineSink> lines;
   std::shared_ptr<spdlog::details::thread_pool> pool;
@@ -158,24 +162,24 @@ struct RunLog::Sink {
 RunLog::RunLog() = default;
 RunLog::~RunLog() = default;  // the pool writes what is queued before its thread ends
 
-base::Result<std::unique_ptr<RunLog>> RunLog::open(const config::Log& settings) {
-  const int file = settings.file.empty() ? STDERR_FILENO : LineSink::open_file(settings.file);
-  if (file < 0) return LineSink::failed(settings.file);
+base::Result<std::unique_ptr<RunLog>> RunLog::open(const Log& configured) {
+  const int file = configured.file.empty() ? STDERR_FILENO : LineSink::open_file(configured.file);
+  if (file < 0) return LineSink::failed(configured.file);
   std::unique_ptr<RunLog> log(new RunLog);
   try {
-    log->sink_ = std::make_unique<Sink>(settings, file);
+    log->sink_ = std::make_unique<Sink>(configured, file);
   } catch (const std::exception& error) {  // no thread could be started
     return base::fail(Fault::environment, fmt::format("cannot start the log: {}", error.what()));
   }
   return log;
 }
 
-void RunLog::write(config::LogLevel level, Literal event, std::initializer_list<LogField> fields) {
+void RunLog::write(LogLevel level, Literal event, std::initializer_list<LogField> fields) {
   if (level < sink_->level) return;
   sink_->queue(log_line(now_us(), level, event, fields));
 }
 
-void RunLog::write_limited(unsigned kind, config::LogLevel level, Literal event, std::initializer_list<LogField> fields) {
+void RunLog::write_limited(unsigned kind, LogLevel level, Literal event, std::initializer_list<LogField> fields) {
   if (level < sink_->level) return;
   const std::int64_t time_us = now_us();
   std::uint64_t suppressed = 0;

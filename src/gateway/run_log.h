@@ -81,15 +81,15 @@ struct LogField {
 class RunLog {
  public:
   /// Environment error when the file cannot be opened. `settings.file` empty: standard error.
-  static base::Result<std::unique_ptr<RunLog>> open(const config::Log& settings);
+  static base::Result<std::unique_ptr<RunLog>> open(const settings::Log& configured);
   ~RunLog();  // writes what is queued
   RunLog(const RunLog&) = delete;
   RunLog& operator=(const RunLog&) = delete;
 
-  void write(config::LogLevel level, Literal event, std::initializer_list<LogField> fields);
+  void write(settings::LogLevel level, Literal event, std::initializer_list<LogField> fields);
   /// For what clients can cause at will, such as refusals: at most settings.refusals_per_second_max lines a second of
   /// each `kind` (< 64); how many were left out stands in the next line as "suppressed".
-  void write_limited(unsigned kind, config::LogLevel level, Literal event, std::initializer_list<LogField> fields);
+  void write_limited(unsigned kind, settings::LogLevel level, Literal event, std::initializer_list<LogField> fields);
   void flush();
   /// Opens the file again, after it was moved away.
   base::Status reopen();
@@ -102,7 +102,7 @@ class RunLog {
 };
 
 /// The line, without its newline: what `write` queues.
-std::string log_line(std::int64_t time_us, config::LogLevel level, Literal event, std::initializer_list<LogField> fields,
-                     std::uint64_t suppressed = 0);
+std::string log_line(std::int64_t time_us, settings::LogLevel level, Literal event,
+                     std::initializer_list<LogField> fields, std::uint64_t suppressed = 0);
 
 }  // namespace stillwatch::gateway

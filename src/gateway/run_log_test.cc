@@ -12,7 +12,8 @@
 namespace stillwatch::gateway {
 namespace {
 
-using namespace config;  // NOLINT
+using namespace settings;
+using namespace metric;
 
 // What a client sends comes as one of these, and none of them is a field.
 static_assert(!std::is_constructible_v<LogField, Literal, std::string>);
@@ -44,8 +45,8 @@ class RunLogFile : public ::testing::Test {
 TEST(LogLine, HasEveryKindOfField) {
   const base::Error error{base::Fault::environment, "cannot write \"x\"", false};
   EXPECT_EQ(log_line(1'777'000'000'000'000, LogLevel::warn, "refused",
-                     {{"reason", metric::Refusal::limit_tokens},
-                      {"dialect", metric::RequestDialect::anthropic_messages},
+                     {{"reason", Refusal::limit_tokens},
+                      {"dialect", RequestDialect::anthropic_messages},
                       {"level", event::Level::restrict},
                       {"status", 429},
                       {"bytes", std::uint64_t{18'446'744'073'709'551'615U}},
@@ -91,11 +92,11 @@ TEST_F(RunLogFile, LimitsWhatClientsCanCauseAndSaysHowMuchWasLeftOut) {
     const auto log = RunLog::open(settings_);
     ASSERT_TRUE(log);
     for (int n = 0; n < 10'000; ++n) {
-      (*log)->write_limited(1, LogLevel::info, "refused", {{"reason", metric::Refusal::network}});
+      (*log)->write_limited(1, LogLevel::info, "refused", {{"reason", Refusal::network}});
     }
     (*log)->write_limited(2, LogLevel::info, "other", {});
     std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
-    (*log)->write_limited(1, LogLevel::info, "refused", {{"reason", metric::Refusal::network}});
+    (*log)->write_limited(1, LogLevel::info, "refused", {{"reason", Refusal::network}});
   }
   for (const std::string& line : lines()) {
     if (line.find("\"refused\"") == std::string::npos) continue;

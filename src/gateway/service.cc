@@ -30,35 +30,38 @@ std::vector<http::ListenAddress> addresses(const std::vector<std::string>& texts
   return listen;
 }
 
-http::ServerOptions server_options(const config::Server& from, const std::vector<std::string>& listen, bool tls,
+http::ServerOptions server_options(const settings::Server& from, const std::vector<std::string>& listen, bool tls,
                                    unsigned threads) {
   http::ServerOptions options;
   options.listen = addresses(listen, tls);
   options.threads = threads;
   options.limits.head_bytes_max = from.header_bytes_max;
   options.limits.fields_max = from.headers_max;
+  options.limits.target_bytes_max = from.target_bytes_max;
   options.limits.body_bytes_max = from.body_bytes_max;
   options.limits.connections_max = from.connections_max;
   options.limits.streams_max = from.streams_max;
+  options.timeouts.handshake_ms = from.handshake_ms;
   options.timeouts.head_ms = from.header_ms;
+  options.timeouts.body_bytes_per_second_min = from.body_bytes_per_second_min;
   options.timeouts.keep_alive_ms = from.keep_alive_ms;
   options.timeouts.body_idle_ms = from.body_idle_ms;
-  options.timeouts.write_stall_ms = from.write_idle_ms;
+  options.timeouts.write_stall_ms = from.write_stall_ms;
   if (tls) {
     options.tls.certificate_file = from.tls.certificate_file;
     options.tls.key_file = from.tls.key_file;
     options.tls.client_ca_file = from.tls.client_ca_file;
-    options.tls.require_client_certificate = from.tls.client_certificates == config::ClientCertificates::required;
+    options.tls.require_client_certificate = from.tls.client_certificates == settings::ClientCertificates::required;
   }
   return options;
 }
 
-base::Status all_findings(const config::Configuration& configuration, RunLog* log) {
+base::Status all_findings(const Configuration& configuration, RunLog* log) {
   std::string errors;
   for (const Finding& finding : check(configuration, wall_us())) {
     if (finding.error) errors += (errors.empty() ? "" : "\n") + finding.message;
     else if (log != nullptr)
-      log->write(config::LogLevel::warn, "configuration", {{"warning", Configured{finding.message}}});
+      log->write(settings::LogLevel::warn, "configuration", {{"warning", Configured{finding.message}}});
   }
   return errors.empty() ? base::Status{} : base::fail(Fault::caller, errors);
 }
@@ -71,7 +74,7 @@ void refresh_upstreams(Desk& desk) {
   auto fresh = UpstreamSet::create(desk.io, rules->configuration().upstreams, desk.metrics);
   desk.rules_of_upstreams = rules;
   if (!fresh) {
-    desk.station.log.write(config::LogLevel::error, "upstreams_kept", {{"why", Failure{fresh.error()}}});
+    desk.station.log.write(settings::LogLevel::error, "upstreams_kept", {{"why", Failure{fresh.error()}}});
     return;
   }
   desk.upstreams = std::move(*fresh);
@@ -84,7 +87,7 @@ unsigned Service::State::proxy_threads() const {
 }
 
 base::Result<std::shared_ptr<const Ruleset>> Service::State::compile_rules() const {
-  STILLWATCH_TRY(configuration, config::read_configuration(configuration_path));
+  STILLWATCH_TRY(configuration, read_configuration(configuration_path));
   STILLWATCH_CHECK(all_findings(configuration, log.get()));
   KeyFile keys;
   if (!configuration.identity.keys_file.empty()) {
@@ -101,9 +104,9 @@ base::Result<std::shared_ptr<const Ruleset>> Service::State::compile_rules() con
   return Ruleset::compile(std::move(configuration), std::move(keys), std::move(accounts), *keyed_hash);
 }
 
-void Service::State::take_switches(const config::Remedies& remedies) {
+void Service::State::take_switches(const settings::Remedies& remedies) {
   policy::DrySwitches& switches = station->switches;
-  const auto dry = [](config::Mode mode) { return mode == config::Mode::dry_run; };
+  const auto dry = [](settings::Mode mode) { return mode == settings::Mode::dry_run; };
   switches.set(policy::Action::notice, dry(remedies.notice));
   switches.set(policy::Action::verify, dry(remedies.verify));
   switches.set(policy::Action::throttle, dry(remedies.throttle));
@@ -143,7 +146,7 @@ http::HandlerFactory Service::State::handlers(unsigned first_thread, bool proxie
 }
 
 base::Status Service::State::start_servers() {
-  const config::Server& server = settings().server;
+  const settings::Server& server = settings().server;
   const bool tls = !server.tls.certificate_file.empty();
   const unsigned threads = proxy_threads();
   const bool apart = decision_threads() > 0;
@@ -171,7 +174,7 @@ base::Status Service::State::start_servers() {
 base::Result<std::unique_ptr<Service>> Service::start(const std::string& configuration_path) {
   auto state = std::make_unique<State>();
   state->configuration_path = configuration_path;
-  STILLWATCH_TRY(configuration, config::read_configuration(configuration_path));
+  STILLWATCH_TRY(configuration, read_configuration(configuration_path));
   STILLWATCH_CHECK(all_findings(configuration, nullptr));
   STILLWATCH_TRY(log, RunLog::open(configuration.log));
   state->log = std::move(log);
@@ -182,13 +185,13 @@ base::Result<std::unique_ptr<Service>> Service::start(const std::string& configu
   state->first_rules = rules;
 
   std::vector<std::string> names;
-  for (const config::Upstream& upstream : configuration.upstreams) names.push_back(upstream.name);
+  for (const settings::Upstream& upstream : configuration.upstreams) names.push_back(upstream.name);
   state->metrics =
       std::make_unique<Metrics>(state->network_threads() + 1, names, configuration.metrics.label_values_max);
   STILLWATCH_CHECK(state->start_webhooks());
   STILLWATCH_CHECK(state->start_observer());
   state->station = std::make_unique<Station>(*state->keyed_hash, *state->observer, *state->metrics, *state->log,
-                                             state->webhooks.get(), rules);
+                                             state->webhooks.get(), rules, configuration.decisions.stream_events_max);
   Station& station = *state->station;
   station.instance = std::random_device{}();
   state->take_switches(configuration.remedies);
@@ -214,7 +217,7 @@ base::Result<std::unique_ptr<Service>> Service::start(const std::string& configu
   raw->admin_ports.reload = [self = service.get()] { return self->reload(); };
   STILLWATCH_CHECK(raw->start_servers());
   raw->care = std::thread([raw] { raw->look_after(); });
-  raw->log->write(config::LogLevel::info, "started",
+  raw->log->write(settings::LogLevel::info, "started",
                   {{"proxy_threads", raw->proxy_threads()}, {"dry_run", station.switches.master()}});
   return service;
 }
@@ -230,7 +233,7 @@ base::Status Service::reload() {
   if (!rules) {
     status = base::fail(rules.error());
   } else {
-    const config::Configuration &was = state_->settings(), &is = (*rules)->configuration();
+    const Configuration &was = state_->settings(), &is = (*rules)->configuration();
     const bool fixed = was.server.listen == is.server.listen && was.server.admin_listen == is.server.admin_listen &&
                        was.server.decision_listen == is.server.decision_listen &&
                        was.server.threads == is.server.threads && was.state.folder == is.state.folder &&
@@ -245,7 +248,7 @@ base::Status Service::reload() {
   }
   shard.count(status ? metric::Reload::done : metric::Reload::refused);
   if (!status) {
-    state_->log->write(config::LogLevel::error, "reload_refused", {{"why", Failure{status.error()}}});
+    state_->log->write(settings::LogLevel::error, "reload_refused", {{"why", Failure{status.error()}}});
     return status;
   }
   // An operator's emergency switch outlives a reload; only its own command ends it.
@@ -255,7 +258,8 @@ base::Status Service::reload() {
   state_->take_switches((*rules)->configuration().remedies);
   if (held) state_->station->switches.set_master(true);
   state_->station->rules.publish(std::move(*rules));
-  state_->log->write(config::LogLevel::info, "reloaded", {});
+  (void)state_->log->reopen();  // after a rotation of the file
+  state_->log->write(settings::LogLevel::info, "reloaded", {});
   return {};
 }
 
@@ -277,7 +281,7 @@ base::Status Service::stop() {
   base::Status status = state.observer->stop();
   if (const auto saved = state.save_quota(true); !saved && status) status = saved;
   if (state.webhooks != nullptr) state.webhooks->stop(1'000);
-  state.log->write(config::LogLevel::info, "stopped", {{"requests_cut", cut}});
+  state.log->write(settings::LogLevel::info, "stopped", {{"requests_cut", cut}});
   state.log->flush();
   return status;
 }

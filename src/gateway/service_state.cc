@@ -24,11 +24,11 @@ std::int64_t changed_ns(const std::string& path) {
   return code ? 0 : time.time_since_epoch().count();
 }
 
-Sync sync_of(config::Sync sync) {
+Sync sync_of(settings::Sync sync) {
   switch (sync) {
-    case config::Sync::off: return Sync::never;
-    case config::Sync::interval: return Sync::per_second;
-    case config::Sync::record: return Sync::every_flush;
+    case settings::Sync::never: return Sync::never;
+    case settings::Sync::second: return Sync::per_second;
+    case settings::Sync::flush: return Sync::every_flush;
   }
   return Sync::per_second;
 }
@@ -49,7 +49,7 @@ Service::State::~State() {
 }
 
 base::Status Service::State::start_observer() {
-  const config::Configuration& from = settings();
+  const Configuration& from = settings();
   ObserverOptions options;
   options.state_folder = from.state.folder;
   options.accounts_file = from.identity.accounts_file;
@@ -58,11 +58,17 @@ base::Status Service::State::start_observer() {
   options.log.rotate_us = from.query_log.rotate_ms * 1'000;
   options.log.sync = sync_of(from.query_log.sync);
   options.log.keep_us = from.query_log.retention_days * base::kDayUs;
-  options.content = from.observer.content == config::Content::full ? Content::full : Content::fingerprint;
+  options.log.keep_bytes = from.query_log.retention_bytes;
+  options.log.level = static_cast<int>(from.query_log.compression_level);
+  options.content = from.observer.content == settings::Content::full ? Content::full : Content::fingerprint;
   options.engine = from.run.engine;
-  options.policy_hash = config::policy_hash(from);
+  options.policy_hash = policy_hash(from);
   options.queue.count_max = from.observer.queue_exchanges_max;
   options.queue.bytes_max = from.observer.queue_bytes_max;
+  options.queue.shed_max = from.observer.queue_shed_max;
+  options.order_records_max = from.observer.order_records_max;
+  options.workers = from.observer.threads;
+  options.accounts_seconds = static_cast<double>(from.identity.accounts_ms) / 1e3;
   options.queue_shards = network_threads();
   options.in_flight.order_wait_us = from.observer.order_wait_us;
   options.in_flight.given_time = !from.demo.time_header.empty();
@@ -91,7 +97,7 @@ base::Status Service::State::start_observer() {
     alarm_log.store(!problem.empty());
     if (Station* const to = published.load(std::memory_order_acquire); to != nullptr)
       to->log_failing.store(!problem.empty());
-    log->write(problem.empty() ? config::LogLevel::info : config::LogLevel::error, "observer_problem",
+    log->write(problem.empty() ? settings::LogLevel::info : settings::LogLevel::error, "observer_problem",
                {{"problem", Configured{problem.empty() ? std::string_view("none, it works again") : problem}}});
     if (webhooks != nullptr && !problem.empty()) {
       JsonWriter json;
@@ -107,18 +113,13 @@ base::Status Service::State::start_observer() {
 }
 
 base::Status Service::State::start_webhooks() {
-  const config::Webhooks& from = settings().webhooks;
+  const settings::Webhooks& from = settings().webhooks;
   if (from.endpoints.empty()) return {};
-  WebhookSettings to;
-  to.queue_events_max = from.queue_events_max;
-  to.attempts_max = from.attempts_max;
-  to.first_retry_ms = from.first_retry_ms;
-  to.retry_ms_max = from.retry_ms_max;
-  to.journal_bytes_max = from.journal_bytes_max;
+  WebhookSettings to = webhook_settings(from);
   to.journal_path = settings().state.folder + "/webhooks.journal";
   to.jitter_seed = keyed_hash->secret_id();
   std::vector<WebhookEndpoint> endpoints;
-  for (const config::Webhook& webhook : from.endpoints) {
+  for (const settings::Webhook& webhook : from.endpoints) {
     STILLWATCH_TRY(endpoint, webhook_endpoint(webhook));
     endpoints.push_back(std::move(endpoint));
   }
@@ -162,7 +163,7 @@ std::string Service::State::not_ready() const {
   if (station->draining.load()) return "draining";
   const ObserverCounters counters = observer->counters();
   if (counters.busy_us > kStalledUs) return "the engine is stalled";
-  if (counters.log_failing && settings().query_log.on_error == config::Answer::refuse)
+  if (counters.log_failing && settings().query_log.on_error == settings::Answer::refuse)
     return "the query log cannot be written";
   return {};
 }
@@ -219,9 +220,9 @@ void Service::State::follow_accounts() {
   auto rules = compile_rules();
   if (rules) {
     station->rules.publish(std::move(*rules));
-    log->write(config::LogLevel::info, "accounts_read", {});
+    log->write(settings::LogLevel::info, "accounts_read", {});
   } else {
-    log->write(config::LogLevel::error, "accounts_kept", {{"why", Failure{rules.error()}}});
+    log->write(settings::LogLevel::error, "accounts_kept", {{"why", Failure{rules.error()}}});
   }
 }
 
@@ -235,7 +236,7 @@ void Service::State::look_after() {
     if (http::monotonic_ms() - saved_ms >= kQuotaSaveMs) {
       saved_ms = http::monotonic_ms();
       if (const auto saved = save_quota(false); !saved)
-        log->write(config::LogLevel::error, "quota_not_saved", {{"why", Failure{saved.error()}}});
+        log->write(settings::LogLevel::error, "quota_not_saved", {{"why", Failure{saved.error()}}});
     }
     lock.lock();
   }

@@ -42,7 +42,7 @@ struct Service::State {
 
   ~State();
 
-  const config::Configuration& settings() const { return first_rules->configuration(); }
+  const Configuration& settings() const { return first_rules->configuration(); }
   unsigned proxy_threads() const;
   unsigned network_threads() const { return proxy_threads() + decision_threads() + 1; }
   unsigned decision_threads() const { return settings().server.decision_listen.empty() ? 0 : proxy_threads(); }
@@ -56,7 +56,7 @@ struct Service::State {
   base::Status load_quota();
   base::Status save_quota(bool stopped);
   http::HandlerFactory handlers(unsigned first_thread, bool proxies, bool decides, bool administers);
-  void take_switches(const config::Remedies& remedies);
+  void take_switches(const settings::Remedies& remedies);
 
   void look_after();  // the body of `care`
   void update_gauges();

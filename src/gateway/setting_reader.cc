@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-namespace stillwatch::gateway::config {
+namespace stillwatch::gateway {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 64;    // the longest setting has < 30. Longer ones get no suggestion
@@ -177,4 +177,4 @@ void SettingReader::finish() {
   }
 }
 
-}  // namespace stillwatch::gateway::config
+}  // namespace stillwatch::gateway

@@ -19,7 +19,7 @@
 #include "gateway/configuration.h"
 #include "gateway/toml_tree.h"
 
-namespace stillwatch::gateway::config {
+namespace stillwatch::gateway {
 
 /// What a reading collects.
 struct Reading {
@@ -142,4 +142,4 @@ class SettingReader {
   std::vector<std::string> known_;
 };
 
-}  // namespace stillwatch::gateway::config
+}  // namespace stillwatch::gateway

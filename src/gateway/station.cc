@@ -1,5 +1,7 @@
 #include "gateway/station.h"
 
+#include "policy/remedy_text.h"
+
 namespace stillwatch::gateway {
 namespace {
 
@@ -8,15 +10,14 @@ policy::Standing standing_of(const engine::VerdictTable& table, base::Token subj
   policy::Standing standing;
   standing.level = found.level;
   standing.class_ = found.class_;
-  // The engine's own dry run says that its verdict files are advice; here the switches of the gateway decide.
-  standing.dry_run = false;
+  standing.dry_run = found.dry_run;
   standing.campaign = found.campaign;
   standing.expires_us = static_cast<std::int64_t>(found.expires_h) * base::kHourUs;
   standing.rule = table.rule_name(found.rule);
   return standing;
 }
 
-const policy::Limits& limits_of(const Caller& caller, config::LimitScope scope) {
+const policy::Limits& limits_of(const Caller& caller, settings::LimitScope scope) {
   static const policy::Limits kNone;
   const auto at = static_cast<std::size_t>(scope);
   if (caller.key_rule != nullptr && !caller.key_rule->limits[at].none()) return caller.key_rule->limits[at];
@@ -55,18 +56,16 @@ std::size_t quota_scopes(const Caller& caller, base::Token end_user, const polic
   };
   if (end_user != 0) {
     add(policy::ScopeKind::end_user, engine::end_user_subject(caller.account_token, end_user),
-        limits_of(caller, config::LimitScope::end_user));
+        limits_of(caller, settings::LimitScope::end_user));
   }
-  add(policy::ScopeKind::key, caller.key_token, limits_of(caller, config::LimitScope::key));
-  add(policy::ScopeKind::account, caller.account_token, limits_of(caller, config::LimitScope::account));
-  add(policy::ScopeKind::organisation, caller.organisation_token, limits_of(caller, config::LimitScope::organisation));
+  add(policy::ScopeKind::key, caller.key_token, limits_of(caller, settings::LimitScope::key));
+  add(policy::ScopeKind::account, caller.account_token, limits_of(caller, settings::LimitScope::account));
+  add(policy::ScopeKind::organisation, caller.organisation_token, limits_of(caller, settings::LimitScope::organisation));
   // Accounts without a tier share that of the default one.
   const base::Token tier = caller.tier_token != 0 ? caller.tier_token : 1;
-  add(policy::ScopeKind::tier, tier, limits_of(caller, config::LimitScope::tier));
+  add(policy::ScopeKind::tier, tier, limits_of(caller, settings::LimitScope::tier));
   if (remedy.enforced() && remedy.action == policy::Action::throttle) {
-    policy::Limits limits;
-    limits.requests_per_minute = remedy.requests_per_minute;
-    add(policy::ScopeKind::remedy, remedy.subject, limits);
+    add(policy::ScopeKind::remedy, remedy.subject, policy::throttle_limits(remedy));
   }
   return count;
 }

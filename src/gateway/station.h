@@ -30,8 +30,14 @@ namespace stillwatch::gateway {
 /// Shared by all network threads; lives as long as they do.
 struct Station {
   Station(const crypto::KeyedHash& hash, Observer& of, Metrics& counted, RunLog& run_log, WebhookSender* sender,
-          std::shared_ptr<const Ruleset> first)
-      : keyed_hash(hash), observer(of), metrics(counted), log(run_log), webhooks(sender), rules(std::move(first)) {}
+          std::shared_ptr<const Ruleset> first, std::size_t feed_events_max)
+      : keyed_hash(hash),
+        observer(of),
+        metrics(counted),
+        log(run_log),
+        webhooks(sender),
+        rules(std::move(first)),
+        feed(feed_events_max) {}
 
   const crypto::KeyedHash& keyed_hash;
   Observer& observer;
@@ -44,6 +50,7 @@ struct Station {
   policy::Quota quota;
   DecisionFeed feed;
   std::uint32_t instance = 0;  // drawn at start; part of request ids
+  std::atomic<std::uint32_t> followers{0};  // of the decision stream
   std::atomic<bool> draining{false};
   std::atomic<bool> log_failing{false};  // the query log cannot be written
 };

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
-namespace stillwatch::gateway::config {
+namespace stillwatch::gateway {
 namespace {
 
 using base::Fault;
@@ -79,4 +79,4 @@ base::Result<TomlNode> parse_toml(std::string_view text, const std::string& path
   }
 }
 
-}  // namespace stillwatch::gateway::config
+}  // namespace stillwatch::gateway

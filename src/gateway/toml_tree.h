@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 
-namespace stillwatch::gateway::config {
+namespace stillwatch::gateway {
 
 inline constexpr std::size_t kTomlBytesMax = 16U << 20;  // 100,000 keys with access rules. Longer: refused
 inline constexpr std::size_t kTomlDepthMax = 256;        // the configuration needs 5. Deeper: refused
@@ -33,4 +33,4 @@ struct TomlNode {
 /// Caller error "PATH:LINE: what is wrong".
 base::Result<TomlNode> parse_toml(std::string_view text, const std::string& path);
 
-}  // namespace stillwatch::gateway::config
+}  // namespace stillwatch::gateway

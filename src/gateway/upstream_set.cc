@@ -34,7 +34,7 @@ UrlParts parts_of(std::string_view url) {
   return parts;
 }
 
-http::UpstreamOptions options_of(const config::Upstream& settings, const UrlParts& parts) {
+http::UpstreamOptions options_of(const settings::Upstream& settings, const UrlParts& parts) {
   http::UpstreamOptions options;
   options.address = parts.address;
   options.tls.enabled = parts.tls;
@@ -54,15 +54,15 @@ http::UpstreamOptions options_of(const config::Upstream& settings, const UrlPart
 
 }  // namespace
 
-UpstreamSet::UpstreamSet(boost::asio::io_context& io, std::vector<config::Upstream> upstreams, Metrics::Shard& metrics)
+UpstreamSet::UpstreamSet(boost::asio::io_context& io, std::vector<settings::Upstream> upstreams, Metrics::Shard& metrics)
     : io_(io), settings_(std::move(upstreams)), metrics_(metrics) {}
 
 base::Result<std::shared_ptr<UpstreamSet>> UpstreamSet::create(boost::asio::io_context& io,
-                                                               std::vector<config::Upstream> upstreams,
+                                                               std::vector<settings::Upstream> upstreams,
                                                                Metrics::Shard& metrics) {
   std::shared_ptr<UpstreamSet> set(new UpstreamSet(io, std::move(upstreams), metrics));
   for (std::size_t i = 0; i < set->settings_.size(); ++i) {
-    const config::Upstream& settings = set->settings_[i];
+    const settings::Upstream& settings = set->settings_[i];
     Route route;
     route.settings = &settings;
     route.index = static_cast<std::uint32_t>(i);

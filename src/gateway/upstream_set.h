@@ -28,14 +28,14 @@ class UpstreamSet : public std::enable_shared_from_this<UpstreamSet> {
     std::int64_t down_until_ms = 0;  // 0: up; monotonic
   };
   struct Route {
-    const config::Upstream* settings = nullptr;
+    const settings::Upstream* settings = nullptr;
     std::uint32_t index = 0;
     std::vector<Target> targets;
   };
 
   /// Caller error when a certificate file cannot be read.
   static base::Result<std::shared_ptr<UpstreamSet>> create(boost::asio::io_context& io,
-                                                           std::vector<config::Upstream> upstreams,
+                                                           std::vector<settings::Upstream> upstreams,
                                                            Metrics::Shard& metrics);
   /// Starts the health checks; they end with the set.
   void watch();
@@ -48,11 +48,11 @@ class UpstreamSet : public std::enable_shared_from_this<UpstreamSet> {
   void failed(const Route& route, Target& target);
 
  private:
-  UpstreamSet(boost::asio::io_context& io, std::vector<config::Upstream> upstreams, Metrics::Shard& metrics);
+  UpstreamSet(boost::asio::io_context& io, std::vector<settings::Upstream> upstreams, Metrics::Shard& metrics);
   static http::Task<void> check_health(std::weak_ptr<UpstreamSet> weak, std::size_t route, std::size_t target);
 
   boost::asio::io_context& io_;
-  std::vector<config::Upstream> settings_;
+  std::vector<settings::Upstream> settings_;
   Metrics::Shard& metrics_;
   std::vector<Route> routes_;
 };

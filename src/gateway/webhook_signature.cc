@@ -9,6 +9,9 @@
 #include "gateway/webhooks.h"
 
 namespace stillwatch::gateway {
+
+using namespace settings;
+
 namespace {
 
 using base::Fault;
@@ -35,7 +38,7 @@ base::Result<std::vector<std::uint8_t>> parse_webhook_secret(std::string_view te
   return base::fail(Fault::caller, "not a secret of webhooks: whsec_ and the base64 of 24 to 64 bytes");
 }
 
-base::Result<WebhookEndpoint> webhook_endpoint(const config::Webhook& configured) {
+base::Result<WebhookEndpoint> webhook_endpoint(const Webhook& configured) {
   WebhookEndpoint endpoint;
   endpoint.url = configured.url;
   for (const std::string& event : configured.events) {
@@ -55,7 +58,7 @@ base::Result<WebhookEndpoint> webhook_endpoint(const config::Webhook& configured
   return endpoint;
 }
 
-WebhookSettings webhook_settings(const config::Webhooks& configured) {
+WebhookSettings webhook_settings(const Webhooks& configured) {
   WebhookSettings settings;
   settings.queue_events_max = configured.queue_events_max;
   settings.attempts_max = configured.attempts_max;

@@ -127,7 +127,10 @@ class WebhookSender::Worker {
       const auto next = next_due();
       if (stopping_ && (!next || Clock::now() >= deadline_)) break;
       const auto until = stopping_ ? std::min(*next, deadline_) : next.value_or(Clock::now() + std::chrono::hours(1));
-      wake_.wait_until(lock, until, [&] { return !inbox_.empty() || (stopping_ && Clock::now() >= deadline_); });
+      const bool told_to_stop = stopping_;
+      wake_.wait_until(lock, until, [&] {
+        return !inbox_.empty() || stopping_ != told_to_stop || (stopping_ && Clock::now() >= deadline_);
+      });
     }
     if (!journal_) {
       counts_.dropped += counts_.waiting;

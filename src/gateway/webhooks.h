@@ -52,9 +52,9 @@ struct WebhookCounts {
 /// Bytes of "whsec_<base64>"; 24 to 64 of them. Caller error that does not repeat the secret.
 base::Result<std::vector<std::uint8_t>> parse_webhook_secret(std::string_view text);
 /// Reads the secret file and the names of events. Caller or environment error that names what is wrong.
-base::Result<WebhookEndpoint> webhook_endpoint(const config::Webhook& configured);
+base::Result<WebhookEndpoint> webhook_endpoint(const settings::Webhook& configured);
 /// All but the path of the journal and the seed.
-WebhookSettings webhook_settings(const config::Webhooks& configured);
+WebhookSettings webhook_settings(const settings::Webhooks& configured);
 /// The three signed fields and the content type.
 WebhookFields sign_webhook(std::span<const std::uint8_t> secret, const std::string& id, std::int64_t timestamp_s,
                            std::string_view body);

@@ -188,6 +188,21 @@ TEST_F(WebhookDelivery, AFullQueueDropsAndCountsAndNeverBlocks) {
   EXPECT_FALSE((*sender)->push(WebhookType::verdict_changed, 0, "1"));
 }
 
+// It must notice the end while it waits: for nothing at all, and for a retry that is an hour away.
+TEST_F(WebhookDelivery, StopsWhileItIsIdle) {
+  for (const int status : {204, 503}) {
+    endpoint_.answer(status);
+    settings_.first_retry_ms = settings_.retry_ms_max = 3'600'000;
+    const auto sender = start({"https://a"});
+    sender->push(WebhookType::verdict_changed, 0, "1");
+    while (sender->counts().delivered + sender->counts().failed_attempts == 0) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    sender->stop(status == 204 ? 3'600'000 : 1);
+    EXPECT_EQ(sender->counts().delivered, status == 204 ? 1U : 0U);
+    EXPECT_EQ(sender->counts().dropped, status == 204 ? 0U : 1U);
+  }
+}
+
 TEST_F(WebhookDelivery, OnlyWantedTypes) {
   WebhookEndpoint endpoint{"https://a", std::vector<std::uint8_t>(32, 7),
                            1U << static_cast<unsigned>(WebhookType::alarm_raised)};
