@@ -118,7 +118,7 @@ class UpstreamExchange {
 /// A whole request, for webhooks, health checks and tests.
 struct FetchRequest {
   FetchRequest() {}  // as in message.h: no aggregate, for co_await
-  std::string url;  // http://host[:port]/path, https://..., or unix:SOCKET_PATH:/path
+  std::string url;   // http://host[:port]/path, https://..., or unix:SOCKET_PATH:/path
   std::string method = "GET";
   Fields fields;
   std::string body;

@@ -346,7 +346,7 @@ TEST(server, several_threads_and_a_unix_socket) {
 TEST(server, says_why_it_cannot_listen) {
   const auto server = serve(loopback_options(), echo);
   for (const std::string& address : {"127.0.0.1:" + std::to_string(server->port()), std::string("localhost:80"),
-                                    std::string("8080"), std::string("unix:")}) {
+                                     std::string("8080"), std::string("unix:")}) {
     ServerOptions options;
     options.listen.push_back({address, false});
     const auto second = Server::start(std::move(options), [](unsigned, boost::asio::io_context&) { return echo; });
