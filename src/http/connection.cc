@@ -228,7 +228,10 @@ Task<base::Result<std::string_view>> Connection::read_body() {
   const auto& limits = thread_.options.limits;
   const auto& timeouts = thread_.options.timeouts;
   for (;;) {
-    if (body_.done()) co_return std::string_view{};
+    if (body_.done()) {
+      wire_.drop_if_empty();
+      co_return std::string_view{};
+    }
     if (error_status_ != 0) co_return base::fail(base::Fault::input, "reading the body has failed before");
     if (!wire_.buffered().empty()) {
       const BodyDecoder::Step step = body_.step(wire_.buffered());

@@ -9,6 +9,9 @@ boost::asio::io_context& Exchange::io() const { return connection_.thread_.io; }
 std::int64_t Exchange::arrived_us() const { return connection_.arrived_us_; }
 std::int64_t Exchange::arrived_steady_us() const { return connection_.arrived_steady_us_; }
 Task<base::Result<std::string_view>> Exchange::read() { return connection_.read_body(); }
+void Exchange::release_body() {
+  if (connection_.body_.done()) connection_.wire_.drop_if_empty();
+}
 int Exchange::error_status() const { return connection_.error_status_; }
 bool Exchange::body_at_end() const { return connection_.body_.done(); }
 Task<base::Status> Exchange::respond(ResponseHead head, std::string_view body) {
