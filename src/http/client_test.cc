@@ -310,6 +310,29 @@ TEST(client, a_connection_with_unasked_bytes_is_not_kept) {
   EXPECT_EQ(connections, 2);
 }
 
+TEST(client, kept_connections_are_bounded_in_number_and_age) {
+  const auto server = serve(loopback_options(), echo);
+  UpstreamOptions options;
+  options.address = address_of(*server);
+  options.keep_ms = 300;
+  options.idle_max = 1;
+  Client client(options);
+  client.run([&]() -> Task<void> {
+    const RequestHead head = get();
+    UpstreamExchange first(*client.upstream), second(*client.upstream);
+    co_await first.open(head, "", true);
+    co_await second.open(head, "", true);
+    for (UpstreamExchange* one : {&first, &second}) {
+      co_await one->read_head();
+      co_await one->read_all(100);
+    }
+    EXPECT_EQ(client.upstream->connections_opened(), 2U);
+    EXPECT_EQ(client.upstream->idle_connections(), 1U);
+    for (int i = 0; i < 1'000 && client.upstream->idle_connections() > 0; ++i) co_await sleep_ms(client.io, 5);
+    EXPECT_EQ(client.upstream->idle_connections(), 0U);
+  });
+}
+
 TEST(client, an_idle_stream_gives_its_buffers_back_and_goes_on) {
   std::atomic<bool> go{false};
   const auto server = serve(loopback_options(), [&](Exchange& exchange) -> Task<void> {

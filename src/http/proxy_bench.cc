@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <time.h>
 
+#include "http/head_scan.h"
 #include "http/socket_fixture.h"
 
 namespace {
@@ -105,6 +106,19 @@ void BM_proxy(benchmark::State& state) {
       (cpu_us - before_us) / static_cast<double>(std::max<std::int64_t>(requests, 1));
   state.SetItemsProcessed(requests);
 }
+void BM_head_scan(benchmark::State& state) {
+  const std::string text = request_text("/v1/chat/completions", "");
+  for (auto _ : state) {
+    const HeadLimits limits;
+    HeadEnd end;
+    Refusal refusal;
+    RequestHead head;
+    const std::size_t size = end.find(text, limits, refusal);
+    refusal = HeadScan::request(std::string_view(text).substr(0, size), limits, head);
+    benchmark::DoNotOptimize(head);
+  }
+}
+BENCHMARK(BM_head_scan);
 BENCHMARK(BM_proxy)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
 void BM_silent_streams(benchmark::State& state) {

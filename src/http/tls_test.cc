@@ -176,7 +176,6 @@ TEST_F(TlsTest, a_reload_changes_new_connections_and_drops_no_stream) {
   issue("server", "server two", "DNS:renewed.example", 3'600);
   ASSERT_TRUE(server->reload_tls());
   FetchRequest again = request(*server);
-  again.timeout_ms = 2'000;
   EXPECT_THAT(outcome(again), HasSubstr("mismatch"));  // 127.0.0.1 is no name of the new one
   again.tls.server_name = "renewed.example";
   std::thread second([&] { EXPECT_EQ(outcome(again), "before after"); });
@@ -205,7 +204,7 @@ TEST_F(TlsTest, a_client_that_vanishes_is_noticed_under_tls) {
     told = gone;
   });
   FetchRequest impatient = request(*server);
-  impatient.timeout_ms = 800;
+  impatient.timeout_ms = 1'500;
   EXPECT_THAT(outcome(impatient), HasSubstr("timeout"));
   EXPECT_TRUE(eventually([&] { return told.load(); }));
 }
