@@ -1,6 +1,6 @@
 #include "http/connection.h"
 
-#include <time.h>
+#include <ctime>
 
 #include "http/head_text.h"
 

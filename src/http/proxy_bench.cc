@@ -3,7 +3,7 @@
 // a thousand silent streams hold, in the proxy and in the upstream beside it together (bytes_per_stream).
 #include <benchmark/benchmark.h>
 #include <malloc.h>
-#include <time.h>
+#include <ctime>
 
 #include "http/head_scan.h"
 #include "http/socket_fixture.h"

@@ -110,7 +110,7 @@ class Exchange {
 
   /// True once the client has closed its end or the connection broke.
   bool client_gone() const;
-  /// Called once, on this thread, when the client vanishes while the handler works (noticed within ~0.3 s, once the
+  /// Called once, on this thread, when the client vanishes while the handler works (noticed within ~0.6 s, once the
   /// body is read). For cancelling the upstream. Replaces an earlier function; empty removes it. It is dropped when
   /// the handler returns.
   void on_client_gone(std::function<void()> function);

@@ -50,6 +50,7 @@ class TlsSession {
 
  private:
   TlsIo result_of(int code);
+  int socket_;
   ssl_st* ssl_ = nullptr;
   bool broken_ = false;
   std::string failure_;
