@@ -1,7 +1,7 @@
 // One accepted connection: reads requests, hands each to the handler, finishes what the handler left.
 //
 // Invariant: one exchange at a time; the next head is read only after the answer is complete and the body consumed.
-// Threads: its network thread's. Cost: ~1 KiB and a file descriptor while idle.
+// Threads: its network thread's. Cost: a file descriptor and no buffer while idle.
 #pragma once
 
 #include <memory>

@@ -181,7 +181,7 @@ Refusal HeadScan::request(std::string_view block, const HeadLimits& limits, Requ
   if (version.size() != 8 || version.substr(0, 5) != "HTTP/" || version[6] != '.' || version[5] < '0' ||
       version[5] > '9' || version[7] < '0' || version[7] > '9')
     return {400, "bad version"};
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "only HTTP/1.1 and HTTP/1.0"};
+  if (version != "HTTP/1.1" && version != "HTTP/1.0") return {505, "the version is neither 1.0 nor 1.1"};
   if (method == "CONNECT" || method == "TRACE") return {501, "method not implemented"};
 
   Framing framing;

@@ -3,7 +3,7 @@
 // Invariant: what is accepted has exactly one reading: CRLF ends every line, no line is folded, no name is followed by
 // a space, at most one framing field, exactly one host in HTTP/1.1. Everything else is refused, also where RFC 9112
 // would let a server repair it, because the next server may repair it otherwise (request smuggling).
-// Threads: pure functions. Cost: ~0.4 us for ten fields; two allocations. Specification: RFC 9112 sections 2-6, 11.
+// Threads: pure functions. Cost: one pass and two allocations (BM_head_scan). Specification: RFC 9112 sections 2-6, 11.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 #include "http/loop.h"
 
-#include <time.h>
+#include <ctime>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>

@@ -3,7 +3,7 @@
 // Invariant: requests of one connection are served one after the other, in order; a request that is not strictly
 // RFC 9112 never reaches a handler, is answered 400/413/414/417/431/501/505, and ends its connection.
 // Threads: Server's functions from any thread; an Exchange only on the network thread it was given on.
-// Cost: one accept-parse-respond turn ~5 us; an idle stream holds ~2 KiB (its buffers are released after ~0.4 s).
+// Cost: docs/internals/http.md; a connection that is silent for 0.4 s holds no buffer.
 // Specification: RFC 9110, RFC 9112; TLS 1.2 and 1.3 with OpenSSL.
 #pragma once
 
@@ -89,6 +89,8 @@ class Exchange {
   Task<base::Result<std::string_view>> read();
   /// The rest of the body in one piece, up to bytes_max (more: error, error_status() 413).
   Task<base::Result<std::string>> read_all(std::size_t bytes_max);
+  /// Gives the buffer with the last piece back before a long answer; read() does it when it says that the end is there.
+  void release_body();
   /// 400, 408 or 413 after a failed read (or 499 when the client is gone), 0 before.
   int error_status() const;
   bool body_at_end() const;
@@ -108,7 +110,7 @@ class Exchange {
 
   /// True once the client has closed its end or the connection broke.
   bool client_gone() const;
-  /// Called once, on this thread, when the client vanishes while the handler works (noticed within ~0.3 s, once the
+  /// Called once, on this thread, when the client vanishes while the handler works (noticed within ~0.6 s, once the
   /// body is read). For cancelling the upstream. Replaces an earlier function; empty removes it. It is dropped when
   /// the handler returns.
   void on_client_gone(std::function<void()> function);

@@ -165,6 +165,18 @@ TEST(server, slow_heads_and_bodies_are_cut) {
   EXPECT_THAT(slow_body.until_closed(), StartsWith("HTTP/1.1 408 "));
 }
 
+TEST(server, an_idle_connection_is_closed) {
+  ServerOptions options = loopback_options();
+  options.timeouts.keep_alive_ms = 300;
+  const auto server = serve(std::move(options), echo);
+  RawSocket unused = RawSocket::to(server->port()), used = RawSocket::to(server->port());
+  ASSERT_TRUE(used.send(kGet));
+  used.until("GET /a\n");
+  EXPECT_EQ(used.until_closed(), "");
+  EXPECT_EQ(unused.until_closed(), "");
+  EXPECT_EQ(server->counters().timeouts, 0U);  // that is no fault
+}
+
 TEST(server, a_body_that_only_drips_is_cut) {
   ServerOptions options = loopback_options();
   options.timeouts.body_idle_ms = 400;
@@ -279,7 +291,7 @@ TEST(server, drain_finishes_streams_and_closes_idle_connections) {
   RawSocket idle = RawSocket::to(server->port()), busy = RawSocket::to(server->port());
   ASSERT_TRUE(busy.send(kGet));
   ASSERT_TRUE(eventually([&] { return server->counters().streams_open == 1; }));
-  EXPECT_EQ(server->drain(50), 1U);
+  EXPECT_GE(server->drain(50), 1U);  // the busy one, and perhaps the idle one is not closed yet
   EXPECT_EQ(idle.until_closed(), "");
   EXPECT_FALSE(RawSocket::to(server->port()).open());
   finish = true;
@@ -346,7 +358,7 @@ TEST(server, several_threads_and_a_unix_socket) {
 TEST(server, says_why_it_cannot_listen) {
   const auto server = serve(loopback_options(), echo);
   for (const std::string& address : {"127.0.0.1:" + std::to_string(server->port()), std::string("localhost:80"),
-                                    std::string("8080"), std::string("unix:")}) {
+                                     std::string("8080"), std::string("unix:")}) {
     ServerOptions options;
     options.listen.push_back({address, false});
     const auto second = Server::start(std::move(options), [](unsigned, boost::asio::io_context&) { return echo; });

@@ -2,7 +2,7 @@
 //
 // Invariant: a Task runs only on the thread that runs its io_context; between two co_awaits nothing else runs there.
 // Threads: spawn() and post() may be called from any thread, everything else from the io_context's own.
-// Cost: a Task is one frame from Asio's per-thread cache, ~50 ns; the executor type is concrete, nothing is virtual.
+// Cost: a Task is one frame from Asio's per-thread cache; the executor type is concrete, nothing is virtual.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -24,7 +24,7 @@ std::string openssl_words() {
 }
 
 // A BIO of our own instead of OpenSSL's, whose write() would raise SIGPIPE.
-int socket_of(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
+int socket_of(BIO* bio) { return *static_cast<const int*>(BIO_get_data(bio)); }
 
 int bio_write(BIO* bio, const char* from, int size) {
   BIO_clear_retry_flags(bio);
@@ -53,7 +53,7 @@ int bio_create(BIO* bio) {
 }
 
 const BIO_METHOD* bio_method() {
-  static const BIO_METHOD* const kMethod = [] {
+  static const BIO_METHOD* const method = [] {
     BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without SIGPIPE");
     BIO_meth_set_write(made, bio_write);
     BIO_meth_set_read(made, bio_read);
@@ -61,7 +61,7 @@ const BIO_METHOD* bio_method() {
     BIO_meth_set_create(made, bio_create);
     return made;
   }();
-  return kMethod;
+  return method;
 }
 
 /// Offers of other protocols than HTTP/1.1 are not taken; a client that offers nothing gets it too.
@@ -169,13 +169,13 @@ base::Result<TlsContext> client_context(const UpstreamTls& options) {
 }
 
 TlsSession::TlsSession(const TlsContext& context, int socket, bool server, const std::string& name, bool verify)
-    : ssl_(SSL_new(context.get())) {
+    : socket_(socket), ssl_(SSL_new(context.get())) {
   if (ssl_ == nullptr) {
     broken_ = true;
     return;
   }
   BIO* bio = BIO_new(bio_method());
-  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
+  BIO_set_data(bio, &socket_);
   SSL_set_bio(ssl_, bio, bio);
   if (server) {
     SSL_set_accept_state(ssl_);

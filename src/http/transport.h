@@ -2,7 +2,7 @@
 //
 // Invariant: at most one read and one write wait at a time; after cancel() everything fails at once with
 // Io::cancelled. A write tries the socket first and waits only when it is full.
-// Threads: its io_context's. Cost: a read ~1.2 us with the system call, a write ~1 us; no timer an operation.
+// Threads: its io_context's. Cost: a write is one system call, a read that waits is two; no timer an operation.
 #pragma once
 
 #include <cstdint>
