@@ -142,6 +142,7 @@ TEST(OverrideBook, ManyReadersOneWriter) {
   ASSERT_TRUE(book.put(9, word("0"), kNow));
   std::atomic<bool> done{false}, torn{false};
   std::vector<std::thread> readers;
+  readers.reserve(4);
   for (int t = 0; t < 4; ++t) {
     readers.emplace_back([&] {
       OverrideReader reader(book);

@@ -85,6 +85,7 @@ void access_check(benchmark::State& state) {
   AccessRule tier, key;
   tier.models = {"small-*", "large-*"};
   tier.n_max = 4;
+  key.networks.reserve(3);
   for (const char* text : {"10.0.0.0/8", "192.0.2.0/24", "2001:db8::/32"}) key.networks.push_back(*parse_network(text));
   key.regions = {"eu-north", "eu-west"};
   RequestFacts facts;

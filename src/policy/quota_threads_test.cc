@@ -25,6 +25,7 @@ TEST(QuotaThreads, NeverOvershoot) {
   std::atomic<bool> overshot{false};
   std::barrier start(kThreads);
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       base::Random random(static_cast<std::uint64_t>(t) + 1);
@@ -76,6 +77,7 @@ TEST(QuotaThreads, GrantExactlyTheLimit) {
   Quota quota;
   std::atomic<std::uint64_t> granted{0};
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < kTries; ++i) {

@@ -9,24 +9,22 @@ namespace stillwatch::policy {
 namespace {
 
 struct Row {
-  std::uint16_t openai_status;
-  std::string_view openai_type;
-  std::uint16_t anthropic_status;
-  std::string_view anthropic_type;
+  std::uint16_t openai_status, anthropic_status;
+  std::string_view openai_type, anthropic_type;
 };
 // In the order of RefusalKind. Anthropic's names and statuses are those of its error reference; OpenAI's clients go by
 // the status, and its types are those that its API gives with it.
 constexpr Row kRows[kRefusalKinds] = {
-    {401, "authentication_error", 401, "authentication_error"},
-    {403, "permission_error", 403, "permission_error"},
-    {404, "not_found_error", 404, "not_found_error"},
-    {400, "invalid_request_error", 400, "invalid_request_error"},
-    {413, "invalid_request_error", 413, "request_too_large"},
-    {429, "rate_limit_error", 429, "rate_limit_error"},
-    {500, "server_error", 500, "api_error"},
-    {502, "server_error", 502, "api_error"},
-    {503, "server_error", 529, "overloaded_error"},
-    {504, "server_error", 504, "timeout_error"},
+    {401, 401, "authentication_error", "authentication_error"},
+    {403, 403, "permission_error", "permission_error"},
+    {404, 404, "not_found_error", "not_found_error"},
+    {400, 400, "invalid_request_error", "invalid_request_error"},
+    {413, 413, "invalid_request_error", "request_too_large"},
+    {429, 429, "rate_limit_error", "rate_limit_error"},
+    {500, 500, "server_error", "api_error"},
+    {502, 502, "server_error", "api_error"},
+    {503, 529, "server_error", "overloaded_error"},
+    {504, 504, "server_error", "timeout_error"},
 };
 
 // Longer waits are told to a person. The SDKs would sleep as long as retry-after says, a day if need be, or, some of
