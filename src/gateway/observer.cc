@@ -301,6 +301,9 @@ void Observer::State::round(bool is_last) {
   }
   taken.clear();
   queue.drain(taken);
+  // Shard by shard they may be far apart; a log that is nearly in order is what a replay reads.
+  std::stable_sort(taken.begin(), taken.end(),
+                   [](const auto& a, const auto& b) { return a->arrived_us < b->arrived_us; });
   for (auto& exchange : taken) {
     take(*exchange);
     exchange.reset();

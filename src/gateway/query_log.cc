@@ -123,9 +123,12 @@ struct QueryLog::State {
     change(counters);
   }
 
+  bool is_far(std::int64_t time_us) const {
+    return time_us - file_first_us >= options.rotate_us || (last_us != INT64_MIN && time_us - last_us >= kJumpUs);
+  }
   bool wants_new_file(std::int64_t time_us) const {
-    return file < 0 || wants_rotation || rotation_asked || flushed_bytes >= options.rotate_bytes ||
-           time_us - file_first_us >= options.rotate_us || (last_us != INT64_MIN && time_us - last_us >= kJumpUs);
+    if (lines_waiting > 0) return is_far(time_us);
+    return file < 0 || wants_rotation || rotation_asked || flushed_bytes >= options.rotate_bytes || is_far(time_us);
   }
 
   void close_file() {
@@ -296,9 +299,7 @@ QueryLog::~QueryLog() = default;
 const std::vector<std::string>& QueryLog::files() const { return state_->files; }
 std::string QueryLog::path_of(const std::string& file) const { return state_->path_of(file); }
 
-bool QueryLog::wants_new_file(std::int64_t time_us) const {
-  return state_->file >= 0 && state_->wants_new_file(time_us);
-}
+bool QueryLog::wants_new_file(std::int64_t time_us) const { return state_->wants_new_file(time_us); }
 
 void QueryLog::append(std::string_view line, std::int64_t time_us) {
   State& state = *state_;
