@@ -117,6 +117,41 @@ TEST(Observer, WhoEndsAfterItsTurnIsShed) {
   EXPECT_EQ(replayed.accepted + replayed.late, 100U);
 }
 
+// With the clock of the machine, which jumps: nothing is lost, and order and replay hold.
+TEST(Observer, JumpsOfTheClockDoNoHarm) {
+  const Folder folder;
+  const crypto::KeyedHash keyed_hash = test::fixed_hash();
+  ObserverOptions options = test::options_in(folder);
+  std::atomic<std::int64_t> wall_us{test::kStart}, steady_us{0};
+  options.in_flight.given_time = false;
+  options.in_flight.wall_us = [&] { return wall_us.load(); };
+  options.in_flight.steady_us = [&] { return steady_us.load(); };
+  const std::vector<Exchange> world = test::make_world({100, 4, 0});
+  auto observer = started(options, keyed_hash);
+  std::int64_t last_us = 0;
+  for (std::size_t i = 0; i < world.size(); ++i) {
+    wall_us += 30 * base::kSecondUs, steady_us += 30 * base::kSecondUs;
+    if (i == 300) wall_us -= 6 * base::kHourUs;
+    if (i == 900) wall_us += 200 * base::kDayUs;  // a replay would not believe this step within a file
+    InFlight::Ticket ticket = observer->in_flight().arrive();
+    EXPECT_GT(ticket.arrived_us(), last_us);
+    last_us = ticket.arrived_us();
+    auto copy = std::make_unique<Exchange>(world[i]);
+    copy->arrived_us = last_us;
+    copy->id = request_id(last_us, 1);
+    EXPECT_EQ(observer->queue().try_push(0, std::move(copy)), ExchangeQueue::Pushed::whole);
+  }
+  ASSERT_TRUE(observer->stop());
+  const ObserverCounters counters = observer->counters();
+  EXPECT_EQ(counters.in_flight.clock_back, 1U);
+  EXPECT_EQ(counters.in_flight.clock_forward, 1U);
+  EXPECT_EQ(counters.late_shed, 0U);
+  EXPECT_EQ(counters.records, world.size());
+  const test::Replayed replayed = test::replay(options, keyed_hash);
+  EXPECT_EQ(replayed.accepted, world.size());
+  EXPECT_EQ(replayed.rejected, 0U);
+}
+
 TEST(Observer, AccountsThatComeLaterCountFromThenOnInAReplayToo) {
   const Folder folder;
   const crypto::KeyedHash keyed_hash = test::fixed_hash();

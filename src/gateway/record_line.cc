@@ -7,6 +7,7 @@
 #include "base/json_text.h"
 #include "base/limits.h"
 #include "intake/body_reader.h"
+#include "intake/json_scan.h"
 #include "text/fingerprint_codec.h"
 
 namespace stillwatch::gateway {
@@ -82,6 +83,17 @@ struct RecordLine::State {
   Content content;
   intake::BodyReader reader;
   std::uint64_t texts_cut = 0;
+
+  /// As the parser of a line does it: depth, form, then the dialect's fields.
+  std::optional<intake::Refusal> read(event::Dialect dialect, std::string_view text, intake::Body& body) {
+    // Within a line it nests one deeper.
+    if (intake::nests_deeper(text, base::limits::kJsonDepthMax - 1))
+      return intake::Refusal{intake::RejectReason::too_deep, "request"};
+    const std::size_t first = text.find_first_not_of(" \t\r\n");
+    const bool is_broken = first == std::string_view::npos || (text[first] == '{' && !is_one_object(text));
+    if (is_broken) return intake::Refusal{intake::RejectReason::not_json, "request"};
+    return reader.read(dialect, text, body);
+  }
 
   std::string_view shortened(std::string_view text) {
     const std::string_view out = cut(text, kTextBytesMax);
@@ -203,8 +215,7 @@ void RecordLine::write(Exchange& exchange, bool shed, std::string& out) {
   if (has_body) {
     exchange.body.append(kJsonPadding, ' ');
     const std::string_view text = std::string_view(exchange.body).substr(0, body_bytes);
-    refusal = state.reader.read(exchange.dialect, text, body);
-    if (!refusal && !is_one_object(text)) refusal = intake::Refusal{intake::RejectReason::not_json, "request"};
+    refusal = state.read(exchange.dialect, text, body);
     if (refusal) ++counters_.bodies_refused;
     if (!refusal && fields.end_user.empty()) fields.end_user = body.end_user_name;
   } else if (!exchange.shed) {
