@@ -110,6 +110,10 @@ void Observer::State::take(Exchange& exchange) {
 
 void Observer::State::take_line(Exchange& exchange) {
   const std::size_t size = exchange.body.size();
+  if (size > base::limits::kLineBytesMax) {
+    ++counts.feed_refused;
+    return;
+  }
   exchange.body.append(intake::kJsonPadding, ' ');
   feed_parser->keep_raw(&fed);
   intake::ParsedLine found;
@@ -207,6 +211,18 @@ void Observer::State::give() {
   STILLWATCH_ASSERT(status.has_value());  // only a verdict sink can fail, and ours keeps what it cannot write
   batch.clear();
   give_alarms();
+  if (!is_recovering && engine->counters().epochs != epochs_seen) refresh_expiries();
+}
+
+/// Fresh work moves an expiry without a verdict.
+void Observer::State::refresh_expiries() {
+  epochs_seen = engine->counters().epochs;
+  for (const auto& [account, standing] : engine->case_book().standings())
+    levels.move_expiry(account, 0, standing.expires_us);
+  engine->case_book().end_users().for_each(
+      [this](event::Token account, event::Token end_user, std::int64_t expires_us) {
+        levels.move_expiry(account, end_user, expires_us);
+      });
 }
 
 base::Status Observer::State::take_verdicts(std::span<const event::Verdict> given) {
@@ -240,37 +256,6 @@ void Observer::State::poll_accounts() {
   counts.account_lines = accounts->lines();
   counts.account_lines_rejected = accounts->rejected();
   if (!found->empty()) engine->add_accounts(std::move(*found));
-}
-
-base::Status Observer::State::snapshot() {
-  const std::int64_t started_us = steady_now_us();
-  STILLWATCH_CHECK(log.sync());
-  STILLWATCH_CHECK(verdicts->sync());
-  STILLWATCH_CHECK(alarms->sync());
-  ObserverState state;
-  state.policy_hash = options.policy_hash;
-  state.secret_id = keyed_hash.secret_id();
-  state.log = log.position();
-  if (state.log.file.empty()) state.log = recovered;
-  state.released_us = released_us;
-  state.logged_us = logged_us;
-  state.waiting = waiting.list();
-  state.engine = engine->snapshot();
-  state.identities = identities.save();
-  state.levels = levels.save();
-  intake::ByteWriter ids;
-  fed_ids.save(ids);
-  state.fed_ids = std::move(ids.bytes());
-  state.account_lines = accounts->lines();
-  state.verdict_bytes = verdicts->mark();
-  state.alarm_bytes = alarms->mark();
-  state.alarms = alarms_given;
-  STILLWATCH_CHECK(write_state(options.state_folder, state));
-  log.keep_from(state.log.file);
-  ++counts.snapshots;
-  snapshot_at_us = steady_now_us();
-  snapshot_cost_us = snapshot_at_us - started_us;
-  return {};
 }
 
 void Observer::State::publish_counters() {

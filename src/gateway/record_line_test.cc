@@ -53,7 +53,8 @@ const std::pair<event::Dialect, const char*> kBodies[] = {
      "brief.\"},{\"role\":\"user\",\"content\":\"What is\\n a \\\"lake\\\"? {[}\"}],\"temperature\":0.5}"},
     {event::Dialect::openai_responses, R"({"model":"m-large","input":"Tell me about lakes","instructions":"Be kind"})"},
     {event::Dialect::anthropic_messages,
-     R"({"model":"c-1","max_tokens":100,"metadata":{"user_id":"u-2"},"messages":[{"role":"user","content":[{"type":"text","text":"hello there"}]}]})"},
+     R"({"model":"c-1","max_tokens":100,"metadata":{"user_id":"u-2"},)"
+     R"("messages":[{"role":"user","content":[{"type":"text","text":"hello there"}]}]})"},
     {event::Dialect::text, R"({"model":"m","prompt":"one prompt"})"},
 };
 
@@ -83,7 +84,8 @@ TEST(RecordLine, ARefusedBodyHasTheFateItHadInALogWithContent) {
                                   std::string("{}"), std::string(R"({"model":"m","messages":3})"), std::string(""),
                                   R"({"model":"m","messages":[{"role":"user","content":)" + deep + "}]}"}) {
     const std::string as_content =
-        R"({"v":1,"id":"r1","time":"2026-04-22T08:15:30.123456Z","account":"acct_1","dialect":"openai.chat","request":)" +
+        R"({"v":1,"id":"r1","time":"2026-04-22T08:15:30.123456Z","account":"acct_1","dialect":"openai.chat",)"
+        R"("request":)" +
         body + "}";
     const auto expected = lines.parse(as_content);
     for (const Content content : {Content::fingerprint, Content::full}) {
