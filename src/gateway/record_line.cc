@@ -43,17 +43,15 @@ std::string_view cut(std::string_view text, std::size_t size) {
 /// whole. What stands behind the object would reach the record's own fields.
 bool is_one_object(std::string_view json) {
   std::size_t depth = 0;
-  bool in_string = false;
   for (std::size_t at = 0; at < json.size(); ++at) {
     const char letter = json[at];
-    if (in_string) {
-      if (letter == '\\') {
-        ++at;
-      } else if (letter == '"') {
-        in_string = false;
+    if (letter == '"') {
+      // To the quote that ends the string: one behind an even number of backslashes.
+      for (std::size_t escapes = 1; escapes % 2 == 1;) {
+        at = json.find('"', at + 1);
+        if (at == std::string_view::npos) return false;
+        for (escapes = 0; json[at - 1 - escapes] == '\\';) ++escapes;
       }
-    } else if (letter == '"') {
-      in_string = true;
     } else if (letter == '{' || letter == '[') {
       ++depth;
     } else if (letter == '}' || letter == ']') {
