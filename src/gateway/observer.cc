@@ -276,6 +276,11 @@ void Observer::State::publish_counters() {
   threads->counters = counts;
 }
 
+void Observer::State::end_with(const base::Status& status) {
+  const std::lock_guard lock(threads->mutex);
+  threads->ended = status;
+}
+
 void Observer::State::round(bool is_last) {
   // First the watermark, then the queue: whoever arrived before it has been drained.
   std::int64_t until_us = in_flight.watermark();
@@ -301,7 +306,10 @@ void Observer::State::round(bool is_last) {
   // Nothing follows the last round but a new start, which goes on behind all that was logged.
   if (is_last && logged_us != INT64_MIN) until_us = logged_us + 1;
   release(until_us, options.order_records_max);
-  if (verdicts->is_behind() && !verdicts->flush()) return publish_counters();
+  if (const base::Status status = verdicts->flush(); !status) {
+    if (is_last) end_with(status);
+    return publish_counters();
+  }
   const std::int64_t now_us = steady_now_us();
   if (static_cast<double>(now_us - accounts_at_us) >= options.accounts_seconds * 1e6) poll_accounts();
   const auto interval_us = std::max(static_cast<std::int64_t>(options.snapshot_seconds * 1e6), 20 * snapshot_cost_us);
@@ -310,10 +318,7 @@ void Observer::State::round(bool is_last) {
       ++counts.snapshot_failures;
       snapshot_at_us = steady_now_us();
       tell(status.error().message);
-      if (is_last) {
-        const std::lock_guard lock(threads->mutex);
-        threads->ended = status;
-      }
+      if (is_last) end_with(status);
     }
   }
   publish_counters();

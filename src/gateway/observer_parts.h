@@ -75,6 +75,7 @@ struct Observer::State {
   // observer.cc
   void run();
   void round(bool is_last);
+  void end_with(const base::Status& status);
   void take(Exchange& exchange);
   void take_line(Exchange& exchange);
   void log_line(std::int64_t time_us, bool is_late);

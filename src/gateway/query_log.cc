@@ -101,6 +101,7 @@ struct QueryLog::State {
   std::int64_t file_first_us = 0, last_us = INT64_MIN;
   std::uint64_t flushed_bytes = 0;  // compressed
   intake::LinePosition flushed;
+  LogPosition end_of_log;       // stays while no file is open
   bool wants_rotation = false;  // what is waiting belongs into a new file
   bool rotation_asked = false;  // the next line does
   std::string waiting;
@@ -219,6 +220,7 @@ struct QueryLog::State {
     flushed_bytes += size;
     flushed.offset += waiting.size();
     flushed.line += lines_waiting;
+    end_of_log = {files.back(), flushed};
     count([&](Counters& c) {
       ++c.flushes;
       c.lines += lines_waiting;
@@ -335,9 +337,7 @@ base::Status QueryLog::flush() {
 
 base::Status QueryLog::sync() { return state_->sync(); }
 
-LogPosition QueryLog::position() const {
-  return state_->file < 0 ? LogPosition{} : LogPosition{state_->files.back(), state_->flushed};
-}
+LogPosition QueryLog::position() const { return state_->end_of_log; }
 
 void QueryLog::rotate() { state_->rotation_asked = true; }
 void QueryLog::keep_from(const std::string& file) { state_->kept_from = file; }

@@ -197,6 +197,25 @@ TEST(QueryLog, WhenNothingCanBeWrittenLinesAreCountedAndTheFileStaysWhole) {
   EXPECT_EQ(read_all(log).size(), 110U);
 }
 
+TEST(QueryLog, ThePlaceIsKnownWhileNoFileCanBeOpened) {
+  const Folder folder;
+  const QueryLogOptions options = log_options(folder);
+  QueryLog log = opened(options);
+  log.append(line_of(0), kStart);
+  ASSERT_TRUE(log.flush());
+  const LogPosition before = log.position();
+  log.rotate();
+  std::filesystem::rename(options.folder, options.folder + "-away");
+  log.append(line_of(1), kStart + 1);
+  EXPECT_FALSE(log.flush());
+  EXPECT_EQ(log.position(), before);
+  std::filesystem::rename(options.folder + "-away", options.folder);
+  log.append(line_of(2), kStart + 2);
+  ASSERT_TRUE(log.flush());
+  EXPECT_EQ(read_all(log), (std::vector<std::string>{line_of(0), line_of(2)}));
+  EXPECT_NE(log.position().file, before.file);
+}
+
 TEST(QueryLog, OldFilesGoOnlyWhenAskedAndNotNeeded) {
   const Folder folder;
   QueryLogOptions options = log_options(folder);
