@@ -170,9 +170,12 @@ void Observer::State::write_gaps(bool is_last) {
   // While the log fails, only real records try it.
   if (counts.log_failing && !is_last) return;
   gap_at_us = now_us;
-  if (options.in_flight.given_time && logged_us != INT64_MIN) in_flight.start_after(logged_us);
+  const std::int64_t unique_us = in_flight.arrive().arrived_us();
+  const std::string id = "gap-" + request_id(unique_us, 0).substr(4);
   Gap gap;
-  gap.time_us = in_flight.arrive().arrived_us();
+  gap.id = id;
+  // Where the log stands: a later time would have what is still in the queue refused as late.
+  gap.time_us = logged_us == INT64_MIN ? unique_us : logged_us;
   gap.since_us = lost_untold > 0 ? lost_since_us : std::max<std::int64_t>(0, released_us);
   gap.records = dropped + lost_untold;
   gap.reason = lost_untold > 0 ? "log_failed" : "queue_full";

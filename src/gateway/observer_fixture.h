@@ -160,6 +160,7 @@ inline ObserverOptions options_in(const Folder& folder) {
   options.engine.detect.conversation_slots = 1U << 18;
   options.policy_hash = "sha256:test";
   options.in_flight.given_time = true;
+  options.lateness_us = 2 * base::kDayUs;  // days pass in a second here, and a thread may be slow
   options.flush_us = 5'000;
   options.snapshot_seconds = 0.2;
   options.accounts_seconds = 0.01;

@@ -278,9 +278,9 @@ void RecordLine::write(const intake::RawRecord& raw, const event::Query& query, 
 }
 
 void RecordLine::write(const Gap& gap, std::string& out) {
-  out = R"({"v":1,"id":"gap-)";
-  base::append_json_number(out, static_cast<std::uint64_t>(gap.time_us));
-  State::put_time(out, R"(","time":)", gap.time_us);
+  out = R"({"v":1,"id":)";
+  base::append_json_string(out, gap.id);
+  State::put_time(out, R"(,"time":)", gap.time_us);
   out += R"(,"account":"stillwatch.gap","shed":true,"dialect":"text","request":{"prompt":""},"gap":{"since":)";
   State::put_time(out, "", gap.since_us);
   State::put_number(out, R"(,"records":)", gap.records);

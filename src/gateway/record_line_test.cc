@@ -147,7 +147,7 @@ TEST(RecordLine, AGapIsPassedOver) {
   const auto keyed_hash = intake::test::fixed_hash();
   RecordLine record_line(keyed_hash, Content::fingerprint);
   std::string line;
-  record_line.write({kTime, kTime - 5, 17, "queue_full"}, line);
+  record_line.write({"gap-1", kTime, kTime - 5, 17, "queue_full"}, line);
   const auto found = lines.parse(line);
   EXPECT_TRUE(found.accepted);
   EXPECT_EQ(found.query.flags, event::kFlagShed);
