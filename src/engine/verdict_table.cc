@@ -264,6 +264,25 @@ void VerdictTable::apply(const event::Verdict& verdict) {
   state_->collect();
 }
 
+void VerdictTable::move_expiry(Token account, Token end_user, std::int64_t expires_us) {
+  const std::lock_guard lock(state_->mutex);
+  const Key key{account, end_user};
+  const auto found = state_->entries.find(key);
+  if (found == state_->entries.end() || found->second.expires_us == expires_us) return;
+  Entry entry = found->second;
+  entry.expires_us = expires_us;
+  state_->set(key, entry);
+}
+
+void VerdictTable::drop_expired(std::int64_t now_us) {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<Key> gone;
+  for (const auto& [key, entry] : state_->entries) {
+    if (entry.expires_us <= now_us) gone.push_back(key);
+  }
+  for (const Key& key : gone) state_->set(key, Entry{});
+}
+
 std::vector<ListedLevel> VerdictTable::list(std::size_t count_max, const ListedLevel* after) const {
   std::vector<ListedLevel> out;
   const std::lock_guard lock(state_->mutex);

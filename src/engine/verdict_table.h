@@ -3,7 +3,7 @@
 // Invariant: a look-up takes no lock, does no I/O and allocates nothing; it gives the subject's last published standing
 // or none, never a mixture and never that of another subject. A slot belongs to one subject for the table's life; a
 // subject that became clear keeps its slot with an empty word until the table is rebuilt.
-// Threads: apply(), restore() and set_all() by one writer; look-ups and list() from any number of threads. Cost: a
+// Threads: apply() and the others that change it by one writer; look-ups and list() from any number of threads. Cost: a
 // look-up is two counter updates and one or two cache lines, under 200 ns with a million subjects; see
 // verdict_table_bench.cc. Memory: 16 bytes a slot at most half full, and about 100 a subject for list(). Growing
 // publishes a larger table; the old one is freed once every reader that might hold it has left. Bounds: kSubjectsMax;
@@ -77,6 +77,11 @@ class VerdictTable {
 
   /// Publishes a verdict. Campaign subjects are passed over: their members have verdicts of their own.
   void apply(const event::Verdict& verdict);
+
+  /// A level's expiry moves without a verdict when there is fresh work. `end_user` 0: of the account.
+  void move_expiry(Token account, Token end_user, std::int64_t expires_us);
+  /// Forgets levels that ended before `now_us`, of subjects that no verdict will clear any more.
+  void drop_expired(std::int64_t now_us);
 
   /// Subjects above clear in the order of (account, end user) that come after `after`, at most count_max.
   std::vector<ListedLevel> list(std::size_t count_max, const ListedLevel* after = nullptr) const;

@@ -112,6 +112,22 @@ TEST(VerdictTable, EqualsASimpleMapThroughGrowthAndChurn) {
   EXPECT_EQ(other.save(), table.save()) << "damaged bytes change nothing";
 }
 
+TEST(VerdictTable, ExpiriesMoveAndEnd) {
+  VerdictTable table;
+  const Verdict verdict = verdict_of(5, Level::verify);
+  table.apply(verdict);
+  table.apply(verdict_of(6, Level::verify));
+  table.move_expiry(5, 0, verdict.expires_us + base::kDayUs);
+  table.move_expiry(7, 0, verdict.expires_us + base::kDayUs);
+  EXPECT_FALSE(table.look_up(5, verdict.expires_us + base::kHourUs).is_clear());
+  EXPECT_TRUE(table.look_up(6, verdict.expires_us + base::kHourUs).is_clear());
+  EXPECT_TRUE(table.look_up(7).is_clear()) << "an expiry makes no level";
+  table.drop_expired(verdict.expires_us + base::kHourUs);
+  ASSERT_EQ(table.list(10).size(), 1U);
+  EXPECT_EQ(table.list(10)[0].account, 5U);
+  EXPECT_EQ(table.counters().by_level[static_cast<std::size_t>(Level::verify)], 1U);
+}
+
 TEST(VerdictTable, BoundsAreCounted) {
   VerdictTable table(10);
   for (Token account = 1; account <= 12; ++account) table.apply(verdict_of(account, Level::notice));

@@ -110,6 +110,10 @@ void Observer::State::take(Exchange& exchange) {
 
 void Observer::State::take_line(Exchange& exchange) {
   const std::size_t size = exchange.body.size();
+  if (size > base::limits::kLineBytesMax) {
+    ++counts.feed_refused;
+    return;
+  }
   exchange.body.append(intake::kJsonPadding, ' ');
   feed_parser->keep_raw(&fed);
   intake::ParsedLine found;
@@ -166,9 +170,12 @@ void Observer::State::write_gaps(bool is_last) {
   // While the log fails, only real records try it.
   if (counts.log_failing && !is_last) return;
   gap_at_us = now_us;
-  if (options.in_flight.given_time && logged_us != INT64_MIN) in_flight.start_after(logged_us);
+  const std::int64_t unique_us = in_flight.arrive().arrived_us();
+  const std::string id = "gap-" + request_id(unique_us, 0).substr(4);
   Gap gap;
-  gap.time_us = in_flight.arrive().arrived_us();
+  gap.id = id;
+  // Where the log stands: a later time would have what is still in the queue refused as late.
+  gap.time_us = logged_us == INT64_MIN ? unique_us : logged_us;
   gap.since_us = lost_untold > 0 ? lost_since_us : std::max<std::int64_t>(0, released_us);
   gap.records = dropped + lost_untold;
   gap.reason = lost_untold > 0 ? "log_failed" : "queue_full";
@@ -207,6 +214,18 @@ void Observer::State::give() {
   STILLWATCH_ASSERT(status.has_value());  // only a verdict sink can fail, and ours keeps what it cannot write
   batch.clear();
   give_alarms();
+  if (!is_recovering && engine->counters().epochs != epochs_seen) refresh_expiries();
+}
+
+/// Fresh work moves an expiry without a verdict.
+void Observer::State::refresh_expiries() {
+  epochs_seen = engine->counters().epochs;
+  for (const auto& [account, standing] : engine->case_book().standings())
+    levels.move_expiry(account, 0, standing.expires_us);
+  engine->case_book().end_users().for_each(
+      [this](event::Token account, event::Token end_user, std::int64_t expires_us) {
+        levels.move_expiry(account, end_user, expires_us);
+      });
 }
 
 base::Status Observer::State::take_verdicts(std::span<const event::Verdict> given) {
@@ -242,37 +261,6 @@ void Observer::State::poll_accounts() {
   if (!found->empty()) engine->add_accounts(std::move(*found));
 }
 
-base::Status Observer::State::snapshot() {
-  const std::int64_t started_us = steady_now_us();
-  STILLWATCH_CHECK(log.sync());
-  STILLWATCH_CHECK(verdicts->sync());
-  STILLWATCH_CHECK(alarms->sync());
-  ObserverState state;
-  state.policy_hash = options.policy_hash;
-  state.secret_id = keyed_hash.secret_id();
-  state.log = log.position();
-  if (state.log.file.empty()) state.log = recovered;
-  state.released_us = released_us;
-  state.logged_us = logged_us;
-  state.waiting = waiting.list();
-  state.engine = engine->snapshot();
-  state.identities = identities.save();
-  state.levels = levels.save();
-  intake::ByteWriter ids;
-  fed_ids.save(ids);
-  state.fed_ids = std::move(ids.bytes());
-  state.account_lines = accounts->lines();
-  state.verdict_bytes = verdicts->mark();
-  state.alarm_bytes = alarms->mark();
-  state.alarms = alarms_given;
-  STILLWATCH_CHECK(write_state(options.state_folder, state));
-  log.keep_from(state.log.file);
-  ++counts.snapshots;
-  snapshot_at_us = steady_now_us();
-  snapshot_cost_us = snapshot_at_us - started_us;
-  return {};
-}
-
 void Observer::State::publish_counters() {
   counts.event_us = released_us;
   counts.lag_us = released_us == INT64_MIN ? 0 : std::max<std::int64_t>(0, in_flight.now_us() - released_us);
@@ -291,6 +279,11 @@ void Observer::State::publish_counters() {
   threads->counters = counts;
 }
 
+void Observer::State::end_with(const base::Status& status) {
+  const std::lock_guard lock(threads->mutex);
+  threads->ended = status;
+}
+
 void Observer::State::round(bool is_last) {
   // First the watermark, then the queue: whoever arrived before it has been drained.
   std::int64_t until_us = in_flight.watermark();
@@ -301,6 +294,9 @@ void Observer::State::round(bool is_last) {
   }
   taken.clear();
   queue.drain(taken);
+  // Shard by shard they may be far apart; a log that is nearly in order is what a replay reads.
+  std::stable_sort(taken.begin(), taken.end(),
+                   [](const auto& a, const auto& b) { return a->arrived_us < b->arrived_us; });
   for (auto& exchange : taken) {
     take(*exchange);
     exchange.reset();
@@ -313,7 +309,10 @@ void Observer::State::round(bool is_last) {
   // Nothing follows the last round but a new start, which goes on behind all that was logged.
   if (is_last && logged_us != INT64_MIN) until_us = logged_us + 1;
   release(until_us, options.order_records_max);
-  if (verdicts->is_behind() && !verdicts->flush()) return publish_counters();
+  if (const base::Status status = verdicts->flush(); !status) {
+    if (is_last) end_with(status);
+    return publish_counters();
+  }
   const std::int64_t now_us = steady_now_us();
   if (static_cast<double>(now_us - accounts_at_us) >= options.accounts_seconds * 1e6) poll_accounts();
   const auto interval_us = std::max(static_cast<std::int64_t>(options.snapshot_seconds * 1e6), 20 * snapshot_cost_us);
@@ -322,10 +321,7 @@ void Observer::State::round(bool is_last) {
       ++counts.snapshot_failures;
       snapshot_at_us = steady_now_us();
       tell(status.error().message);
-      if (is_last) {
-        const std::lock_guard lock(threads->mutex);
-        threads->ended = status;
-      }
+      if (is_last) end_with(status);
     }
   }
   publish_counters();

@@ -54,7 +54,8 @@ struct Observer::State {
   std::int64_t released_us = INT64_MIN;
   std::int64_t logged_us = INT64_MIN;
   std::int64_t fed_us = INT64_MIN;  // the latest of another log
-  std::uint64_t alarms_given = 0;
+  std::uint64_t alarms_given = 0, epochs_seen = 0;
+  bool is_recovering = false;
   std::int64_t flushed_at_us = 0, accounts_at_us = 0, snapshot_at_us = 0, snapshot_cost_us = 0, gap_at_us = 0;
   // Records lost since the last gap line.
   std::uint64_t lost_untold = 0, dropped_told = 0;
@@ -74,6 +75,7 @@ struct Observer::State {
   // observer.cc
   void run();
   void round(bool is_last);
+  void end_with(const base::Status& status);
   void take(Exchange& exchange);
   void take_line(Exchange& exchange);
   void log_line(std::int64_t time_us, bool is_late);
@@ -87,6 +89,7 @@ struct Observer::State {
   void give();  // the batch, to the engine
   base::Status take_verdicts(std::span<const event::Verdict> given);
   void give_alarms();
+  void refresh_expiries();
   void poll_accounts();
   base::Status snapshot();
   void publish_counters();

@@ -81,6 +81,37 @@ base::Status Observer::State::archive_journals() {
   return {};
 }
 
+base::Status Observer::State::snapshot() {
+  const std::int64_t started_us = steady_now_us();
+  STILLWATCH_CHECK(log.sync());
+  STILLWATCH_CHECK(verdicts->sync());
+  STILLWATCH_CHECK(alarms->sync());
+  ObserverState state;
+  state.policy_hash = options.policy_hash;
+  state.secret_id = keyed_hash.secret_id();
+  state.log = log.position();
+  if (state.log.file.empty()) state.log = recovered;
+  state.released_us = released_us;
+  state.logged_us = logged_us;
+  state.waiting = waiting.list();
+  state.engine = engine->snapshot();
+  state.identities = identities.save();
+  state.levels = levels.save();
+  intake::ByteWriter ids;
+  fed_ids.save(ids);
+  state.fed_ids = std::move(ids.bytes());
+  state.account_lines = accounts->lines();
+  state.verdict_bytes = verdicts->mark();
+  state.alarm_bytes = alarms->mark();
+  state.alarms = alarms_given;
+  STILLWATCH_CHECK(write_state(options.state_folder, state));
+  log.keep_from(state.log.file);
+  ++counts.snapshots;
+  snapshot_at_us = steady_now_us();
+  snapshot_cost_us = snapshot_at_us - started_us;
+  return {};
+}
+
 base::Status Observer::State::recover() {
   STILLWATCH_TRY(found, read_state(options.state_folder));
   if (found && found->secret_id != keyed_hash.secret_id()) {
@@ -137,7 +168,12 @@ base::Status Observer::State::recover() {
     recovered = from;
   }
   engine->add_accounts(std::move(updates));
+  is_recovering = true;
   STILLWATCH_CHECK(read_tail(from));
+  is_recovering = false;
+  refresh_expiries();
+  // Levels of before that the log does not give under other settings end when they were to end.
+  if (found && !is_same && logged_us != INT64_MIN) levels.drop_expired(logged_us);
   // An accounts file that cannot be read at the start is a mistake; later the last one read stays in force.
   STILLWATCH_TRY(fresh, accounts->poll(released_us));
   engine->add_accounts(std::move(fresh));
@@ -147,7 +183,11 @@ base::Status Observer::State::recover() {
   STILLWATCH_CHECK(verdicts->flush());
   STILLWATCH_CHECK(alarms->flush());
   // So that the next start need not read the same again, and files before it may go.
-  STILLWATCH_CHECK(snapshot());
+  if (const base::Status status = snapshot(); !status) {
+    // A full disk must not keep the gateway from serving.
+    ++counts.snapshot_failures;
+    tell(status.error().message);
+  }
   accounts_at_us = steady_now_us();
   publish_counters();
   return {};

@@ -101,6 +101,7 @@ struct QueryLog::State {
   std::int64_t file_first_us = 0, last_us = INT64_MIN;
   std::uint64_t flushed_bytes = 0;  // compressed
   intake::LinePosition flushed;
+  LogPosition end_of_log;       // stays while no file is open
   bool wants_rotation = false;  // what is waiting belongs into a new file
   bool rotation_asked = false;  // the next line does
   std::string waiting;
@@ -123,9 +124,12 @@ struct QueryLog::State {
     change(counters);
   }
 
+  bool is_far(std::int64_t time_us) const {
+    return time_us - file_first_us >= options.rotate_us || (last_us != INT64_MIN && time_us - last_us >= kJumpUs);
+  }
   bool wants_new_file(std::int64_t time_us) const {
-    return file < 0 || wants_rotation || rotation_asked || flushed_bytes >= options.rotate_bytes ||
-           time_us - file_first_us >= options.rotate_us || (last_us != INT64_MIN && time_us - last_us >= kJumpUs);
+    if (lines_waiting > 0) return is_far(time_us);
+    return file < 0 || wants_rotation || rotation_asked || flushed_bytes >= options.rotate_bytes || is_far(time_us);
   }
 
   void close_file() {
@@ -216,6 +220,7 @@ struct QueryLog::State {
     flushed_bytes += size;
     flushed.offset += waiting.size();
     flushed.line += lines_waiting;
+    end_of_log = {files.back(), flushed};
     count([&](Counters& c) {
       ++c.flushes;
       c.lines += lines_waiting;
@@ -296,9 +301,7 @@ QueryLog::~QueryLog() = default;
 const std::vector<std::string>& QueryLog::files() const { return state_->files; }
 std::string QueryLog::path_of(const std::string& file) const { return state_->path_of(file); }
 
-bool QueryLog::wants_new_file(std::int64_t time_us) const {
-  return state_->file >= 0 && state_->wants_new_file(time_us);
-}
+bool QueryLog::wants_new_file(std::int64_t time_us) const { return state_->wants_new_file(time_us); }
 
 void QueryLog::append(std::string_view line, std::int64_t time_us) {
   State& state = *state_;
@@ -334,9 +337,7 @@ base::Status QueryLog::flush() {
 
 base::Status QueryLog::sync() { return state_->sync(); }
 
-LogPosition QueryLog::position() const {
-  return state_->file < 0 ? LogPosition{} : LogPosition{state_->files.back(), state_->flushed};
-}
+LogPosition QueryLog::position() const { return state_->end_of_log; }
 
 void QueryLog::rotate() { state_->rotation_asked = true; }
 void QueryLog::keep_from(const std::string& file) { state_->kept_from = file; }

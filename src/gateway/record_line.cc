@@ -7,6 +7,7 @@
 #include "base/json_text.h"
 #include "base/limits.h"
 #include "intake/body_reader.h"
+#include "intake/json_scan.h"
 #include "text/fingerprint_codec.h"
 
 namespace stillwatch::gateway {
@@ -42,17 +43,15 @@ std::string_view cut(std::string_view text, std::size_t size) {
 /// whole. What stands behind the object would reach the record's own fields.
 bool is_one_object(std::string_view json) {
   std::size_t depth = 0;
-  bool in_string = false;
   for (std::size_t at = 0; at < json.size(); ++at) {
     const char letter = json[at];
-    if (in_string) {
-      if (letter == '\\') {
-        ++at;
-      } else if (letter == '"') {
-        in_string = false;
+    if (letter == '"') {
+      // To the quote that ends the string: one behind an even number of backslashes.
+      for (std::size_t escapes = 1; escapes % 2 == 1;) {
+        at = json.find('"', at + 1);
+        if (at == std::string_view::npos) return false;
+        for (escapes = 0; json[at - 1 - escapes] == '\\';) ++escapes;
       }
-    } else if (letter == '"') {
-      in_string = true;
     } else if (letter == '{' || letter == '[') {
       ++depth;
     } else if (letter == '}' || letter == ']') {
@@ -82,6 +81,17 @@ struct RecordLine::State {
   Content content;
   intake::BodyReader reader;
   std::uint64_t texts_cut = 0;
+
+  /// As the parser of a line does it: depth, form, then the dialect's fields.
+  std::optional<intake::Refusal> read(event::Dialect dialect, std::string_view text, intake::Body& body) {
+    // Within a line it nests one deeper.
+    if (intake::nests_deeper(text, base::limits::kJsonDepthMax - 1))
+      return intake::Refusal{intake::RejectReason::too_deep, "request"};
+    const std::size_t first = text.find_first_not_of(" \t\r\n");
+    const bool is_broken = first == std::string_view::npos || (text[first] == '{' && !is_one_object(text));
+    if (is_broken) return intake::Refusal{intake::RejectReason::not_json, "request"};
+    return reader.read(dialect, text, body);
+  }
 
   std::string_view shortened(std::string_view text) {
     const std::string_view out = cut(text, kTextBytesMax);
@@ -203,8 +213,7 @@ void RecordLine::write(Exchange& exchange, bool shed, std::string& out) {
   if (has_body) {
     exchange.body.append(kJsonPadding, ' ');
     const std::string_view text = std::string_view(exchange.body).substr(0, body_bytes);
-    refusal = state.reader.read(exchange.dialect, text, body);
-    if (!refusal && !is_one_object(text)) refusal = intake::Refusal{intake::RejectReason::not_json, "request"};
+    refusal = state.read(exchange.dialect, text, body);
     if (refusal) ++counters_.bodies_refused;
     if (!refusal && fields.end_user.empty()) fields.end_user = body.end_user_name;
   } else if (!exchange.shed) {
@@ -269,9 +278,9 @@ void RecordLine::write(const intake::RawRecord& raw, const event::Query& query, 
 }
 
 void RecordLine::write(const Gap& gap, std::string& out) {
-  out = R"({"v":1,"id":"gap-)";
-  base::append_json_number(out, static_cast<std::uint64_t>(gap.time_us));
-  State::put_time(out, R"(","time":)", gap.time_us);
+  out = R"({"v":1,"id":)";
+  base::append_json_string(out, gap.id);
+  State::put_time(out, R"(,"time":)", gap.time_us);
   out += R"(,"account":"stillwatch.gap","shed":true,"dialect":"text","request":{"prompt":""},"gap":{"since":)";
   State::put_time(out, "", gap.since_us);
   State::put_number(out, R"(,"records":)", gap.records);

@@ -25,6 +25,7 @@ enum class Content : std::uint8_t {
 
 /// Records that could not be written, or were never known in full: one line that a replay passes over.
 struct Gap {
+  std::string_view id;
   std::int64_t time_us = 0;  // when it ended
   std::int64_t since_us = 0;
   std::uint64_t records = 0;

@@ -13,7 +13,6 @@ namespace {
 
 namespace od = simdjson::ondemand;
 using MaybeRefusal = std::optional<Refusal>;
-
 constexpr Refusal kNotJson{RejectReason::not_json, ""};
 constexpr Refusal wrong_type(std::string_view field) { return {RejectReason::wrong_type, field}; }
 constexpr std::string_view kAccountPath[] = {"account"};
@@ -297,6 +296,8 @@ class QueryParser final : public LineParser {
 
   MaybeRefusal read_fingerprint(od::value fingerprint) {
     bool has_bytes = false, is_known = true;
+    std::string_view bytes;
+    std::uint32_t samples = 0;
     if (is_null(fingerprint)) return {};
     const auto refusal =
         each_field_of(fingerprint, "fingerprint", [&](std::string_view key, od::value value) -> MaybeRefusal {
@@ -305,23 +306,18 @@ class QueryParser final : public LineParser {
             if (value.get_int64().get(version)) return wrong_type("fingerprint.v");
             is_known = version == 1 || version == 2;
           } else if (key == "b") {
-            std::string_view bytes;
             if (auto refused = string_of(value, "fingerprint.b", bytes)) return refused;
             if (auto refused = builder_.set_fingerprint(bytes)) return refused;
             has_bytes = true;
           } else if (key == "model") {
-            std::string_view bytes;
             if (auto refused = string_of(value, "fingerprint.model", bytes)) return refused;
             builder_.set_given_model(bytes);
           } else if (key == "n") {
-            std::uint32_t samples = 0;
             if (auto refused = count_of(value, "fingerprint.n", samples)) return refused;
             builder_.set_given_sampled_many(samples > 1);
-          } else if (key == "refused") {
-            // The body could not be read when it was there: the record has the fate that it would have had.
-            std::string_view reason;
-            if (auto refused = string_of(value, "fingerprint.refused", reason)) return refused;
-            return Refusal{reject_reason_of(reason).value_or(RejectReason::bad_fingerprint), "request"};
+          } else if (key == "refused") {  // the body could not be read when it was there: the same fate
+            if (auto refused = string_of(value, "fingerprint.refused", bytes)) return refused;
+            return Refusal{reject_reason_of(bytes).value_or(RejectReason::bad_fingerprint), "request"};
           } else {
             ++builder_.counters().unknown_fields;
           }
