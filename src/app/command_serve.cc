@@ -72,8 +72,8 @@ base::Result<std::string> switch_dry_run(const DryRunOptions& options) {
   if (options.state != "on" && options.state != "off")
     return base::fail(base::Fault::caller, "say `on` (nothing is done to any request) or `off`");
   http::FetchRequest request;
-  request.url = (options.admin.starts_with("unix:") ? options.admin + ":" : "http://" + options.admin) +
-                "/v1/admin/dry-run";
+  request.url =
+      (options.admin.starts_with("unix:") ? options.admin + ":" : "http://" + options.admin) + "/v1/admin/dry-run";
   request.method = "POST";
   request.fields.set("content-type", "application/json");
   request.body = options.state == "on" ? R"({"on":true})" : R"({"on":false})";
@@ -106,10 +106,12 @@ void add_serve(CLI::App& app, Run& run) {
 
 void add_config(CLI::App& app, Run& run) {
   auto path = std::make_shared<std::string>();
-  CLI::App* config = app.add_subcommand("config", "The configuration of `serve`\n\n"
-                                                  "  stillwatch config check gateway.toml");
+  CLI::App* config = app.add_subcommand("config",
+                                        "The configuration of `serve`\n\n"
+                                        "  stillwatch config check gateway.toml");
   config->require_subcommand(1);
-  CLI::App* check = config->add_subcommand("check", "Say whether a configuration can be started, and all that is wrong");
+  CLI::App* check =
+      config->add_subcommand("check", "Say whether a configuration can be started, and all that is wrong");
   check->add_option("FILE", *path, "Configuration")->required();
   check->callback([path, &run] { run = [path] { return check_configuration(*path); }; });
 }

@@ -35,8 +35,7 @@ std::string dry_run_json(const policy::DrySwitches& switches) {
   json.flag("on", switches.master());
   for (int action = static_cast<int>(policy::Action::notice); action <= static_cast<int>(policy::Action::suspend);
        ++action) {
-    json.flag(policy::name(static_cast<policy::Action>(action)),
-              switches.is_dry(static_cast<policy::Action>(action)));
+    json.flag(policy::name(static_cast<policy::Action>(action)), switches.is_dry(static_cast<policy::Action>(action)));
   }
   return json.finish();
 }

@@ -76,8 +76,7 @@ std::string next_page(const engine::ListedLevel& last) {
 }
 
 http::Task<void> follow_decisions(Desk& desk, http::Exchange& exchange) {
-  const Follower follower(desk.station.followers,
-                          desk.rules.refresh()->configuration().decisions.stream_clients_max);
+  const Follower follower(desk.station.followers, desk.rules.refresh()->configuration().decisions.stream_clients_max);
   if (!follower.admitted()) co_return co_await answer_problem(exchange, 503, "too many follow the decisions already");
   const DecisionFeed& feed = desk.station.feed;
   std::string from = query_parameter(exchange.head().query(), "after");
@@ -86,7 +85,10 @@ http::Task<void> follow_decisions(Desk& desk, http::Exchange& exchange) {
   http::ResponseHead head;
   head.fields.set("content-type", "text/event-stream");
   head.fields.set("cache-control", "no-store");
-  if (!co_await exchange.begin(std::move(head)) || !co_await exchange.flush()) co_return;
+  const base::Status began = co_await exchange.begin(std::move(head));
+  if (!began) co_return;
+  const base::Status flushed = co_await exchange.flush();
+  if (!flushed) co_return;
   std::int64_t quiet_ms = 0;
   while (!exchange.client_gone() && !desk.station.draining.load(std::memory_order_relaxed)) {
     bool missed = false;

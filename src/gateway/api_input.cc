@@ -114,7 +114,9 @@ base::Result<policy::Override> read_override(std::string_view body, std::int64_t
   STILLWATCH_CHECK(take_text(root, "who", policy::kOverrideWhoBytesMax, made.who));
   STILLWATCH_CHECK(take_text(root, "note", policy::kOverrideNoteBytesMax, made.note));
   const auto named = level_named(level);
-  if (!named) return base::fail(Fault::caller, "\"level\" is none of clear, observe, notice, verify, throttle, restrict, suspend");
+  if (!named)
+    return base::fail(Fault::caller,
+                      "\"level\" is none of clear, observe, notice, verify, throttle, restrict, suspend");
   const auto until_us = base::parse_time(until);
   if (!until_us) return base::fail(Fault::caller, "\"until\" is no RFC 3339 time such as 2026-12-01T00:00:00Z");
   made.level = *named;

@@ -61,7 +61,7 @@ struct Server {
   std::int64_t body_idle_ms = 30'000, write_stall_ms = 30'000, keep_alive_ms = 75'000;
   std::uint32_t body_bytes_per_second_min = 256;  // averaged, after body_idle_ms
   std::int64_t drain_ms = 30'000;                 // streams have that long to end after SIGTERM
-  Answer unreadable_body = Answer::pass;  // no JSON of its API, where no rule of access needs to read it
+  Answer unreadable_body = Answer::pass;          // no JSON of its API, where no rule of access needs to read it
   bool overhead_header = false;                   // stillwatch-overhead-us on every answer
   ServerTls tls;
 };

@@ -265,8 +265,7 @@ http::Task<void> serve_otlp(Desk& desk, http::Exchange& exchange) {
   if (refusal) co_return co_await answer_problem(exchange, 400, "the body is no OTLP export in JSON");
   // OTLP: a partial success names how many were not taken.
   co_await answer_json(exchange, refused == 0 ? 200 : 503,
-                       refused == 0 ? "{}"
-                                    : R"({"partialSuccess":{"rejectedSpans":)" + std::to_string(refused) + "}}");
+                       refused == 0 ? "{}" : R"({"partialSuccess":{"rejectedSpans":)" + std::to_string(refused) + "}}");
 }
 
 }  // namespace

@@ -82,8 +82,8 @@ http::RequestHead ProxiedRequest::upstream_head(const Target& target) const {
   if (endpoint_ != intake::Endpoint::other) head.fields.set("accept-encoding", "identity");
   if (!caller_.address.empty() && !exchange_.peer().unix_socket) {
     const auto before = head.fields.find("x-forwarded-for");
-    head.fields.set("x-forwarded-for", before ? std::string(*before) + ", " + exchange_.peer().address
-                                              : exchange_.peer().address);
+    head.fields.set("x-forwarded-for",
+                    before ? std::string(*before) + ", " + exchange_.peer().address : exchange_.peer().address);
   }
   head.fields.set("x-request-id", from.fields.find("x-request-id").value_or(request_id_));
   if (must_read_body() && body_complete_) {
@@ -146,8 +146,8 @@ http::Task<void> ProxiedRequest::forward() {
     desk_.metrics.count_upstream(route_->index, event_of(upstream.failure()));
     if (upstream.failure() != http::Failure::overloaded) upstreams_->failed(*route_, *target);
     const bool body_at_hand = !must_read_body() ? exchange_.body_at_end() && body_.empty() : body_complete_;
-    const bool another = nothing_was_sent(upstream.failure()) && body_at_hand &&
-                         upstreams_->choose(*route_, tried) != nullptr;
+    const bool another =
+        nothing_was_sent(upstream.failure()) && body_at_hand && upstreams_->choose(*route_, tried) != nullptr;
     if (another) {
       desk_.metrics.count_upstream(route_->index, metric::UpstreamEvent::retried);
       continue;
@@ -155,20 +155,22 @@ http::Task<void> ProxiedRequest::forward() {
     co_await answer_failure(upstream);
     co_return;
   }
-  policy::Refusal refusal;
-  refusal.kind = policy::RefusalKind::overloaded;
-  refusal.code = "upstream_unreachable";
-  refusal.message = "No model server is reachable now.";
-  co_await refuse(std::move(refusal), metric::Refusal::upstream);
+  Rejected against;
+  against.refusal.kind = policy::RefusalKind::overloaded;
+  against.refusal.code = "upstream_unreachable";
+  against.refusal.message = "No model server is reachable now.";
+  against.counted = metric::Refusal::upstream;
+  co_await refuse(against);
 }
 
 http::Task<void> ProxiedRequest::answer_failure(const http::UpstreamExchange& upstream) {
   const FailureWords words = words_of(upstream.failure());
-  policy::Refusal refusal;
-  refusal.kind = words.kind;
-  refusal.code = words.code;
-  refusal.message = words.message;
-  co_await refuse(std::move(refusal), metric::Refusal::upstream);
+  Rejected against;
+  against.refusal.kind = words.kind;
+  against.refusal.code = words.code;
+  against.refusal.message = words.message;
+  against.counted = metric::Refusal::upstream;
+  co_await refuse(against);
 }
 
 void ProxiedRequest::add_answer_fields(http::Fields& fields) {
@@ -189,8 +191,7 @@ http::Task<void> ProxiedRequest::pass_answer(http::UpstreamExchange& upstream, h
   const std::string content_type(head.fields.find("content-type").value_or(std::string_view{}));
   const std::string encoding(head.fields.find("content-encoding").value_or(std::string_view{}));
   const intake::ResponseForm form = intake::response_form(content_type, encoding);
-  if (endpoint_ != intake::Endpoint::other && endpoint_ != intake::Endpoint::models)
-    reader_.emplace(endpoint_, form);
+  if (endpoint_ != intake::Endpoint::other && endpoint_ != intake::Endpoint::models) reader_.emplace(endpoint_, form);
   http::strip_hop_by_hop(head.fields);
   head.keep_alive = true;
   status_ = static_cast<std::uint16_t>(head.status);
@@ -219,17 +220,17 @@ http::Task<base::Status> ProxiedRequest::pass_whole(http::UpstreamExchange& upst
   }
   const std::int64_t began_us = steady_us();
   reader_->feed(*body);
-  intake::BodyEditor editor(
-      {remedy_.edits.strip_logprobs, remedy_.edits.clamp_n, remedy_.edits.remove_reasoning});
+  intake::BodyEditor editor({remedy_.edits.strip_logprobs, remedy_.edits.clamp_n, remedy_.edits.remove_reasoning});
   std::string edited;
   const auto outcome = editor.edit_response(endpoint_, *body, edited);
   if (outcome == intake::EditOutcome::unreadable && head.status < 300 &&
       rules_->configuration().remedies.on_unreadable == settings::Answer::refuse) {
-    policy::Refusal refusal;
-    refusal.kind = policy::RefusalKind::upstream;
-    refusal.code = "upstream_failed";
-    refusal.message = "This account is restricted, and the model server's answer could not be read.";
-    co_await refuse(std::move(refusal), metric::Refusal::remedy_restrict);
+    Rejected against;
+    against.refusal.kind = policy::RefusalKind::upstream;
+    against.refusal.code = "upstream_failed";
+    against.refusal.message = "This account is restricted, and the model server's answer could not be read.";
+    against.counted = metric::Refusal::remedy_restrict;
+    co_await refuse(against);
     co_return base::Status{};
   }
   own_us_ += steady_us() - began_us;

@@ -41,18 +41,27 @@ metric::Refusal counted_as(const policy::Refusal& refusal) {
 
 metric::Refusal counted_as(policy::LimitKind limit) {
   switch (limit) {
-    case policy::LimitKind::requests_per_minute: return metric::Refusal::limit_requests;
+    case policy::LimitKind::requests_per_minute:
+    case policy::LimitKind::requests_per_day: return metric::Refusal::limit_requests;
     case policy::LimitKind::streams: return metric::Refusal::limit_streams;
     default: return metric::Refusal::limit_tokens;
   }
 }
 
-policy::Refusal plain_refusal(policy::RefusalKind kind, std::string_view code, std::string message) {
-  policy::Refusal refusal;
-  refusal.kind = kind;
-  refusal.code = code;
-  refusal.message = std::move(message);
-  return refusal;
+Rejected rejected(policy::RefusalKind kind, std::string_view code, const char* message, metric::Refusal counted) {
+  Rejected made;
+  made.refusal.kind = kind;
+  made.refusal.code = code;
+  made.refusal.message = message;
+  made.counted = counted;
+  return made;
+}
+
+Rejected rejected(policy::Refusal refusal, metric::Refusal counted) {
+  Rejected made;
+  made.refusal = std::move(refusal);
+  made.counted = counted;
+  return made;
 }
 
 }  // namespace
@@ -72,14 +81,12 @@ http::Task<void> ProxiedRequest::run() {
   const bool has_prefix = prefix_bytes > 1;
   const bool has_version = exchange_.head().fields.find("anthropic-version").has_value();
   const std::string_view api_path = has_prefix ? path.substr(prefix_bytes - (path[prefix_bytes - 1] == '/')) : path;
-  endpoint_ = intake::endpoint_of_path(has_prefix && intake::endpoint_of_path(path) != intake::Endpoint::other
-                                           ? path
-                                           : api_path);
+  endpoint_ = intake::endpoint_of_path(
+      has_prefix && intake::endpoint_of_path(path) != intake::Endpoint::other ? path : api_path);
   dialect_ = exchange_.head().method == "POST" ? intake::dialect_of_endpoint(endpoint_) : std::nullopt;
-  const bool anthropic =
-      intake::family_of_path(api_path, has_version) == intake::ApiFamily::anthropic ||
-      (endpoint_ == intake::Endpoint::other && route_ != nullptr &&
-       route_->settings->dialect == settings::ErrorDialect::anthropic);
+  const bool anthropic = intake::family_of_path(api_path, has_version) == intake::ApiFamily::anthropic ||
+                         (endpoint_ == intake::Endpoint::other && route_ != nullptr &&
+                          route_->settings->dialect == settings::ErrorDialect::anthropic);
   error_dialect_ = anthropic ? policy::ErrorDialect::anthropic : policy::ErrorDialect::openai;
   desk_.metrics.count(counted_as(endpoint_, error_dialect_));
   if (co_await admit()) co_await forward();
@@ -89,54 +96,62 @@ http::Task<void> ProxiedRequest::run() {
                         static_cast<double>(steady_us() - exchange_.arrived_steady_us()) / 1e6);
 }
 
+/// One thing after the other; the first that is against it answers.
 http::Task<bool> ProxiedRequest::admit() {
-  if (!co_await take_caller()) co_return false;
-  if (route_ == nullptr) {
-    co_await refuse(plain_refusal(policy::RefusalKind::not_found, "path_not_found",
-                                  "No model server is configured for this path."),
-                    metric::Refusal::malformed);
-    co_return false;
+  std::optional<Rejected> against = take_caller();
+  if (!against && route_ == nullptr) {
+    against = rejected(policy::RefusalKind::not_found, "path_not_found", "No model server is configured for this path.",
+                       metric::Refusal::malformed);
   }
-  if (!co_await read_body() || !co_await check_body() || !co_await apply_remedy() || !co_await edit_body())
-    co_return false;
-  co_return co_await reserve();
+  if (!against) {
+    const bool read = co_await read_body();
+    if (!read) co_return false;
+    against = check_body();
+  }
+  if (!against) against = apply_remedy();
+  if (!against) against = edit_body();
+  if (!against) against = reserve();
+  if (!against) co_return true;
+  co_await refuse(*against);
+  co_return false;
 }
 
-http::Task<bool> ProxiedRequest::take_caller() {
+std::optional<Rejected> ProxiedRequest::take_caller() {
   const Configuration& settings = rules_->configuration();
-  caller_ = identify(exchange_.peer(), exchange_.head().fields, *rules_, desk_.station.keyed_hash,
-                     exchange_.arrived_us());
-  if (caller_.problem != CallerProblem::none) {
-    if (settings.identity.unknown == settings::Answer::pass && caller_.problem != CallerProblem::expired_key) {
-      request_id_ = request_id(exchange_.arrived_us(), desk_.station.instance);
-      co_return true;
-    }
-    const bool expired = caller_.problem == CallerProblem::expired_key;
-    const bool missing = caller_.problem == CallerProblem::missing;
-    co_await refuse(plain_refusal(policy::RefusalKind::authentication,
-                                  expired ? "expired_api_key" : missing ? "missing_api_key" : "invalid_api_key",
-                                  expired   ? "This API key has expired. Use a newer one."
-                                  : missing ? "No API key was sent. Put it into the Authorization or x-api-key field."
-                                            : "This API key is not known."),
-                    expired ? metric::Refusal::expired_key : metric::Refusal::unknown_key);
-    co_return false;
+  caller_ =
+      identify(exchange_.peer(), exchange_.head().fields, *rules_, desk_.station.keyed_hash, exchange_.arrived_us());
+  request_id_ = request_id(exchange_.arrived_us(), desk_.station.instance);
+  using Kind = policy::RefusalKind;
+  switch (caller_.problem) {
+    case CallerProblem::none: break;
+    case CallerProblem::expired_key:
+      return rejected(Kind::authentication, "expired_api_key", "This API key has expired. Use a newer one.",
+                      metric::Refusal::expired_key);
+    default:
+      if (settings.identity.unknown == settings::Answer::pass) return std::nullopt;
+      if (caller_.problem == CallerProblem::missing) {
+        return rejected(Kind::authentication, "missing_api_key",
+                        "No API key was sent. Put it into the Authorization or x-api-key field.",
+                        metric::Refusal::unknown_key);
+      }
+      return rejected(Kind::authentication, "invalid_api_key", "This API key is not known.",
+                      metric::Refusal::unknown_key);
   }
   InFlight& in_flight = desk_.station.observer.in_flight();
-  if (!settings.demo.time_header.empty()) {
+  if (settings.demo.time_header.empty()) {
+    ticket_.emplace(in_flight.arrive());
+  } else {
     const auto given = exchange_.head().fields.find(settings.demo.time_header);
     const auto event_us = given ? base::parse_time(*given) : std::nullopt;
     if (!event_us) {
-      co_await refuse(plain_refusal(policy::RefusalKind::invalid_request, "time_missing",
-                                    "This gateway runs in a demonstration: each request must carry its event time."),
+      return rejected(Kind::invalid_request, "time_missing",
+                      "This gateway runs in a demonstration: each request must carry its event time.",
                       metric::Refusal::malformed);
-      co_return false;
     }
     ticket_.emplace(in_flight.arrive_at(*event_us));
-  } else {
-    ticket_.emplace(in_flight.arrive());
   }
   request_id_ = request_id(ticket_->arrived_us(), desk_.station.instance);
-  co_return true;
+  return std::nullopt;
 }
 
 /// Whether the request must be seen whole before it goes on; others stream through.
@@ -174,13 +189,13 @@ http::Task<void> ProxiedRequest::refuse_body() {
   const int status = exchange_.error_status();
   status_ = static_cast<std::uint16_t>(status);
   if (status == 499 || status == 0) co_return;
-  const bool too_large = status == 413;
-  co_await refuse(
-      plain_refusal(too_large ? policy::RefusalKind::too_large : policy::RefusalKind::invalid_request,
-                    too_large ? "request_too_large" : "body_unreadable",
-                    too_large ? "The request's body is larger than this server takes."
-                              : "The request's body could not be read: it came too slowly, or is malformed."),
-      too_large ? metric::Refusal::too_large : status == 408 ? metric::Refusal::timeout : metric::Refusal::malformed);
+  const Rejected too_large =
+      rejected(policy::RefusalKind::too_large, "request_too_large",
+               "The request's body is larger than this server takes.", metric::Refusal::too_large);
+  const Rejected unreadable = rejected(policy::RefusalKind::invalid_request, "body_unreadable",
+                                       "The request's body could not be read: it came too slowly, or is malformed.",
+                                       status == 408 ? metric::Refusal::timeout : metric::Refusal::malformed);
+  co_await refuse(status == 413 ? too_large : unreadable);
 }
 
 policy::RequestFacts ProxiedRequest::access_facts() const {
@@ -197,14 +212,14 @@ policy::RequestFacts ProxiedRequest::access_facts() const {
   return facts;
 }
 
-http::Task<bool> ProxiedRequest::check_body() {
+std::optional<Rejected> ProxiedRequest::check_body() {
   if (must_read_body() && !body_too_large_) {
     const std::size_t size = body_.size();
     body_.append(intake::kJsonPadding, '\0');
     body_readable_ = !desk_.facts.read(endpoint_, std::string_view(body_).substr(0, size), facts_).has_value();
     body_.resize(size);
   }
-  if (caller_.problem != CallerProblem::none) co_return true;  // passes unjudged
+  if (caller_.problem != CallerProblem::none) return std::nullopt;  // passes unjudged
   std::array<const policy::AccessRule*, 2> rules{};
   std::size_t count = 0;
   if (caller_.tier != nullptr) rules[count++] = &caller_.tier->access;
@@ -218,77 +233,65 @@ http::Task<bool> ProxiedRequest::check_body() {
               rules[i]->output_tokens_max != 0 || !rules[i]->batch;
     }
     if (ruled) {
-      co_await refuse(
-          plain_refusal(body_too_large_ ? policy::RefusalKind::too_large : policy::RefusalKind::invalid_request,
-                        body_too_large_ ? "request_too_large" : "body_unreadable",
-                        body_too_large_ ? "The request's body is larger than this server can check."
-                                        : "The request's body is not a JSON object of this API."),
-          body_too_large_ ? metric::Refusal::too_large : metric::Refusal::unreadable);
-      co_return false;
+      if (body_too_large_) {
+        return rejected(policy::RefusalKind::too_large, "request_too_large",
+                        "The request's body is larger than this server can check.", metric::Refusal::too_large);
+      }
+      return rejected(policy::RefusalKind::invalid_request, "body_unreadable",
+                      "The request's body is not a JSON object of this API.", metric::Refusal::unreadable);
     }
   }
-  const auto refusal = policy::check_access(std::span(rules.data(), count), access_facts());
+  auto refusal = policy::check_access(std::span(rules.data(), count), access_facts());
   if (refusal) {
     const metric::Refusal counted = counted_as(*refusal);
-    co_await refuse(*refusal, counted);
-    co_return false;
+    return rejected(std::move(*refusal), counted);
   }
   if (caller_.end_user.empty()) caller_.end_user = facts_.end_user;
   if (!caller_.end_user.empty() && caller_.end_user.size() <= base::limits::kIdBytesMax)
     end_user_ = desk_.station.keyed_hash(crypto::Domain::end_user, caller_.end_user);
-  co_return true;
+  return std::nullopt;
 }
 
-http::Task<bool> ProxiedRequest::apply_remedy() {
-  if (caller_.problem != CallerProblem::none) co_return true;
+std::optional<Rejected> ProxiedRequest::apply_remedy() {
+  if (caller_.problem != CallerProblem::none) return std::nullopt;
   remedy_ = judge(desk_, *rules_, caller_, end_user_, now_us());
   if (remedy_.action != policy::Action::none) desk_.metrics.count_remedy(remedy_.level, remedy_.dry_run);
-  if (!remedy_.refuses()) co_return true;
+  if (!remedy_.refuses()) return std::nullopt;
   const bool suspended = remedy_.action == policy::Action::suspend;
-  co_await refuse(policy::refusal_of(remedy_, rules_->remedies()),
+  return rejected(policy::refusal_of(remedy_, rules_->remedies()),
                   suspended ? metric::Refusal::remedy_suspend : metric::Refusal::remedy_verify);
-  co_return false;
 }
 
-http::Task<bool> ProxiedRequest::edit_body() {
-  if (!remedy_.enforced() || remedy_.action != policy::Action::restrict || !must_read_body()) co_return true;
-  intake::BodyEditor editor(
-      {remedy_.edits.strip_logprobs, remedy_.edits.clamp_n, remedy_.edits.remove_reasoning});
-  const auto outcome = body_too_large_ ? intake::EditOutcome::unreadable
-                                       : editor.edit_request(endpoint_, body_, edited_body_);
-  if (outcome == intake::EditOutcome::edited) {
-    edited_ = true;
-    restricted_ |= editor.summary();
-  }
-  if (outcome == intake::EditOutcome::unreadable &&
-      rules_->configuration().remedies.on_unreadable == settings::Answer::refuse) {
-    co_await refuse(plain_refusal(policy::RefusalKind::invalid_request, "body_unreadable",
-                                  "This account is restricted, and the request's body could not be read."),
-                    metric::Refusal::remedy_restrict);
-    co_return false;
-  }
-  co_return true;
+std::optional<Rejected> ProxiedRequest::edit_body() {
+  if (!remedy_.enforced() || remedy_.action != policy::Action::restrict || !must_read_body()) return std::nullopt;
+  intake::BodyEditor editor({remedy_.edits.strip_logprobs, remedy_.edits.clamp_n, remedy_.edits.remove_reasoning});
+  const auto outcome =
+      body_too_large_ ? intake::EditOutcome::unreadable : editor.edit_request(endpoint_, body_, edited_body_);
+  edited_ = outcome == intake::EditOutcome::edited;
+  if (outcome != intake::EditOutcome::unreadable ||
+      rules_->configuration().remedies.on_unreadable == settings::Answer::pass)
+    return std::nullopt;
+  return rejected(policy::RefusalKind::invalid_request, "body_unreadable",
+                  "This account is restricted, and the request's body could not be read.",
+                  metric::Refusal::remedy_restrict);
 }
 
-http::Task<bool> ProxiedRequest::reserve() {
+std::optional<Rejected> ProxiedRequest::reserve() {
   const Configuration& settings = rules_->configuration();
   Station& station = desk_.station;
   if (settings.observer.on_full == settings::Answer::refuse && !station.observer.queue().has_room()) {
-    co_await refuse(plain_refusal(policy::RefusalKind::overloaded, "overloaded",
-                                  "This server cannot take more requests now. Try again in a moment."),
-                    metric::Refusal::queue_full);
-    co_return false;
+    return rejected(policy::RefusalKind::overloaded, "overloaded",
+                    "This server cannot take more requests now. Try again in a moment.", metric::Refusal::queue_full);
   }
   if (settings.query_log.on_error == settings::Answer::refuse && station.log_failing.load(std::memory_order_relaxed)) {
-    co_await refuse(plain_refusal(policy::RefusalKind::internal, "log_failed",
-                                  "This server cannot record requests now, and serves none without a record."),
+    return rejected(policy::RefusalKind::internal, "log_failed",
+                    "This server cannot record requests now, and serves none without a record.",
                     metric::Refusal::log_failed);
-    co_return false;
   }
-  if (caller_.problem != CallerProblem::none || !must_read_body()) co_return true;
+  if (caller_.problem != CallerProblem::none || !must_read_body()) return std::nullopt;
   std::array<policy::QuotaScope, policy::kQuotaScopesMax> scopes;
   const std::size_t count = quota_scopes(caller_, end_user_, remedy_, scopes);
-  if (count == 0) co_return true;
+  if (count == 0) return std::nullopt;
   policy::QuotaAsk ask;
   ask.tokens = body_readable_ ? intake::tokens_to_reserve(facts_, kOutputTokensReserved)
                               : body_.size() / 4 + kOutputTokensReserved;
@@ -297,21 +300,18 @@ http::Task<bool> ProxiedRequest::reserve() {
   if (reserved) {
     grant_ = std::move(*reserved);
     limited_ = true;
-    co_return true;
+    return std::nullopt;
   }
   const policy::QuotaDenied& denied = reserved.error();
-  if (denied.scope == policy::ScopeKind::remedy) {
-    co_await refuse(policy::throttled(remedy_, rules_->remedies(), denied.retry_after_us),
+  if (denied.scope == policy::ScopeKind::remedy)
+    return rejected(policy::throttled(remedy_, rules_->remedies(), denied.retry_after_us),
                     metric::Refusal::remedy_throttle);
-  } else {
-    co_await refuse(policy::refusal_of(denied), counted_as(denied.limit));
-  }
-  co_return false;
+  return rejected(policy::refusal_of(denied), counted_as(denied.limit));
 }
 
-http::Task<void> ProxiedRequest::refuse(policy::Refusal refusal, metric::Refusal counted) {
-  desk_.metrics.count(counted);
-  const policy::RenderedRefusal rendered = policy::render(refusal, error_dialect_, request_id_);
+http::Task<void> ProxiedRequest::refuse(const Rejected& against) {
+  desk_.metrics.count(against.counted);
+  const policy::RenderedRefusal rendered = policy::render(against.refusal, error_dialect_, request_id_);
   http::ResponseHead head;
   head.status = rendered.status;
   for (const policy::Field& field : rendered.fields) head.fields.set(field.name, field.value);
@@ -319,10 +319,9 @@ http::Task<void> ProxiedRequest::refuse(policy::Refusal refusal, metric::Refusal
   policy::add_remedy_fields(remedy_fields, remedy_, rules_->remedies());
   for (const policy::Field& field : remedy_fields) head.fields.set(field.name, field.value);
   status_ = rendered.status;
-  desk_.station.log.write_limited(static_cast<unsigned>(counted), settings::LogLevel::info, "refused",
-                                  {{"status", std::int64_t{rendered.status}},
-                                   {"reason", std::int64_t{static_cast<int>(counted)}},
-                                   {"account", Hashed{caller_.account_token}}});
+  desk_.station.log.write_limited(
+      static_cast<unsigned>(against.counted), settings::LogLevel::info, "refused",
+      {{"status", rendered.status}, {"reason", against.counted}, {"account", Hashed{caller_.account_token}}});
   desk_.metrics.count(rendered.status >= 500 ? metric::ResponseCode::c5xx : metric::ResponseCode::c4xx);
   (void)co_await exchange_.respond(std::move(head), rendered.body);
 }

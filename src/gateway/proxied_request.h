@@ -18,6 +18,12 @@
 
 namespace stillwatch::gateway {
 
+/// Why a request is not forwarded, and how that is counted.
+struct Rejected {
+  policy::Refusal refusal;
+  metric::Refusal counted = metric::Refusal::malformed;
+};
+
 class ProxiedRequest {
  public:
   ProxiedRequest(Desk& desk, http::Exchange& exchange);
@@ -26,15 +32,15 @@ class ProxiedRequest {
  private:
   using Target = UpstreamSet::Target;
 
-  // Before it is forwarded (proxied_request.cc). Each gives false when the request was answered.
-  http::Task<bool> admit();
-  http::Task<bool> take_caller();
-  http::Task<bool> read_body();
+  // Before it is forwarded (proxied_request.cc). What they return is against the request.
+  http::Task<bool> admit();  // false: it was answered
+  std::optional<Rejected> take_caller();
+  http::Task<bool> read_body();  // false: it was answered
   http::Task<void> refuse_body();
-  http::Task<bool> check_body();
-  http::Task<bool> apply_remedy();
-  http::Task<bool> edit_body();
-  http::Task<bool> reserve();
+  std::optional<Rejected> check_body();
+  std::optional<Rejected> apply_remedy();
+  std::optional<Rejected> edit_body();
+  std::optional<Rejected> reserve();
   policy::RequestFacts access_facts() const;
   bool must_read_body() const;
 
@@ -49,7 +55,7 @@ class ProxiedRequest {
   void add_answer_fields(http::Fields& fields);
 
   // Both.
-  http::Task<void> refuse(policy::Refusal refusal, metric::Refusal counted);
+  http::Task<void> refuse(const Rejected& against);
   void settle();
   void hand_over();
   std::int64_t now_us() const { return ticket_ ? ticket_->arrived_us() : exchange_.arrived_us(); }
@@ -72,13 +78,12 @@ class ProxiedRequest {
   intake::RequestFacts facts_;
   base::Token end_user_ = 0;
   policy::Remedy remedy_;
-  intake::EditSummary restricted_;
   policy::QuotaGrant grant_;
   bool limited_ = false;
 
   std::optional<intake::ResponseReader> reader_;
   intake::ResponseFacts response_;
-  std::uint16_t status_ = 0;  // what the client got
+  std::uint16_t status_ = 0;                                      // what the client got
   std::int64_t first_byte_us_ = -1, own_us_ = 0, waited_us_ = 0;  // waited: for the client's body
 };
 

@@ -225,7 +225,8 @@ TEST_F(ProxyTest, OtherPathsPassAsTheyAre) {
 TEST_F(ProxyTest, BodiesOverTheCopyLimitPassAndCount) {
   ModelServer model;
   start({model.url()}, "[observer]\nbody_copy_bytes_max = 4096\n");
-  const std::string body = R"({"model":"m","messages":[{"role":"user","content":")" + std::string(100'000, 'a') + "\"}]}";
+  const std::string body =
+      R"({"model":"m","messages":[{"role":"user","content":")" + std::string(100'000, 'a') + "\"}]}";
   EXPECT_EQ(chat("acct_1", body).status, 200);
   ASSERT_EQ(model.seen().size(), 1U);
   EXPECT_EQ(model.seen()[0].body, body);

@@ -35,7 +35,8 @@ policy::Limits limits_of(const settings::Limits& from) {
   return limits;
 }
 
-base::Result<TierRule> compile_rule(const settings::Access& from, const std::string& setting, const settings::Remedies& remedies) {
+base::Result<TierRule> compile_rule(const settings::Access& from, const std::string& setting,
+                                    const settings::Remedies& remedies) {
   TierRule rule;
   if (from.networks) {
     STILLWATCH_TRY(networks, networks_of(*from.networks, setting + ".networks"));
@@ -57,7 +58,8 @@ base::Result<TierRule> compile_rule(const settings::Access& from, const std::str
   if (from.regions) rule.access.regions = *from.regions;
   rule.access.verification = from.verification.value_or(event::Verification::none);
   rule.access.verify_address = remedies.verify_address;
-  for (std::size_t scope = 0; scope < settings::kLimitScopes; ++scope) rule.limits[scope] = limits_of(from.limits[scope]);
+  for (std::size_t scope = 0; scope < settings::kLimitScopes; ++scope)
+    rule.limits[scope] = limits_of(from.limits[scope]);
   return rule;
 }
 

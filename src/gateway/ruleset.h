@@ -1,4 +1,5 @@
-// The configuration as a request needs it: networks parsed, rules by tier and key compiled, keys and accounts looked up.
+// The configuration as a request needs it: networks parsed, rules by tier and key compiled, keys and accounts looked
+// up.
 //
 // Invariant: a Ruleset never changes; a reload makes another one and publishes it, and a request uses the one that it
 // began with to its end. What cannot be compiled is an error, and the old one stays.

@@ -59,7 +59,8 @@ http::ServerOptions server_options(const settings::Server& from, const std::vect
 base::Status all_findings(const Configuration& configuration, RunLog* log) {
   std::string errors;
   for (const Finding& finding : check(configuration, wall_us())) {
-    if (finding.error) errors += (errors.empty() ? "" : "\n") + finding.message;
+    if (finding.error)
+      errors += (errors.empty() ? "" : "\n") + finding.message;
     else if (log != nullptr)
       log->write(settings::LogLevel::warn, "configuration", {{"warning", Configured{finding.message}}});
   }
@@ -120,8 +121,7 @@ http::HandlerFactory Service::State::handlers(unsigned first_thread, bool proxie
     auto desk = std::make_shared<Desk>(*station, first_thread + thread, io);
     desk->rules.refresh();
     if (proxies) {
-      auto upstreams =
-          UpstreamSet::create(io, desk->rules.refresh()->configuration().upstreams, desk->metrics);
+      auto upstreams = UpstreamSet::create(io, desk->rules.refresh()->configuration().upstreams, desk->metrics);
       if (upstreams) {
         desk->upstreams = std::move(*upstreams);
         desk->upstreams->watch();
@@ -136,8 +136,15 @@ http::HandlerFactory Service::State::handlers(unsigned first_thread, bool proxie
         refresh_upstreams(*desk);
         co_return co_await serve_proxy(*desk, exchange);
       }
-      if (administers && co_await serve_admin(*desk, exchange, admin_ports)) co_return;
-      if (decides && co_await serve_decisions(*desk, exchange)) co_return;
+      // One await a statement: g++ 12 loses temporaries of those behind && and ||.
+      if (administers) {
+        const bool served = co_await serve_admin(*desk, exchange, admin_ports);
+        if (served) co_return;
+      }
+      if (decides) {
+        const bool served = co_await serve_decisions(*desk, exchange);
+        if (served) co_return;
+      }
       http::ResponseHead head;
       head.status = 404;
       (void)co_await exchange.respond(std::move(head), "not found\n");
@@ -151,14 +158,12 @@ base::Status Service::State::start_servers() {
   const unsigned threads = proxy_threads();
   const bool apart = decision_threads() > 0;
   // The admin API first: monitoring sees a gateway that is not ready yet.
-  STILLWATCH_TRY(admin_server,
-                 http::Server::start(server_options(server, server.admin_listen, false, 1),
-                                     handlers(threads + decision_threads(), false, !apart, true)));
+  STILLWATCH_TRY(admin_server, http::Server::start(server_options(server, server.admin_listen, false, 1),
+                                                   handlers(threads + decision_threads(), false, !apart, true)));
   admin = std::move(admin_server);
   if (apart) {
-    STILLWATCH_TRY(decision_server,
-                   http::Server::start(server_options(server, server.decision_listen, false, threads),
-                                       handlers(threads, false, true, false)));
+    STILLWATCH_TRY(decision_server, http::Server::start(server_options(server, server.decision_listen, false, threads),
+                                                        handlers(threads, false, true, false)));
     decisions = std::move(decision_server);
   }
   if (!settings().upstreams.empty()) {
@@ -205,7 +210,8 @@ base::Result<std::unique_ptr<Service>> Service::start(const std::string& configu
     STILLWATCH_TRY(token, base::read_file(configuration.server.admin_token_file, 4'096));
     while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
     if (token.empty())
-      return base::fail(Fault::caller, configuration.server.admin_token_file + " is empty; put the admin token into it");
+      return base::fail(Fault::caller,
+                        configuration.server.admin_token_file + " is empty; put the admin token into it");
     state->admin_ports.token = std::move(token);
   }
   state->admin_ports.metrics = [raw] {
@@ -253,8 +259,8 @@ base::Status Service::reload() {
   }
   // An operator's emergency switch outlives a reload; only its own command ends it.
   std::error_code code;
-  const bool held = std::filesystem::exists(state_->settings().state.folder + "/dry_run", code) &&
-                    state_->station->switches.master();
+  const bool held =
+      std::filesystem::exists(state_->settings().state.folder + "/dry_run", code) && state_->station->switches.master();
   state_->take_switches((*rules)->configuration().remedies);
   if (held) state_->station->switches.set_master(true);
   state_->station->rules.publish(std::move(*rules));
@@ -289,9 +295,7 @@ base::Status Service::stop() {
 std::uint16_t Service::port(std::size_t listen_index) const {
   return state_->proxy == nullptr ? 0 : state_->proxy->port(listen_index);
 }
-std::uint16_t Service::decision_port() const {
-  return state_->decisions == nullptr ? 0 : state_->decisions->port();
-}
+std::uint16_t Service::decision_port() const { return state_->decisions == nullptr ? 0 : state_->decisions->port(); }
 std::uint16_t Service::admin_port() const { return state_->admin == nullptr ? 0 : state_->admin->port(); }
 std::string Service::not_ready() const { return state_->not_ready(); }
 

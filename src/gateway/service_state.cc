@@ -73,6 +73,7 @@ base::Status Service::State::start_observer() {
   options.in_flight.order_wait_us = from.observer.order_wait_us;
   options.in_flight.given_time = !from.demo.time_header.empty();
   options.lateness_us = from.run.lateness_us;
+  options.feed_wait_us = from.observer.order_wait_us;  // POST /v1/traces and /v1/logs
   options.snapshot_seconds = from.run.snapshot_seconds;
   ObserverPorts ports;
   // One writer a shard: recovery runs on the starting thread, before the observer's own.
@@ -178,8 +179,7 @@ void Service::State::update_gauges() {
   to.set(metric::Gauge::dry_run, station->switches.master() ? 1 : 0);
   to.set(metric::Gauge::query_log_bytes, static_cast<double>(counters.log.bytes_compressed));
   to.set(metric::Gauge::run_log_dropped_lines, static_cast<double>(log->dropped_lines()));
-  if (webhooks != nullptr)
-    to.set(metric::Gauge::webhook_queue_events, static_cast<double>(webhooks->counts().waiting));
+  if (webhooks != nullptr) to.set(metric::Gauge::webhook_queue_events, static_cast<double>(webhooks->counts().waiting));
   const engine::VerdictTable::Counters table = observer->verdicts().counters();
   std::uint64_t subjects = 0;
   for (std::size_t level = 0; level < table.by_level.size(); ++level) {
@@ -200,8 +200,9 @@ void Service::State::update_gauges() {
 
 void Service::State::raise_alarms() {
   const ObserverCounters counters = observer->counters();
-  const bool behind = counters.lag_us / 1'000 > settings().alarms.engine_behind_ms + settings().observer.order_wait_us / 1'000 ||
-                      counters.busy_us > kStalledUs;
+  const bool behind =
+      counters.lag_us / 1'000 > settings().alarms.engine_behind_ms + settings().observer.order_wait_us / 1'000 ||
+      counters.busy_us > kStalledUs;
   metrics->set_alarm(metric::AlarmKind::engine_behind, behind && settings().demo.time_header.empty());
   metrics->set_alarm(metric::AlarmKind::query_log, counters.log_failing);
   metrics->set_alarm(metric::AlarmKind::snapshot, counters.snapshot_failures > 0 && alarm_log.load());

@@ -60,7 +60,8 @@ std::size_t quota_scopes(const Caller& caller, base::Token end_user, const polic
   }
   add(policy::ScopeKind::key, caller.key_token, limits_of(caller, settings::LimitScope::key));
   add(policy::ScopeKind::account, caller.account_token, limits_of(caller, settings::LimitScope::account));
-  add(policy::ScopeKind::organisation, caller.organisation_token, limits_of(caller, settings::LimitScope::organisation));
+  add(policy::ScopeKind::organisation, caller.organisation_token,
+      limits_of(caller, settings::LimitScope::organisation));
   // Accounts without a tier share that of the default one.
   const base::Token tier = caller.tier_token != 0 ? caller.tier_token : 1;
   add(policy::ScopeKind::tier, tier, limits_of(caller, settings::LimitScope::tier));

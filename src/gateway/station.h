@@ -49,7 +49,7 @@ struct Station {
   policy::DrySwitches switches;
   policy::Quota quota;
   DecisionFeed feed;
-  std::uint32_t instance = 0;  // drawn at start; part of request ids
+  std::uint32_t instance = 0;               // drawn at start; part of request ids
   std::atomic<std::uint32_t> followers{0};  // of the decision stream
   std::atomic<bool> draining{false};
   std::atomic<bool> log_failing{false};  // the query log cannot be written
@@ -77,8 +77,7 @@ struct Desk {
 };
 
 /// The remedy for a request of this caller, as everything stands at `now_us`. `end_user` is the token; 0: none.
-policy::Remedy judge(Desk& desk, const Ruleset& rules, const Caller& caller, base::Token end_user,
-                     std::int64_t now_us);
+policy::Remedy judge(Desk& desk, const Ruleset& rules, const Caller& caller, base::Token end_user, std::int64_t now_us);
 
 /// The scopes whose limits hold for a request, with a throttle's own if it is enforced. Returns how many.
 std::size_t quota_scopes(const Caller& caller, base::Token end_user, const policy::Remedy& remedy,

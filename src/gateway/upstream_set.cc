@@ -54,7 +54,8 @@ http::UpstreamOptions options_of(const settings::Upstream& settings, const UrlPa
 
 }  // namespace
 
-UpstreamSet::UpstreamSet(boost::asio::io_context& io, std::vector<settings::Upstream> upstreams, Metrics::Shard& metrics)
+UpstreamSet::UpstreamSet(boost::asio::io_context& io, std::vector<settings::Upstream> upstreams,
+                         Metrics::Shard& metrics)
     : io_(io), settings_(std::move(upstreams)), metrics_(metrics) {}
 
 base::Result<std::shared_ptr<UpstreamSet>> UpstreamSet::create(boost::asio::io_context& io,

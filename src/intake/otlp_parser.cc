@@ -41,6 +41,7 @@ class OtlpParser final : public LineParser {
     native_->refuse("", size, reason, out);
   }
 
+  bool keep_raw(RawRecord* raw) override { return native_->keep_raw(raw); }
   NewIds& new_ids() override { return native_->new_ids(); }
   ParserCounters counters() const override { return native_->counters(); }
 
