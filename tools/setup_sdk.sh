@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the official clients that tests/sdk and the demo use, from tests/sdk/package-lock.json: Node and npm from
-# section [sdk] of deploy/packages.txt when no usable ones are there, then `npm ci`. Quick and offline when all is there.
+# section [sdk] of deploy/packages.txt when no usable ones are there, then `npm ci`.
+# Quick and offline when both are there.
 # Usage: tools/setup_sdk.sh
 # Exit codes: 0 all there, 4 they cannot be installed.
 set -euo pipefail

@@ -16,7 +16,8 @@ export function clientsOf(base, { key = 'sk-test', maxRetries = 0, headers = {},
 
 export const user = (content) => [{ role: 'user', content }];
 export const chat = (content, fields = {}) => ({ model: 'm-large', messages: user(content), ...fields });
-export const message = (content, fields = {}) => ({ model: 'm-large', max_tokens: 64, messages: user(content), ...fields });
+export const message = (content, fields = {}) => (
+  { model: 'm-large', max_tokens: 64, messages: user(content), ...fields });
 
 /** What each dialect calls one small request, for tests that say the same of all. */
 export const SMALL_CALLS = [
@@ -27,7 +28,8 @@ export const SMALL_CALLS = [
     call: ({ openai }, prompt) => openai.responses.create({ model: 'm-large', input: prompt }) },
   { dialect: 'openai.embeddings', sdk: OpenAI,
     call: ({ openai }, prompt) => openai.embeddings.create({ model: 'm-embed', input: prompt }) },
-  { dialect: 'anthropic.messages', sdk: Anthropic, call: ({ anthropic }, prompt) => anthropic.messages.create(message(prompt)) },
+  { dialect: 'anthropic.messages', sdk: Anthropic,
+    call: ({ anthropic }, prompt) => anthropic.messages.create(message(prompt)) },
   { dialect: 'anthropic.messages stream', sdk: Anthropic,
     call: ({ anthropic }, prompt) => anthropic.messages.create(message(prompt, { stream: true })) },
 ];

@@ -35,7 +35,8 @@ export function dialectSuite(name, target, key = 'sk-test') {
         const { openai } = clients();
         const whole = answers.chatAnswer(chat(PROMPT), {});
         const stream_options = include_usage ? { stream_options: { include_usage } } : {};
-        const events = await drain(await openai.chat.completions.create(chat(PROMPT, { stream: true, ...stream_options })));
+        const body = chat(PROMPT, { stream: true, ...stream_options });
+        const events = await drain(await openai.chat.completions.create(body));
         assert.ok(events.length > 5);
         const text = events.map((event) => event.choices[0]?.delta.content ?? '').join('');
         assert.equal(text, whole.choices[0].message.content);
@@ -70,7 +71,8 @@ export function dialectSuite(name, target, key = 'sk-test') {
       const body = { model: 'm-embed', input: ['one', 'two', 'one'] };
       const packed = await openai.embeddings.create(body); // the client asks for base64 and unpacks it
       const plain = await openai.embeddings.create({ ...body, encoding_format: 'float' });
-      assert.deepEqual(packed.data.map(({ embedding }) => [...embedding]), plain.data.map(({ embedding }) => embedding));
+      const vectors = (answer) => answer.data.map(({ embedding }) => [...embedding]);
+      assert.deepEqual(vectors(packed), vectors(plain));
       assert.deepEqual(plain.data[0].embedding, plain.data[2].embedding);
       assert.notDeepEqual(plain.data[0].embedding, plain.data[1].embedding);
     });

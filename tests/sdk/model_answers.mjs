@@ -2,8 +2,8 @@
 // The same request gets the same bytes, ids included; nothing here knows HTTP.
 import { createHash } from 'node:crypto';
 
-const WORDS = ('the still water moves under old stone while seven grey birds count slow hours and a lamp burns low near '
-  + 'open doors where bread salt and iron wait for morning').split(' ');
+const WORDS = ('the still water moves under old stone while seven grey birds count slow hours and a lamp burns low '
+  + 'near open doors where bread salt and iron wait for morning').split(' ');
 const CREATED = 1_772_323_200; // 2026-03-01, so that answers do not depend on the day of the test
 const N_MAX = 16;
 
@@ -107,7 +107,8 @@ export function responsesAnswer(body, switches, status = 'completed') {
   const words = said.choices[0];
   const output = [];
   if (said.thinking.length) {
-    output.push({ id: `rs_${id}`, type: 'reasoning', summary: [{ type: 'summary_text', text: said.thinking.join('') }] });
+    output.push({ id: `rs_${id}`, type: 'reasoning',
+      summary: [{ type: 'summary_text', text: said.thinking.join('') }] });
   }
   output.push({ id: `msg_${id}`, type: 'message', role: 'assistant', status: 'completed',
     content: [{ type: 'output_text', text: words.join(''), annotations: [],
@@ -141,14 +142,16 @@ export function* responsesEvents(body, switches) {
     } else {
       const part = item.content[0];
       const words = part.text.match(/ ?[^ ]+/g) ?? [];
-      yield event('response.output_item.added', { output_index, item: { ...item, status: 'in_progress', content: [] } });
-      yield event('response.content_part.added', { ...place, content_index: 0, part: { ...part, text: '', logprobs: [] } });
+      const text_place = { ...place, content_index: 0 };
+      yield event('response.output_item.added',
+        { output_index, item: { ...item, status: 'in_progress', content: [] } });
+      yield event('response.content_part.added', { ...text_place, part: { ...part, text: '', logprobs: [] } });
       for (const delta of words) {
         yield event('response.output_text.delta',
-          { ...place, content_index: 0, delta, logprobs: wantsLogprobs(body) ? [logprob(delta)] : [] });
+          { ...text_place, delta, logprobs: wantsLogprobs(body) ? [logprob(delta)] : [] });
       }
-      yield event('response.output_text.done', { ...place, content_index: 0, text: part.text, logprobs: part.logprobs });
-      yield event('response.content_part.done', { ...place, content_index: 0, part });
+      yield event('response.output_text.done', { ...text_place, text: part.text, logprobs: part.logprobs });
+      yield event('response.content_part.done', { ...text_place, part });
     }
     yield event('response.output_item.done', { output_index, item });
   }

@@ -18,14 +18,16 @@ const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 function sendJson(response, status, value, headers = {}) {
   const text = JSON.stringify(value);
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers });
+  response.writeHead(status,
+    { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers });
   response.end(text);
 }
 
 function errorBody(path, status) {
   const message = `the model server was asked to answer ${status}`;
   if (path.startsWith('/v1/messages')) {
-    const type = { 400: 'invalid_request_error', 429: 'rate_limit_error', 529: 'overloaded_error' }[status] ?? 'api_error';
+    const types = { 400: 'invalid_request_error', 429: 'rate_limit_error', 529: 'overloaded_error' };
+    const type = types[status] ?? 'api_error';
     return { type: 'error', error: { type, message }, request_id: 'req_model_server' };
   }
   return { error: { message, type: status === 429 ? 'rate_limit_error' : 'server_error', param: null, code: null } };
@@ -65,7 +67,7 @@ export async function startModelServer({ port = 0, bind = '127.0.0.1', remember 
     for (const event of events) {
       if (response.destroyed) return;
       if (!response.write(eventText(event))) {
-        await Promise.race(['drain', 'close'].map((name) => new Promise((resolve) => { response.once(name, resolve); })));
+        await new Promise((resolve) => { response.once('drain', resolve).once('close', resolve); });
       }
       count += 1;
       if (count === 1 && switches.hold) {
@@ -106,7 +108,8 @@ export async function startModelServer({ port = 0, bind = '127.0.0.1', remember 
     if (path.startsWith('/control/')) return control(request, response, path);
     const text = await readBody(request);
     if (remember) {
-      seen.push({ method: request.method, path, headers: request.headers, raw_headers: request.rawHeaders, body: text });
+      const { method, headers, rawHeaders: raw_headers } = request;
+      seen.push({ method, path, headers, raw_headers, body: text });
       if (seen.length > SEEN_MAX) seen.shift();
     }
     if (request.method === 'GET' && path === '/v1/models') return sendJson(response, 200, answers.modelList());

@@ -1,5 +1,5 @@
 // The live part of the demo: a simulated model server, the gateway in front of it with remedies on, and the traffic of
-// a small world with one hidden campaign, sent through the official clients. Weeks of event time pass in about a minute.
+// a small world with one hidden campaign, sent through the official clients. Two weeks of event time pass in a minute.
 //   node live.mjs --binary=FILE --world=FILE.toml --out=FOLDER [--seed=1] [--concurrency=32] [--direct=yes]
 // --direct=yes leaves the gateway out: what the clients and the model server do by themselves.
 // Exit codes: 0 the campaign was stopped, 1 it was not, 2 bad arguments, 4 something could not be started.

@@ -1,4 +1,4 @@
-// The parts of the live demo against small servers of known behaviour: what is sent, in which order, and what is counted.
+// The parts of the live demo against small servers of known behaviour: what is sent, and what is counted.
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { createHash } from 'node:crypto';
@@ -109,7 +109,8 @@ describe('live demo', () => {
 
   it('counts answers that break off, and goes on', async () => {
     const [record] = smallWorld();
-    const broken = { ...record, request: { model: 'm-large', messages: [{ role: 'user', content: '[[die_after=5]]' }] } };
+    const messages = [{ role: 'user', content: '[[die_after=5]]' }];
+    const broken = { ...record, request: { model: 'm-large', messages } };
     const tally = new Tally(new Set());
     await sendAll([broken, record], model_base, { concurrency: 2,
       on_start: (each) => tally.start(each), on_answer: (each, answer) => tally.answer(each, answer) });

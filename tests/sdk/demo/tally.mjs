@@ -76,7 +76,8 @@ export class Tally {
     const { campaign, others } = this.#days.get(day);
     const cell = (count, width) => (count ? count.toLocaleString('en') : '-').padStart(width);
     this.#print(`${day}  |${cell(campaign.sent, 7)}${cell(campaign.answered, 10)}${cell(campaign.restricted, 12)}`
-      + `${cell(campaign.refused, 9)}    |${cell(others.sent, 7)}${cell(others.answered, 10)}${cell(others.refused, 9)}`);
+      + `${cell(campaign.refused, 9)}    |`
+      + `${cell(others.sent, 7)}${cell(others.answered, 10)}${cell(others.refused, 9)}`);
   }
 
   finish() {
