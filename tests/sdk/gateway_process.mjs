@@ -16,7 +16,8 @@ const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 export function whyNotServed(binary) {
   if (!binary) return 'STILLWATCH_BINARY is not set';
   if (!fs.existsSync(binary)) return `${binary} is not there`;
-  if (spawnSync(binary, ['serve', '--help'], { stdio: 'ignore' }).status !== 0) return `${binary} has no \`serve\``;
+  const { stdout } = spawnSync(binary, ['--help'], { encoding: 'utf8' });
+  if (!/^ +serve\b/m.test(stdout ?? '')) return `${binary} has no \`serve\``;
   return null;
 }
 

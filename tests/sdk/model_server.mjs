@@ -44,6 +44,14 @@ async function readBody(request) {
   return Buffer.concat(pieces).toString('utf8');
 }
 
+const writable = (response) => new Promise((resolve) => {
+  const done = () => {
+    response.off('drain', done).off('close', done);
+    resolve();
+  };
+  response.on('drain', done).on('close', done);
+});
+
 const eventText = ([name, data]) => (name ? `event: ${name}\n` : '')
   + `data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`;
 
@@ -67,7 +75,7 @@ export async function startModelServer({ port = 0, bind = '127.0.0.1', remember 
     for (const event of events) {
       if (response.destroyed) return;
       if (!response.write(eventText(event))) {
-        await new Promise((resolve) => { response.once('drain', resolve).once('close', resolve); });
+        await writable(response);
       }
       count += 1;
       if (count === 1 && switches.hold) {
@@ -104,7 +112,8 @@ export async function startModelServer({ port = 0, bind = '127.0.0.1', remember 
   }
 
   async function answer(request, response) {
-    const path = request.url.split('?')[0];
+    // What stands before /v1 chooses an upstream of the gateway, and nothing here.
+    const path = request.url.split('?')[0].replace(/^.*(?=\/v1\/)/, '');
     if (path.startsWith('/control/')) return control(request, response, path);
     const text = await readBody(request);
     if (remember) {
