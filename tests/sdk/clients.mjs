@@ -34,6 +34,16 @@ export const SMALL_CALLS = [
     call: ({ anthropic }, prompt) => anthropic.messages.create(message(prompt, { stream: true })) },
 ];
 
+/** A fetch for the clients that counts what goes over the wire, retries included, in `calls`. */
+export function countingFetch() {
+  const count = (...request) => {
+    count.calls += 1;
+    return fetch(...request);
+  };
+  count.calls = 0;
+  return count;
+}
+
 export async function drain(stream) {
   const events = [];
   for await (const event of stream) events.push(event);

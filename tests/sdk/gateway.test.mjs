@@ -2,23 +2,15 @@
 // the client's own exception. Needs STILLWATCH_BINARY.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Anthropic, OpenAI, SMALL_CALLS, chat, drain, expectError, failure, message } from './clients.mjs';
+import {
+  Anthropic, OpenAI, SMALL_CALLS, chat, countingFetch, drain, expectError, failure, message,
+} from './clients.mjs';
 import { dialectSuite } from './dialect_suite.mjs';
 import { Stage, keyOf, skip } from './gateway_fixture.mjs';
 
 let stage;
 const codeOf = (error) => error.error?.code ?? error.error?.error?.code; // OpenAI's client unwraps the outer object
 const textOfChunk = (event) => event.choices?.[0]?.delta?.content ?? event.delta?.text ?? '';
-
-/** Counts what goes over the wire, retries included. */
-function counting() {
-  const count = (...request) => {
-    count.calls += 1;
-    return fetch(...request);
-  };
-  count.calls = 0;
-  return count;
-}
 
 describe('gateway', { skip }, () => {
   before(async () => { stage = await Stage.open(); });
@@ -101,7 +93,7 @@ describe('gateway', { skip }, () => {
       });
 
       it(`${dialect}: a network that is not allowed is a PermissionDeniedError, and not retried`, async () => {
-        const wire = counting();
+        const wire = countingFetch();
         const clients = stage.clients('away', { fetch: wire, maxRetries: 2 });
         const error = await expectError(call(clients, 'hello'), sdk.PermissionDeniedError, 403);
         assert.equal(codeOf(error), 'network_not_allowed');
@@ -163,7 +155,7 @@ describe('gateway', { skip }, () => {
         assert.ok(error instanceof sdk.RateLimitError, `no limit was met, the last answer was ${error}`);
         assert.equal(codeOf(error), 'requests_per_minute_exceeded');
         assert.match(error.headers.get('retry-after'), /^[1-9]\d*$/);
-        const wire = counting();
+        const wire = countingFetch();
         const patient = stage.clients(name, { maxRetries: 3, fetch: wire });
         for (let sent = 0; sent < 5 && wire.calls <= sent; sent += 1) assert.ok(await call(patient));
         assert.ok(wire.calls >= 2, 'it was refused and came again');

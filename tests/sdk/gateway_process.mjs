@@ -147,9 +147,9 @@ export class Gateway {
   async stop() {
     if (this.ended) return this.ended;
     this.child.kill('SIGTERM');
-    const late = sleep(STOP_SECONDS_MAX * 1000).then(() => (this.ended ? null : this.child.kill('SIGKILL')));
+    const late = setTimeout(() => this.child.kill('SIGKILL'), STOP_SECONDS_MAX * 1000);
     const how = await this.exited;
-    late.catch(() => {});
+    clearTimeout(late);
     return how;
   }
 }

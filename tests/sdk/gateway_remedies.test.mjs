@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import * as answers from './model_answers.mjs';
-import { Anthropic, OpenAI, SMALL_CALLS, chat, drain, expectError, message } from './clients.mjs';
+import { Anthropic, OpenAI, SMALL_CALLS, chat, countingFetch, drain, expectError, message } from './clients.mjs';
 import { APPEAL_ADDRESS, Stage, THROTTLE_PER_MINUTE, VERIFY_ADDRESS, accountOf, skip } from './gateway_fixture.mjs';
 
 const THINKING = { max_tokens: 2048, thinking: { type: 'enabled', budget_tokens: 1024 } };
@@ -42,8 +42,10 @@ describe('gateway: remedies', { skip }, () => {
     for (const { dialect, sdk, call } of SMALL_CALLS) {
       it(`${dialect}: a PermissionDeniedError with the reason and where to verify`, async () => {
         await stage.seen();
-        const error = await expectError(call(stage.clients('verify', { maxRetries: 2 }), 'my secret prompt'),
-          sdk.PermissionDeniedError, 403);
+        const wire = countingFetch();
+        const clients = stage.clients('verify', { maxRetries: 2, fetch: wire });
+        const error = await expectError(call(clients, 'my secret prompt'), sdk.PermissionDeniedError, 403);
+        assert.equal(wire.calls, 1, 'asking again is of no use, and the client knows');
         assert.equal(codeOf(error), 'verification_required');
         assert.ok(error.message.includes(VERIFY_ADDRESS), error.message);
         const details = detailsOf(error);
