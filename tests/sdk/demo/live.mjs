@@ -75,6 +75,8 @@ function report(result, accounts, done) {
 }
 
 export async function main(flags) {
+  // The clients read these: the demo talks to nobody but its own servers.
+  for (const name of Object.keys(process.env)) if (/^(OPENAI|ANTHROPIC)_/.test(name)) delete process.env[name];
   const { binary, world: world_file, out, seed = '1', concurrency = '32' } = flags;
   if (!binary || !world_file || !out) {
     console.error('live: --binary=FILE --world=FILE --out=FOLDER are needed');
