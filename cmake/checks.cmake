@@ -24,3 +24,14 @@ if(STILLWATCH_TESTS)
       ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${crash_points}")
   endforeach()
 endif()
+
+# The official API clients against the model server, and against the gateway in front of it. Skipped where Node or the
+# clients are not installed (tools/setup_sdk.sh).
+if(STILLWATCH_TESTS)
+  foreach(suite model_server gateway gateway_remedies demo/live)
+    add_test(NAME sdk.${suite} COMMAND ${CMAKE_SOURCE_DIR}/tests/sdk/run.sh ${suite}.test.mjs)
+    set_tests_properties(sdk.${suite} PROPERTIES TIMEOUT 300
+      SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION "# SKIP"
+      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>")
+  endforeach()
+endif()
