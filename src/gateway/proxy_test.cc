@@ -171,7 +171,9 @@ TEST_F(ProxyTest, LimitsHoldUnderConcurrency) {
       for (int i = 0; i < 5; ++i) {
         const auto answer = chat("acct_1");
         (answer.status == 200 ? passed : refused) += 1;
-        if (answer.status == 429) EXPECT_FALSE(field(answer, "retry-after").empty());
+        if (answer.status == 429) {
+          EXPECT_FALSE(field(answer, "retry-after").empty());
+        }
       }
     });
   }
