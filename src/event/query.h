@@ -31,8 +31,9 @@ struct Fingerprint {
   std::array<Token, kPrefixesMax> prefixes{};  // the conversation as it stood before each of the last assistant turns,
                                                // newest first: what an earlier request of it had as `conversation`
   std::array<Token, kTemplatesMax>
-      templates{};                         // skeletons of head, tail and whole structure; 0 where too short to tell
-  std::array<Token, kQuotesMax> quotes{};  // passages of the last user turn, which may quote a reply
+      templates{};  // skeletons of head, tail and whole structure; 0 where too short to tell
+  std::array<Token, kQuotesMax>
+      quotes{};  // passages of the last user turn, which may quote a reply; where answers are logged
   std::array<Token, kRepliesMax>
       replies{};  // passages of the reply that the request itself did not bring; logged bodies
   Token system = 0, tools = 0, params = 0, schema = 0;

@@ -30,8 +30,8 @@ struct BodyReader::State {
   TurnReader turns;
   ParameterReader parameters;
   ReplyReader replies;
-  std::string_view reply;  // in `replies`
-  bool has_turns = false;  // the dialect's field of turns was there
+  std::optional<std::string_view> reply;  // in `replies`; empty when the answer has no text
+  bool has_turns = false;                 // the dialect's field of turns was there
 
   void restart();
   MaybeRefusal read_object(Dialect dialect, od::object& object);
@@ -77,20 +77,21 @@ BodyReader::~BodyReader() = default;
 
 void BodyReader::State::restart() {
   fingerprinter.begin();
-  if (!reply.empty()) fingerprinter.set_reply(reply);
+  if (reply) fingerprinter.set_reply(*reply);
   parameters.begin();
   turns.begin(false);
   has_turns = false;
 }
 
 void BodyReader::begin() {
-  state_->reply = {};
+  state_->reply.reset();
   state_->restart();
 }
 
 void BodyReader::read_reply(Dialect dialect, std::string_view response_json) {
+  if (response_json.empty()) return;
   state_->reply = state_->replies.read(dialect, response_json);
-  if (!state_->reply.empty()) state_->fingerprinter.set_reply(state_->reply);
+  state_->fingerprinter.set_reply(*state_->reply);
 }
 
 std::optional<Refusal> BodyReader::read_fields(Dialect dialect, std::string_view json) {

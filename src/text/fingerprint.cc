@@ -104,7 +104,7 @@ struct Fingerprinter::State {
   std::array<std::uint64_t, 256> gear;
 
   // The request so far.
-  bool open = false, in_reply = false, has_user = false;
+  bool open = false, in_reply = false, has_user = false, answered = false;
   Role role = Role::user;
   std::string turn, last_user, system, scratch;
   Token last_user_hash = 0;
@@ -131,7 +131,7 @@ void Fingerprinter::begin() {
     buffer->clear();
     if (buffer->capacity() > kBufferBytesKept) std::string().swap(*buffer);
   }
-  s.open = s.in_reply = s.has_user = false;
+  s.open = s.in_reply = s.has_user = s.answered = false;
   s.turn_other = s.user_turns = s.parts_other = 0;
   s.now = s.before_reply = {};
   s.tools = s.schema = s.params = 0;
@@ -180,7 +180,10 @@ void Fingerprinter::set_schema(std::string_view raw_json) {
   state_->schema = state_->hash_without_spaces(Domain::schema, raw_json);
 }
 
-void Fingerprinter::set_reply(std::string_view text) { state_->reply.read(text); }
+void Fingerprinter::set_reply(std::string_view text) {
+  state_->answered = true;
+  state_->reply.read(text);
+}
 
 void Fingerprinter::set_parameters(const Parameters& parameters) {
   const std::array<std::uint64_t, 6> words{std::bit_cast<std::uint64_t>(canonical(parameters.temperature)),
@@ -273,9 +276,11 @@ void Fingerprinter::State::read_prompt(std::string_view text, event::Fingerprint
   }
   out.templates = templates.make(keyed_hash, masked);
   read_words(out);
-  quoted.read(whole);
-  quoted.spread(out.quotes.size());
-  for (std::size_t i = 0; i < quoted.count(); ++i) out.quotes[i] = quoted.token(i);
+  if (answered) {
+    quoted.read(whole);
+    quoted.spread(out.quotes.size());
+    for (std::size_t i = 0; i < quoted.count(); ++i) out.quotes[i] = quoted.token(i);
+  }
   out.language = language_of(masked);
 }
 

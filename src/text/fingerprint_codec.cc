@@ -1,5 +1,6 @@
 #include "text/fingerprint_codec.h"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -25,6 +26,12 @@ void each_field(F& f, Visit visit) {
   visit(f.template_words), visit(f.coverage_bucket);
 }
 
+bool has_passages(const event::Fingerprint& f) {
+  const auto is_there = [](base::Token token) { return token != 0; };
+  return std::any_of(f.quotes.begin(), f.quotes.end(), is_there) ||
+         std::any_of(f.replies.begin(), f.replies.end(), is_there);
+}
+
 template <class F, class Visit>
 void each_passage(F& f, Visit visit) {
   for (auto& token : f.quotes) visit(token);
@@ -44,7 +51,8 @@ constexpr std::uint16_t kCoverageBuckets = 2'048;
 std::vector<std::uint8_t> encode(const event::Fingerprint& fingerprint) {
   std::vector<std::uint8_t> bytes;
   bytes.reserve(kBytes);
-  bytes.push_back(kFingerprintVersion);
+  const bool passages = has_passages(fingerprint);
+  bytes.push_back(passages ? 3 : 2);
   const auto put = [&](auto field) {
     const auto value = static_cast<std::make_unsigned_t<decltype(field)>>(field);
     for (std::size_t i = 0; i < sizeof value; ++i)
@@ -53,8 +61,8 @@ std::vector<std::uint8_t> encode(const event::Fingerprint& fingerprint) {
   each_field(fingerprint, put);
   bytes.push_back(fingerprint.prefix_has_reply ? 1 : 0);
   bytes.push_back(static_cast<std::uint8_t>(fingerprint.language));
-  each_passage(fingerprint, put);
-  STILLWATCH_ASSERT(bytes.size() == kBytes);
+  if (passages) each_passage(fingerprint, put);
+  STILLWATCH_ASSERT(bytes.size() == (passages ? kBytes : kBytesSecond));
   return bytes;
 }
 
@@ -88,8 +96,15 @@ base::Result<event::Fingerprint> decode(std::span<const std::uint8_t> bytes) {
   }
   fingerprint.prefix_has_reply = *at == 1;
   fingerprint.language = static_cast<event::Language>(language);
+  if (bytes[0] < 3) return fingerprint;
   at += 2;
-  if (bytes[0] >= 3) each_passage(fingerprint, get);
+  each_passage(fingerprint, get);
+  if (!has_passages(fingerprint)) {
+    return base::fail(
+        base::Fault::input,
+        "the fingerprint has none of the passages that its version is for; the record was altered, take it "
+        "from its source again");
+  }
   return fingerprint;
 }
 

@@ -1,6 +1,7 @@
 #include "text/passages.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/assert.h"
 #include "base/random.h"
@@ -31,60 +32,73 @@ Passages::Passages(const crypto::KeyedHash& keyed_hash) : keyed_hash_(keyed_hash
   for (std::size_t i = 0; i < gear_.size(); ++i) gear_[i] = base::mix64(key + i);
 }
 
-// The sum forgets a byte when it has been moved out of the 48 bits that count.
-template <class Visit>
-std::uint32_t Passages::scan_region(std::string_view text, char* bytes, std::uint32_t at, Visit visit) const {
+// Whether a byte belongs to a word is as good as random, so there is one way for both: every byte and window is
+// written, and the ends advance past those that stay. The sum forgets a byte when it has been moved out of the 48 bits
+// that count.
+void Passages::scan_region(std::string_view text) {
   constexpr unsigned kForgotten = 64 - kWindowBytes;
-  const std::uint32_t first = at + kWindowBytes;
+  const std::uint32_t first = size_ + kWindowBytes;
   std::uint64_t rolling = 0;
-  bool in_word = false;
+  std::uint32_t at = size_, count = windows_count_;
+  unsigned before = 0;  // whether a word is open
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     const unsigned char folded = kFolded[byte];
-    const bool ends = in_word && (folded == 0 || byte >= kWideLead);
-    if (ends && at >= first) visit(base::mix64(rolling << kForgotten), at);
-    in_word = folded != 0;
-    if (!in_word) continue;
-    rolling = (rolling << 1) + gear_[folded];
-    bytes[at++] = static_cast<char>(folded);
+    const unsigned inside = folded != 0 ? 1U : 0U;
+    windows_[count] = {rolling << kForgotten, at};
+    count += before & ((inside ^ 1U) | (byte >= kWideLead ? 1U : 0U)) & (at >= first ? 1U : 0U);
+    const std::uint64_t next = (rolling << 1) + gear_[folded];
+    rolling = inside != 0 ? next : rolling;
+    bytes_[at] = static_cast<char>(folded);
+    at += inside;
+    before = inside;
   }
-  if (in_word && at >= first) visit(base::mix64(rolling << kForgotten), at);
-  return at;
+  windows_[count] = {rolling << kForgotten, at};
+  count += before & (at >= first ? 1U : 0U);
+  size_ = at;
+  windows_count_ = count;
 }
 
-template <class Visit>
-void Passages::scan(std::string_view text, char* bytes, Visit visit) const {
+void Passages::scan(std::string_view text) {
+  size_ = windows_count_ = 0;
   if (text.size() <= kBytesMax) {
-    scan_region(text, bytes, 0, visit);
-    return;
+    scan_region(text);
+  } else {
+    scan_region(text.substr(0, kRegionBytes));
+    scan_region(text.substr(text.size() - kRegionBytes));
   }
-  const std::uint32_t at = scan_region(text.substr(0, kRegionBytes), bytes, 0, visit);
-  scan_region(text.substr(text.size() - kRegionBytes), bytes, at, visit);
+  for (std::uint32_t i = 0; i < windows_count_; ++i) windows_[i].order = base::mix64(windows_[i].order);
 }
 
 void Passages::read(std::string_view text) {
+  scan(text);
   count_ = 0;
-  scan(text, bytes_.data(), [&](std::uint64_t order, std::uint32_t end) {
-    if (count_ == kKeptMax && order >= kept_[count_ - 1].order) return;
+  for (std::uint32_t i = 0; i < windows_count_; ++i) {
+    const Window window = windows_[i];
+    if (count_ == kKeptMax && window.order >= kept_[count_ - 1].order) continue;
     std::size_t place = count_;
-    while (place > 0 && kept_[place - 1].order > order) --place;
-    if (place > 0 && kept_[place - 1].order == order) return;  // said twice
+    while (place > 0 && kept_[place - 1].order > window.order) --place;
+    if (place > 0 && kept_[place - 1].order == window.order) continue;  // said twice
     count_ = std::min(count_ + 1, kKeptMax);
-    for (std::size_t i = count_ - 1; i > place; --i) kept_[i] = kept_[i - 1];
-    kept_[place] = {order, end};
-  });
+    for (std::size_t k = count_ - 1; k > place; --k) kept_[k] = kept_[k - 1];
+    kept_[place] = window;
+  }
+  for (std::size_t i = 0; i < count_; ++i)
+    std::memcpy(texts_[i].data(), bytes_.data() + kept_[i].end - kWindowBytes, kWindowBytes);
 }
 
 void Passages::drop_shared(std::string_view text) {
   if (count_ == 0) return;
   std::array<bool, kKeptMax> shared{};
-  scan(text, ignored_.data(), [&](std::uint64_t order, std::uint32_t) {
-    if (order > kept_[count_ - 1].order) return;
+  scan(text);
+  for (std::uint32_t w = 0; w < windows_count_; ++w) {
+    const std::uint64_t order = windows_[w].order;
+    if (order > kept_[count_ - 1].order) continue;
     for (std::size_t i = 0; i < count_; ++i) shared[i] = shared[i] || kept_[i].order == order;
-  });
+  }
   std::size_t left = 0;
   for (std::size_t i = 0; i < count_; ++i) {
-    if (!shared[i]) kept_[left++] = kept_[i];
+    if (!shared[i]) keep(left++, i);
   }
   count_ = left;
 }
@@ -96,15 +110,19 @@ void Passages::spread(std::size_t count_max) {
     const bool overlaps = std::any_of(
         kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(left),
         [&](const Window& other) { return std::max(end, other.end) - std::min(end, other.end) < kWindowBytes; });
-    if (!overlaps) kept_[left++] = kept_[i];
+    if (!overlaps) keep(left++, i);
   }
   count_ = left;
 }
 
+void Passages::keep(std::size_t to, std::size_t from) {
+  kept_[to] = kept_[from];
+  texts_[to] = texts_[from];
+}
+
 base::Token Passages::token(std::size_t i) const {
   STILLWATCH_ASSERT(i < count_);
-  return keyed_hash_(crypto::Domain::passage,
-                     std::string_view(bytes_.data() + kept_[i].end - kWindowBytes, kWindowBytes));
+  return keyed_hash_(crypto::Domain::passage, std::string_view(texts_[i].data(), kWindowBytes));
 }
 
 }  // namespace stillwatch::text

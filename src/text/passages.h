@@ -45,17 +45,20 @@ class Passages {
     std::uint64_t order;
     std::uint32_t end;  // in bytes_
   };
-  /// Calls visit(order, end) for each window; `bytes` takes the letters and digits.
-  template <class Visit>
-  void scan(std::string_view text, char* bytes, Visit visit) const;
-  template <class Visit>
-  std::uint32_t scan_region(std::string_view text, char* bytes, std::uint32_t at, Visit visit) const;
+  /// Fills windows_ and bytes_ with those of the text.
+  void scan(std::string_view text);
+  void scan_region(std::string_view text);
+  void keep(std::size_t to, std::size_t from);
 
   const crypto::KeyedHash keyed_hash_;
   std::array<std::uint64_t, 256> gear_;
   std::array<Window, kKeptMax> kept_;
   std::size_t count_ = 0;
-  std::array<char, kBytesMax> bytes_, ignored_;
+  std::array<std::array<char, kWindowBytes>, kKeptMax> texts_;  // of those kept
+  // Of the text that is read: its letters and digits, and its windows; one more of each is written than counts.
+  std::array<char, kBytesMax + 1> bytes_;
+  std::array<Window, kBytesMax + 2> windows_;
+  std::uint32_t size_ = 0, windows_count_ = 0;
 };
 
 }  // namespace stillwatch::text
