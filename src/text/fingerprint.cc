@@ -215,7 +215,9 @@ Token Fingerprinter::State::hash_text(std::string_view text) {
 void Fingerprinter::State::close_turn() {
   if (!open) return;
   open = false;
-  if (role != Role::assistant) reply.drop_shared(role == Role::system ? system : turn);
+  // What the request itself brought is not the model's text. The last user turn is read in finish().
+  if (role == Role::system || role == Role::tool) reply.drop_shared(role == Role::system ? system : turn);
+  if (role == Role::user && has_user) reply.drop_shared(last_user);
   if (role == Role::system) return;
   const Token text_hash = hash_text(turn);
   const Token turn_hash =
@@ -278,6 +280,7 @@ void Fingerprinter::State::read_prompt(std::string_view text, event::Fingerprint
   read_words(out);
   if (answered) {
     quoted.read(whole);
+    reply.drop_shared(quoted);
     quoted.spread(out.quotes.size());
     for (std::size_t i = 0; i < quoted.count(); ++i) out.quotes[i] = quoted.token(i);
   }

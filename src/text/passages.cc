@@ -89,10 +89,15 @@ void Passages::read(std::string_view text) {
 
 void Passages::drop_shared(std::string_view text) {
   if (count_ == 0) return;
-  std::array<bool, kKeptMax> shared{};
   scan(text);
-  for (std::uint32_t w = 0; w < windows_count_; ++w) {
-    const std::uint64_t order = windows_[w].order;
+  drop_shared(*this);
+}
+
+void Passages::drop_shared(const Passages& other) {
+  if (count_ == 0) return;
+  std::array<bool, kKeptMax> shared{};
+  for (std::uint32_t w = 0; w < other.windows_count_; ++w) {
+    const std::uint64_t order = other.windows_[w].order;
     if (order > kept_[count_ - 1].order) continue;
     for (std::size_t i = 0; i < count_; ++i) shared[i] = shared[i] || kept_[i].order == order;
   }

@@ -34,6 +34,8 @@ class Passages {
   void clear() { count_ = 0; }
   /// Drops the windows that this text has as well.
   void drop_shared(std::string_view text);
+  /// The same of the text that `other` has read last.
+  void drop_shared(const Passages& other);
   /// Drops all but the least that do not overlap, up to `count_max`.
   void spread(std::size_t count_max);
   /// Windows that are kept, least first.
