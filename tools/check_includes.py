@@ -44,7 +44,7 @@ HEADER_ALLOWED = {("src/base/result.h", "tl/expected.hpp"),
                   ("src/intake/json_value.h", "simdjson.h"),
                   # A coroutine's type is in every signature that waits.
                   ("src/http/task.h", "boost/asio/awaitable.hpp"), ("src/http/task.h", "boost/asio/io_context.hpp")}
-TEST_HEADERS = {"gtest/": "_test.cc", "gmock/": "_test.cc", "benchmark/": "_bench.cc"}
+TEST_HEADERS = {"gtest/": ("_test.cc", "_fixture.h"), "gmock/": ("_test.cc",), "benchmark/": ("_bench.cc",)}
 BANNED = {
     "source_location": "clang-tidy 14 cannot read it",
     "ranges": "clang 14 cannot compile views",
@@ -130,9 +130,9 @@ def check_include(path, module, modules, header):
         if folder != module.name and folder not in module.uses:
             return (f'{module.name} may not include "{header}": {folder} is not in its USES '
                     f"({' '.join(module.uses) or 'none'})")
-    for beginning, suffix in TEST_HEADERS.items():
-        if header.startswith(beginning) and not path.endswith(suffix):
-            return f"<{header}> belongs in *{suffix} files only"
+    for beginning, suffixes in TEST_HEADERS.items():
+        if header.startswith(beginning) and not path.endswith(suffixes):
+            return f"<{header}> belongs in {' and '.join('*' + suffix for suffix in suffixes)} files only"
     if header in BANNED:
         return f"<{header}> is not used here: {BANNED[header]}"
     if is_production and module.name in PURE and header in IMPURE_HEADERS:

@@ -7,6 +7,7 @@
 #include "base/event_time.h"
 #include "base/limits.h"
 #include "intake/json_scan.h"
+#include "text/fingerprint_codec.h"
 
 namespace stillwatch::intake {
 namespace {
@@ -75,7 +76,7 @@ class QueryParser final : public LineParser {
   MaybeRefusal read(std::string_view line) {
     end_ = line.data() + line.size();
     first_.reset();
-    request_ = {};
+    request_ = response_body_ = {};
     has_version_ = has_usage_ = false;
     dialect_.reset();
     if (nests_deeper(line, base::limits::kJsonDepthMax)) return Refusal{RejectReason::too_deep, ""};
@@ -105,7 +106,7 @@ class QueryParser final : public LineParser {
     builder_.set_dialect(*dialect_);
     if (request_.empty()) return {};
     Body body;
-    if (const MaybeRefusal refusal = body_.read(*dialect_, request_, body)) return refusal;
+    if (const MaybeRefusal refusal = body_.read(*dialect_, request_, body, response_body_)) return refusal;
     builder_.set_body(body);
     return {};
   }
@@ -269,6 +270,7 @@ class QueryParser final : public LineParser {
   }
 
   MaybeRefusal read_response(od::value response) {
+    response_body_ = {};
     return each_field_of(response, "response", [&](std::string_view key, od::value value) -> MaybeRefusal {
       if (key == "status") {
         std::uint32_t status = 0;
@@ -279,12 +281,17 @@ class QueryParser final : public LineParser {
         builder_.clear_usage();
         return read_usage(value, false);
       } else if (key == "body") {
-        // Usage given beside the body wins; a body before it is overwritten, one after it is not read.
-        if (has_usage_) return {};
         od::json_type type;
+        response_body_ = {};
         if (value.type().get(type)) return kNotJson;
         if (type != od::json_type::object) return {};
-        return each_field_of(value, "response.body", [&](std::string_view inner_key, od::value inner) -> MaybeRefusal {
+        od::object body;
+        if (value.get_object().get(body) || body.raw_json().get(response_body_)) return kNotJson;
+        // Usage given beside the body wins; a body before it is overwritten, of one after it only the text is read.
+        bool ignored = false;
+        if (has_usage_) return {};
+        if (body.reset().get(ignored)) return kNotJson;
+        return each_field(body, [&](std::string_view inner_key, od::value inner) -> MaybeRefusal {
           return inner_key == "usage" ? read_usage(inner, true) : MaybeRefusal{};
         });
       } else if (key != "ttft_ms" && key != "duration_ms" && key != "stop") {
@@ -304,7 +311,7 @@ class QueryParser final : public LineParser {
           if (key == "v") {
             std::int64_t version = 0;
             if (value.get_int64().get(version)) return wrong_type("fingerprint.v");
-            is_known = version == 1 || version == 2;
+            is_known = version >= 1 && version <= text::kFingerprintVersion;
           } else if (key == "b") {
             if (auto refused = string_of(value, "fingerprint.b", bytes)) return refused;
             if (auto refused = builder_.set_fingerprint(bytes)) return refused;
@@ -335,7 +342,7 @@ class QueryParser final : public LineParser {
   JsonText text_, key_text_;
   const char* end_ = nullptr;
   MaybeRefusal first_;
-  std::string_view request_;
+  std::string_view request_, response_body_;
   std::optional<event::Dialect> dialect_;
   bool has_version_ = false, has_usage_ = false;
 };
