@@ -49,7 +49,7 @@ const gatewaySettings = (world) => ({
     verify_address: 'https://provider.example/verify', appeal_address: 'https://provider.example/appeal' },
   policy: { dry_run: false },
   observer: { order_wait_seconds: 7200 }, // of event time: the requests under way at once span some hours of it
-  query_log: { sync: 'off' },
+  query_log: { sync: 'never' },
   demo: { time_header: TIME_HEADER },
 });
 
