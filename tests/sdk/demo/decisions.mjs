@@ -8,21 +8,23 @@ import { tomlOf } from '../gateway_process.mjs';
 
 /** Sections that mean the same to the gateway and to a replay. */
 const SHARED_SECTIONS = ['intake', 'detect', 'policy', 'engine'];
+const DAY_CHARS = 10; // of an RFC 3339 time
 
 /**
- * Rows { time, level, campaign, others }: the accounts that came to a level at one time, those of the campaign and
- * everybody else, in order of time.
+ * Rows { time, level, campaign, others }: how many accounts came to a level in one day, those of the campaign and
+ * everybody else, and when the first did; in order of time.
  */
 export async function decisionRows(verdicts, hostile) {
   const rows = new Map();
   for await (const { time, level, subject } of recordsOf(verdicts)) {
     if (subject.kind !== 'account') continue;
-    const key = `${time} ${level}`;
-    const row = rows.get(key) ?? { time, level, campaign: 0, others: 0 };
+    const key = `${time.slice(0, DAY_CHARS)} ${level}`;
+    const row = rows.get(key) ?? { time, level, accounts: { campaign: new Set(), others: new Set() } };
     rows.set(key, row);
-    row[hostile.has(subject.id) ? 'campaign' : 'others'] += 1;
+    row.accounts[hostile.has(subject.id) ? 'campaign' : 'others'].add(subject.id);
   }
-  return [...rows.values()];
+  return [...rows.values()].map(({ time, level, accounts: { campaign, others } }) => (
+    { time, level, campaign: campaign.size, others: others.size }));
 }
 
 /**

@@ -81,9 +81,9 @@ function tellTraffic(result, accounts) {
 
 function tellDecisions(rows) {
   for (const [at, { time, level, campaign, others }] of rows.entries()) {
-    const whose = [campaign && `${campaign} of the campaign`, others && `${others} of others`].filter(Boolean);
-    label(at ? '' : 'Decided', `${time.slice(0, 16).replace('T', ' ')}  ${level.padEnd(8)}  accounts: `
-      + whose.join(', '));
+    const whose = [campaign && `${campaign} accounts of the campaign`,
+      others && `${others} of others`].filter(Boolean);
+    label(at ? '' : 'Decided', `${time.slice(0, 16).replace('T', ' ')}  ${level.padEnd(9)} ${whose.join(', ')}`);
   }
 }
 

@@ -152,14 +152,17 @@ describe('live demo', () => {
     }
   });
 
-  it('sums up what was decided, by time and level', async () => {
-    const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'stillwatch_live_')), 'verdicts.ndjson');
-    const verdict = (time, kind, id, level) => JSON.stringify({ time, subject: { kind, id }, level });
-    fs.writeFileSync(file, [verdict('t1', 'campaign', 'c-000001', 'verify'), verdict('t1', 'account', 'h1', 'verify'),
-      verdict('t1', 'account', 'b', 'verify'), verdict('t1', 'account', 'h2', 'verify'),
-      verdict('t2', 'account', 'b', 'clear'), ''].join('\n'));
+  it('sums up what was decided, by day and level', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stillwatch_live_'));
+    const file = path.join(folder, 'verdicts.ndjson');
+    const lines = [['02T08', 'campaign', 'c-000001', 'verify'], ['02T08', 'account', 'h1', 'verify'],
+      ['02T08', 'account', 'b', 'verify'], ['02T09', 'account', 'h2', 'verify'], ['02T10', 'account', 'h1', 'verify'],
+      ['03T01', 'account', 'b', 'clear']].map(([time, kind, id, level]) => (
+      JSON.stringify({ time: `2026-03-${time}:00:00Z`, subject: { kind, id }, level })));
+    fs.writeFileSync(file, `${lines.join('\n')}\n`);
     assert.deepEqual(await decisionRows(file, new Set(['h1', 'h2'])), [
-      { time: 't1', level: 'verify', campaign: 2, others: 1 }, { time: 't2', level: 'clear', campaign: 0, others: 1 }]);
-    fs.rmSync(path.dirname(file), { recursive: true });
+      { time: '2026-03-02T08:00:00Z', level: 'verify', campaign: 2, others: 1 },
+      { time: '2026-03-03T01:00:00Z', level: 'clear', campaign: 0, others: 1 }]);
+    fs.rmSync(folder, { recursive: true });
   });
 });
