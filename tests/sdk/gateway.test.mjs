@@ -6,13 +6,13 @@ import {
   Anthropic, OpenAI, SMALL_CALLS, chat, countingFetch, drain, expectError, failure, message,
 } from './clients.mjs';
 import { dialectSuite } from './dialect_suite.mjs';
-import { Stage, keyOf, skip } from './gateway_fixture.mjs';
+import { Stage, keyOf } from './gateway_fixture.mjs';
 
 let stage;
 const codeOf = (error) => error.error?.code ?? error.error?.error?.code; // OpenAI's client unwraps the outer object
 const textOfChunk = (event) => event.choices?.[0]?.delta?.content ?? event.delta?.text ?? '';
 
-describe('gateway', { skip }, () => {
+describe('gateway', () => {
   before(async () => { stage = await Stage.open(); });
   after(() => stage?.close());
 

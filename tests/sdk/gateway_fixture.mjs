@@ -4,16 +4,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { clientsOf } from './clients.mjs';
-import { Gateway, freePort, keyLine, whyNotServed } from './gateway_process.mjs';
+import { Gateway, freePort, keyLine } from './gateway_process.mjs';
 import { startModelServer } from './model_server.mjs';
 
 export const VERIFY_ADDRESS = 'https://provider.example/verify';
 export const APPEAL_ADDRESS = 'https://provider.example/appeal';
 export const THROTTLE_PER_MINUTE = 3;
-export const FIRST_BYTE_SECONDS = 0.3;
-
-/** The reason to skip every test here, or false. */
-export const skip = whyNotServed(process.env.STILLWATCH_BINARY) ?? false;
+export const FIRST_BYTE_SECONDS = 1;
 
 // One account each, so that no test meets what another one did: its key is `sk-` and its name.
 const ACCOUNTS = ['plain', 'notice', 'verify', 'throttle', 'throttle_a', 'restrict', 'suspend', 'lifted', 'dry',
@@ -32,6 +29,8 @@ export const accountOf = (name) => `acct_${name}`;
 
 export class Stage {
   static async open() {
+    const binary = process.env.STILLWATCH_BINARY;
+    if (!binary) throw new Error('STILLWATCH_BINARY must name the binary under test');
     const stage = new Stage();
     stage.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stillwatch_sdk_'));
     stage.model = await startModelServer();
@@ -41,9 +40,8 @@ export class Stage {
     const limits = { key: { requests_per_minute: 60 } };
     const dead = `http://127.0.0.1:${await freePort()}`;
     try {
-      stage.gateway = await Gateway.start({ binary: process.env.STILLWATCH_BINARY, folder: stage.folder,
-        keys: `${keys.join('\n')}\n`, upstream_urls: [stage.model_base],
-        over: {
+      stage.gateway = await Gateway.start({ binary, folder: stage.folder, keys: `${keys.join('\n')}\n`,
+        upstream_urls: [stage.model_base], over: {
           server: { overhead_header: true },
           upstream: [
             { name: 'model', urls: [stage.model_base], prefixes: ['/'] },
@@ -54,7 +52,7 @@ export class Stage {
             { name: 'hasty-anthropic', urls: [stage.model_base], prefixes: ['/hasty-anthropic'], dialect: 'anthropic',
               first_byte_seconds: FIRST_BYTE_SECONDS },
           ],
-          tiers: { narrow: { models: ['m-small'], n_max: 2, logprobs: false, max_output_tokens: 100 } },
+          tiers: { narrow: { models: ['m-small'], n_max: 2, logprobs: false, output_tokens_max: 100 } },
           keys: {
             key_away: { networks: ['198.51.100.0/24'] },
             key_limited: { limits },
@@ -63,8 +61,7 @@ export class Stage {
           },
           remedies: { dry_run: false, notice: 'on', verify: 'on', throttle: 'on', restrict: 'on', suspend: 'on',
             verify_address: VERIFY_ADDRESS, appeal_address: APPEAL_ADDRESS,
-            throttle_requests_per_minute: THROTTLE_PER_MINUTE, restrict_n_max: 1 },
-          policy: { dry_run: false },
+            throttle_requests_per_minute: THROTTLE_PER_MINUTE, show_dry_run: true },
         } });
     } catch (error) {
       await stage.close();

@@ -1,25 +1,16 @@
 // A gateway under test or in the demo: its configuration, its process, and its admin API.
 // Everything that these tests take for granted about the names of `stillwatch serve` stands here.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 
 const READY_SECONDS_MAX = 30;
-const STOP_SECONDS_MAX = 20;
+const STOP_SECONDS_MAX = 60;
 const LOG_LINES_SHOWN = 20;
 
 const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
-
-/** Why the binary cannot be tested, or null. */
-export function whyNotServed(binary) {
-  if (!binary) return 'STILLWATCH_BINARY is not set';
-  if (!fs.existsSync(binary)) return `${binary} is not there`;
-  const { stdout } = spawnSync(binary, ['--help'], { encoding: 'utf8' });
-  if (!/^ +serve\b/m.test(stdout ?? '')) return `${binary} has no \`serve\``;
-  return null;
-}
 
 export async function freePort() {
   const server = net.createServer();
@@ -132,11 +123,11 @@ export class Gateway {
   }
 
   removeOverride(account) {
-    return this.call('DELETE', '/v1/admin/overrides', { subject: { kind: 'account', id: account } });
+    return this.call('DELETE', `/v1/admin/overrides?account=${encodeURIComponent(account)}`);
   }
 
-  dryRun(dry_run) {
-    return this.call('PUT', '/v1/admin/dry-run', { dry_run, who: 'sdk tests' });
+  dryRun(on) {
+    return this.call('POST', '/v1/admin/dry-run', { on });
   }
 
   metrics() {

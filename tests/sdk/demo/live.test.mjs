@@ -1,9 +1,15 @@
 // The parts of the live demo against small servers of known behaviour: what is sent, and what is counted.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { Gateway } from '../gateway_process.mjs';
 import { startModelServer } from '../model_server.mjs';
+import { decisionRows, replayLog } from './decisions.mjs';
+import { gatewaySettings } from './live.mjs';
 import { Tally } from './tally.mjs';
 import { ADDRESS_HEADER, TIME_HEADER, apiKeyOf, keyLinesOf, sendAll } from './traffic.mjs';
 
@@ -116,5 +122,47 @@ describe('live demo', () => {
       on_start: (each) => tally.start(each), on_answer: (each, answer) => tally.answer(each, answer) });
     assert.deepEqual(tally.result().others, { sent: 2, answered: 1, restricted: 0, refused: 0, broken: 1 });
     assert.equal(tally.result().statuses[0], 1);
+  });
+
+  it('goes through the gateway at its own time, and the log of that replays', async () => {
+    const binary = process.env.STILLWATCH_BINARY;
+    assert.ok(binary, 'STILLWATCH_BINARY must name the binary under test');
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stillwatch_live_'));
+    const records = smallWorld();
+    fs.writeFileSync(path.join(folder, 'accounts.ndjson'), `${JSON.stringify({ v: 1, account: 'acct_b',
+      time: records[0].time, tier: 'standard', verification: 'card' })}\n`);
+    const settings = gatewaySettings(folder);
+    let gateway = null;
+    try {
+      gateway = await Gateway.start({ binary, folder, upstream_urls: [model_base], over: settings,
+        keys: await keyLinesOf(records) });
+      const statuses = [];
+      await sendAll(records, gateway.base, { concurrency: 4, on_answer: (_, { status }) => statuses.push(status) });
+      assert.deepEqual(statuses, records.map(() => 200));
+      assert.equal((await gateway.stop()).code, 0);
+      const out = path.join(folder, 'report');
+      assert.deepEqual(await replayLog({ binary, folder, settings, out }), { verdicts: 0, same: true });
+      const summary = JSON.parse(fs.readFileSync(path.join(out, 'summary.json'), 'utf8'));
+      assert.deepEqual([summary.records, summary.rejected, summary.shed], [records.length, 0, 0]);
+      assert.deepEqual([summary.first, summary.last].map(Date.parse),
+        [records[0].time, records.at(-1).time].map(Date.parse));
+    } finally {
+      await gateway?.stop();
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('sums up what was decided, by day and level', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'stillwatch_live_'));
+    const file = path.join(folder, 'verdicts.ndjson');
+    const lines = [['02T08', 'campaign', 'c-000001', 'verify'], ['02T08', 'account', 'h1', 'verify'],
+      ['02T08', 'account', 'b', 'verify'], ['02T09', 'account', 'h2', 'verify'], ['02T10', 'account', 'h1', 'verify'],
+      ['03T01', 'account', 'b', 'clear']].map(([time, kind, id, level]) => (
+      JSON.stringify({ time: `2026-03-${time}:00:00Z`, subject: { kind, id }, level })));
+    fs.writeFileSync(file, `${lines.join('\n')}\n`);
+    assert.deepEqual(await decisionRows(file, new Set(['h1', 'h2'])), [
+      { time: '2026-03-02T08:00:00Z', level: 'verify', campaign: 2, others: 1 },
+      { time: '2026-03-03T01:00:00Z', level: 'clear', campaign: 0, others: 1 }]);
+    fs.rmSync(folder, { recursive: true });
   });
 });

@@ -6,8 +6,8 @@ const side = () => ({ sent: 0, answered: 0, restricted: 0, refused: 0, broken: 0
 const isRefusal = ({ status }) => status === 403 || status === 429;
 
 export const HEADING = [
-  '            | campaign                                  | everybody else',
-  'day         |   sent  answered  restricted  refused    |   sent  answered  refused',
+  '            | the campaign                  | everybody else',
+  'day         |    sent   answered    refused |    sent   answered    refused',
 ];
 
 export class Tally {
@@ -24,11 +24,16 @@ export class Tally {
     this.refused_accounts = { campaign: new Set(), others: new Set() };
     this.first_refusal = null; // event time of the first refused request of the campaign
     this.first_request = null;
+    this.first_time = null; // of all requests
+    this.last_time = null;
+    this.refusal = null; // what the client of that request was told
     this.statuses = {};
     this.errors = {};
   }
 
   start(record) {
+    this.first_time ??= record.time;
+    this.last_time = record.time;
     const day = record.time.slice(0, DAY_CHARS);
     this.#underway.set(day, (this.#underway.get(day) ?? 0) + 1);
   }
@@ -50,6 +55,7 @@ export class Tally {
       this.refused_accounts[name].add(record.account);
       if (name === 'campaign' && (this.first_refusal === null || record.time < this.first_refusal)) {
         this.first_refusal = record.time;
+        this.refusal = { status: answer.status, type: answer.type, message: answer.message };
       }
     } else if (answer.status === 200) {
       counts.answered += 1;
@@ -75,9 +81,8 @@ export class Tally {
     this.#printed.add(day);
     const { campaign, others } = this.#days.get(day);
     const cell = (count, width) => (count ? count.toLocaleString('en') : '-').padStart(width);
-    this.#print(`${day}  |${cell(campaign.sent, 7)}${cell(campaign.answered, 10)}${cell(campaign.restricted, 12)}`
-      + `${cell(campaign.refused, 9)}    |`
-      + `${cell(others.sent, 7)}${cell(others.answered, 10)}${cell(others.refused, 9)}`);
+    const cells = ({ sent, answered, refused }) => cell(sent, 8) + cell(answered, 11) + cell(refused, 11);
+    this.#print(`${day}  |${cells(campaign)} |${cells(others)}`);
   }
 
   finish() {
@@ -97,7 +102,8 @@ export class Tally {
       campaign: this.total('campaign'), others: this.total('others'),
       campaign_accounts_refused: this.refused_accounts.campaign.size,
       others_accounts_refused: this.refused_accounts.others.size,
-      first_request: this.first_request, first_refusal: this.first_refusal,
+      first_request: this.first_request, first_refusal: this.first_refusal, refusal: this.refusal,
+      first_time: this.first_time, last_time: this.last_time,
       statuses: this.statuses, errors: this.errors,
     };
   }

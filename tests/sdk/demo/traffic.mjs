@@ -62,7 +62,10 @@ export class Senders {
     return client;
   }
 
-  /** Resolves to { status, restricted, level }; status 0: no answer came, or it broke off. Never rejects. */
+  /**
+   * Resolves to { status, restricted, level }, of an error also type and message; status 0: no answer came, or it broke
+   * off. Never rejects.
+   */
   async send(record) {
     const { sdk, call } = CALLS[record.dialect];
     const headers = { [TIME_HEADER]: record.time };
@@ -77,7 +80,7 @@ export class Senders {
     } catch (error) {
       if (typeof error?.status !== 'number') return { status: 0, restricted: false, level: '', error };
       return { status: error.status, restricted: false, level: error.headers?.get?.('stillwatch-level') ?? '',
-        type: error.constructor.name };
+        type: error.constructor.name, message: error.message };
     }
   }
 }
