@@ -16,7 +16,7 @@ LINT_BASE ?= $(shell git rev-parse --verify --quiet '@{upstream}' || git rev-par
 
 BINARY := build/release/stillwatch
 
-.PHONY: help setup setup-lint build test demo bench format lint asan tsan fuzz clean
+.PHONY: help setup setup-lint setup-sdk build test demo bench format lint asan tsan fuzz clean
 
 help: ## this list
 	@echo "stillwatch finds distillation campaigns in the logs of an LLM API. Targets:"
@@ -28,6 +28,9 @@ setup: ## install the Debian packages that are missing
 setup-lint:
 	@if [ "$(SETUP)" != no ]; then tools/setup.sh lint; fi
 
+setup-sdk:
+	@if [ "$(SETUP)" != no ]; then tools/setup_sdk.sh; fi
+
 build/%/build.ninja: CMakeLists.txt cmake/stillwatch.cmake CMakePresets.json | setup
 	@mkdir -p build
 	@cmake --preset $* >build/configure-$*.log 2>&1 || { tail -n 30 build/configure-$*.log; exit 1; }
@@ -35,11 +38,12 @@ build/%/build.ninja: CMakeLists.txt cmake/stillwatch.cmake CMakePresets.json | s
 build: setup build/release/build.ninja ## the release binary, build/release/stillwatch
 	@cmake --build build/release -j $(JOBS) --target stillwatch
 
-test: setup build/release/build.ninja ## build everything and run all tests and checks
+test: setup setup-sdk build/release/build.ninja ## build everything and run all tests and checks
 	@cmake --build build/release -j $(JOBS)
 	@ctest --test-dir build/release -j $(JOBS) --output-on-failure --no-tests=error 2>&1 | tee build/ctest.log
 
-demo: build ## a small month with one hidden campaign: simulate, replay, evaluate, report
+demo: build ## a small month with one hidden campaign: simulate, replay, evaluate, report; then live by real clients
+	@if [ "$(SETUP)" != no ]; then tools/setup_sdk.sh || echo "demo: going on without the live part" >&2; fi
 	@tools/demo.sh
 
 bench: setup build/release/build.ninja ## the benchmarks of the modules, then `stillwatch bench replay`

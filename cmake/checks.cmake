@@ -18,9 +18,20 @@ if(STILLWATCH_TESTS)
     target_link_libraries(crash_points PRIVATE stillwatch_flags ${CMAKE_DL_LIBS})
     set(crash_points STILLWATCH_CRASH_POINTS=$<TARGET_FILE:crash_points>)
   endif()
-  foreach(suite replay bad_input interruption quality)
+  foreach(suite replay answers bad_input interruption quality keys)
     add_test(NAME e2e.${suite} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/${suite}_test.py)
     set_tests_properties(e2e.${suite} PROPERTIES TIMEOUT 300
       ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${crash_points}")
+  endforeach()
+endif()
+
+# The official API clients against the model server, and against the gateway in front of it. Skipped where Node or the
+# clients are not installed (tools/setup_sdk.sh).
+if(STILLWATCH_TESTS)
+  foreach(suite model_server gateway gateway_remedies demo/live)
+    add_test(NAME sdk.${suite} COMMAND ${CMAKE_SOURCE_DIR}/tests/sdk/run.sh ${suite}.test.mjs)
+    set_tests_properties(sdk.${suite} PROPERTIES TIMEOUT 300
+      SKIP_RETURN_CODE 77
+      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>")
   endforeach()
 endif()

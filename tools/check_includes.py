@@ -26,8 +26,10 @@ LIBRARIES = {
     "zstd": (("zstd.h", "zstd_errors.h", "zdict.h"), "libzstd-dev"),
     "zlib": (("zlib.h", "zconf.h"), "zlib1g-dev"),
     "sodium": (("sodium.h", "sodium/"), "libsodium-dev"),
+    "openssl": (("openssl/",), "libssl-dev"),
     "xxhash": (("xxhash.h", "xxh3.h"), "libxxhash-dev"),
     "tomlplusplus": (("toml++/", "toml.hpp"), "libtomlplusplus-dev"),
+    "prometheus": (("prometheus/",), "prometheus-cpp-dev"),
     "cli11": (("CLI/",), "libcli11-dev"),
     "boost": (("boost/",), "libboost1.81-dev"),
     "Threads::Threads": (("thread", "mutex", "shared_mutex", "condition_variable", "semaphore", "latch", "barrier",
@@ -39,8 +41,10 @@ EVERYWHERE = {"fmt::fmt"}
 # And the container of the hot tables, behind an alias; and the JSON values that the readers of a body share.
 HEADER_ALLOWED = {("src/base/result.h", "tl/expected.hpp"),
                   ("src/base/flat_map.h", "boost/unordered/unordered_flat_map.hpp"),
-                  ("src/intake/json_value.h", "simdjson.h")}
-TEST_HEADERS = {"gtest/": "_test.cc", "gmock/": "_test.cc", "benchmark/": "_bench.cc"}
+                  ("src/intake/json_value.h", "simdjson.h"),
+                  # A coroutine's type is in every signature that waits.
+                  ("src/http/task.h", "boost/asio/awaitable.hpp"), ("src/http/task.h", "boost/asio/io_context.hpp")}
+TEST_HEADERS = {"gtest/": ("_test.cc", "_fixture.h"), "gmock/": ("_test.cc",), "benchmark/": ("_bench.cc",)}
 BANNED = {
     "source_location": "clang-tidy 14 cannot read it",
     "ranges": "clang 14 cannot compile views",
@@ -126,9 +130,9 @@ def check_include(path, module, modules, header):
         if folder != module.name and folder not in module.uses:
             return (f'{module.name} may not include "{header}": {folder} is not in its USES '
                     f"({' '.join(module.uses) or 'none'})")
-    for beginning, suffix in TEST_HEADERS.items():
-        if header.startswith(beginning) and not path.endswith(suffix):
-            return f"<{header}> belongs in *{suffix} files only"
+    for beginning, suffixes in TEST_HEADERS.items():
+        if header.startswith(beginning) and not path.endswith(suffixes):
+            return f"<{header}> belongs in {' and '.join('*' + suffix for suffix in suffixes)} files only"
     if header in BANNED:
         return f"<{header}> is not used here: {BANNED[header]}"
     if is_production and module.name in PURE and header in IMPURE_HEADERS:

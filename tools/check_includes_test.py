@@ -84,7 +84,7 @@ class CheckIncludes(unittest.TestCase):
 
     def test_gtest_outside_tests(self):
         self.assert_one(self.findings(src__base__text_dot_cc="#include <gtest/gtest.h>\n"), "src/base/text.cc:1",
-                        "_test.cc files only")
+                        "*_test.cc and *_fixture.h files only")
 
     def test_pure_module(self):
         self.assert_one(self.findings(src__detect__step_dot_cc="#include <chrono>\n"), "src/detect/step.cc:1",

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # A small month with one hidden campaign: simulate it, replay the log as a provider would, judge the result
-# against the truth, and say what was found. Everything it writes goes to out/demo.
-#   STILLWATCH=FILE   another binary    OUT=DIR   another folder
+# against the truth, and say what was found. Then the same live: the gateway before a simulated model server, and the
+# official API clients. Everything it writes goes to out/demo.
+#   STILLWATCH=FILE   another binary    OUT=DIR   another folder    LIVE=no   without the live part
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 binary=${STILLWATCH:-build/release/stillwatch}
 out=${OUT:-out/demo}
+live=${LIVE:-yes}
 world_file=worlds/demo.toml
 for file in "$binary" "$world_file"; do
   if [ ! -f "$file" ]; then
@@ -54,5 +56,18 @@ cat <<END
 Report      $report/report.html   (open it in a browser)
 Evaluation  $out/logs/evaluate.txt
 Why         $binary explain --out=$report c-000001
-Took        $SECONDS s
+
 END
+
+# Without Node and the clients (tools/setup_sdk.sh) the rest of the demo stands by itself.
+code=0
+if [ "$live" = no ]; then
+  echo "Live        left out, as LIVE=no says"
+elif ! command -v node >/dev/null || [ ! -f tests/sdk/node_modules/.installed ]; then
+  echo "Live        left out: the official API clients are not installed; see tools/setup_sdk.sh"
+else
+  printf '%s\n\n' "Now live, in about a minute, with remedies on."
+  node tests/sdk/demo/live.mjs --binary="$binary" --world=worlds/demo_live.toml --seed=1 --out="$out/live" || code=$?
+fi
+printf '\nTook        %d s\n' "$SECONDS"
+exit "$code"

@@ -48,7 +48,7 @@ def write_records(path, *records):
 class DemoScript(unittest.TestCase):
     def run_demo(self, folder, fail):
         write_program(folder / "stillwatch", STAND_IN.replace("FAIL", str(fail)))
-        environment = dict(os.environ, STILLWATCH=str(folder / "stillwatch"), OUT=str(folder / "out"))
+        environment = dict(os.environ, STILLWATCH=str(folder / "stillwatch"), OUT=str(folder / "out"), LIVE="no")
         return subprocess.run([TOP / "tools/demo.sh"], env=environment, capture_output=True, text=True, check=False)
 
     def setUp(self):

@@ -67,8 +67,13 @@ chmod +x "$root/usr/sbin/policy-rc.d"
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
 
+# The same for npm: what this machine trusts, where a proxy of its own stands before the registry.
+authorities=/etc/ssl/certs/ca-certificates.crt
+[ ! -f "$authorities" ] || cp -L "$authorities" "$root/etc/ssl/certs/host-ca-certificates.crt"
+
 inside() {
   chroot "$root" /usr/bin/env -i HOME=/srv TERM=dumb LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    npm_config_cafile=/etc/ssl/certs/host-ca-certificates.crt \
     ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@" </dev/null
 }
 

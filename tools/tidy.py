@@ -19,7 +19,7 @@ LONG_FILES = {}
 # Modules without a *_test.cc of their own, each with its reason.
 UNTESTED_MODULES = {"app": "only wires modules together; tests/ runs the binary end to end"}
 
-CODE = (".h", ".cc", ".py", ".sh", ".cmake")
+CODE = (".h", ".cc", ".py", ".sh", ".cmake", ".mjs")
 CODE_NAMES = ("CMakeLists.txt", "Makefile", "run")
 BANNED_NAMES = {"util", "utils", "helper", "helpers", "manager", "managers", "misc"}
 # Texts that we did not write, and data for parsers that may hold anything.

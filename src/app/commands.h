@@ -20,6 +20,15 @@ void add_replay(CLI::App& app, Run& run);
 void add_simulate(CLI::App& app, Run& run);
 void add_evaluate(CLI::App& app, Run& run);
 void add_explain(CLI::App& app, Run& run);
+void add_serve(CLI::App& app, Run& run);
+/// `config check`.
+void add_config(CLI::App& app, Run& run);
+/// `dry-run on|off`: the switch of a running gateway.
+void add_dry_run(CLI::App& app, Run& run);
+/// `keys add`
+void add_keys(CLI::App& app, Run& run);
+/// `secret backup`, `secret rotate`, `secret end-overlap`
+void add_secret(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);
 /// `bench closed-loop`; `bench` is the command that add_bench made.
 void add_closed_loop(CLI::App& bench, Run& run);

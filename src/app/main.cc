@@ -21,6 +21,11 @@ int main(int argc, char** argv) {
   app::add_simulate(cli, run);
   app::add_evaluate(cli, run);
   app::add_explain(cli, run);
+  app::add_serve(cli, run);
+  app::add_config(cli, run);
+  app::add_dry_run(cli, run);
+  app::add_keys(cli, run);
+  app::add_secret(cli, run);
   app::add_bench(cli, run);
   try {
     cli.parse(argc, argv);

@@ -8,17 +8,12 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/engine.h"
+#include "engine/setting_keys.h"
 
 namespace stillwatch::app {
 
-struct Settings {
-  engine::Settings engine;
-  std::int64_t lateness_us = 30 * base::kMinuteUs;
-  std::uint64_t line_bytes_max = 8U << 20;
-  double reject_share_max = 0.01;  // more bad lines than this fail the run, with its outputs kept
-  double snapshot_seconds = 30;    // between snapshots, of wall time; changes no output
-};
+/// Shared with the gateway, which reads the same keys from its own file.
+using Settings = engine::RunSettings;
 
 /// Defaults when the path is empty.
 base::Result<Settings> read_settings(const std::string& path);

@@ -55,6 +55,12 @@ constexpr int exit_code(Fault fault) {
   auto variable##_result = (expression);                                                         \
   if (!variable##_result) return ::stillwatch::base::fail(std::move(variable##_result).error()); \
   auto variable = std::move(*variable##_result)
+/// The same in a coroutine.
+#define STILLWATCH_CO_CHECK(expression)                                                            \
+  do {                                                                                             \
+    auto status_of_check = (expression);                                                           \
+    if (!status_of_check) co_return ::stillwatch::base::fail(std::move(status_of_check).error()); \
+  } while (false)
 #define STILLWATCH_CHECK(expression)                                                           \
   do {                                                                                         \
     auto status_of_check = (expression);                                                       \

@@ -12,7 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
-#include "base/files.h"
+#include "crypto/key_set.h"
 
 namespace stillwatch::crypto {
 namespace {
@@ -23,23 +23,6 @@ std::uint64_t siphash(const std::uint8_t* key, std::string_view bytes) {
   std::uint64_t value;
   std::memcpy(&value, out, sizeof value);
   return value;
-}
-
-using Secret = std::array<std::uint8_t, KeyedHash::kSecretBytes>;
-
-base::Result<Secret> parse_secret(const std::string& path, std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  Secret secret;
-  std::size_t length = 0;
-  if (sodium_hex2bin(secret.data(), secret.size(), text.data(), text.size(), nullptr, &length, nullptr) != 0 ||
-      length != secret.size() || text.size() != 2 * secret.size()) {
-    return base::fail(
-        base::Fault::environment,
-        fmt::format("{} does not hold a deployment secret (64 hexadecimal digits); restore it from a backup, or "
-                    "name another file with --secret to start with a new one",
-                    path));
-  }
-  return secret;
 }
 
 }  // namespace
@@ -64,15 +47,8 @@ base::Result<Secret> load_or_create_secret(const std::string& path) {
   STILLWATCH_ASSERT(sodium_init() >= 0);
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0) {
-    if ((status.st_mode & 077) != 0) {
-      return base::fail(
-          base::Fault::environment,
-          fmt::format("{} can be read by other users: whoever has the deployment secret can forge tokens; run "
-                      "chmod 600 on it",
-                      path));
-    }
-    STILLWATCH_TRY(text, base::read_file(path, 4096));
-    return parse_secret(path, text);
+    STILLWATCH_TRY(keys, load_key_set(path));
+    return keys.current;
   }
   const auto parent = std::filesystem::path(path).parent_path();
   std::error_code code;

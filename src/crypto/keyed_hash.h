@@ -42,8 +42,9 @@ enum class Domain : std::uint8_t {
   params,
   schema,
   shingle,
+  passage,
 };
-inline constexpr std::size_t kDomains = 23;
+inline constexpr std::size_t kDomains = 24;
 
 class KeyedHash {
  public:

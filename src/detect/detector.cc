@@ -40,8 +40,7 @@ bool Detector::is_due(std::int64_t now_us) {
       settings_.close_work_per_epoch + std::uint64_t{settings_.close_work_per_query} * (queries - pace_.queries);
   pace_.queries = queries;
   pace_.credit += income;
-  const std::uint64_t sweep =
-      accounts_.is_nearly_full() ? (settings_.first_seen_slots + settings_.conversation_slots) / kSlotsPerUnit : 0;
+  const std::uint64_t sweep = accounts_.is_nearly_full() ? tokens_.slots_in_use() / kSlotsPerUnit : 0;
   const std::uint64_t work = groups_.work() + tokens_.eviction_work() + sweep;
   const bool phase_ends = calibrating_ && (now_us >= log_start_us_ + settings_.calibration_us ||
                                            (learning_ && now_us >= log_start_us_ + settings_.calibration_us / 2));

@@ -62,7 +62,7 @@ struct Settings {
   // Bounds of memory (docs/internals/detection.md, "Bounds"). Beyond: the oldest first sightings are overwritten,
   // tokens of two actors evicted.
   std::uint32_t first_seen_slots = 1U << 24;    // 8 B each
-  std::uint32_t conversation_slots = 1U << 23;  // 12 B each
+  std::uint32_t conversation_slots = 1U << 23;  // 12 B each, and as many passages where answers are logged
   std::uint32_t shared_tokens_max = 4U << 20;   // 40 B each at least
   std::uint32_t accounts_max = 4U << 20;        // 1 KB each that sent something: 4.3 GB; the idlest make room
   std::uint32_t link_events_max = 4U << 20;     // 32 B each, between two closings; beyond, a sample of the tokens

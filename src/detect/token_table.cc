@@ -7,19 +7,12 @@
 
 namespace stillwatch::detect {
 
-struct TokenTable::Context {
-  const AccountTable& accounts;
-  std::int64_t log_start_us;
-  std::uint32_t minute, hour;
-  bool calibrating;
-  bool opens;  // the request opens a conversation
-};
-
 TokenTable::TokenTable(const Settings& settings)
     : settings_(settings),
       partitions_(kPartitions),
       first_seen_(settings.first_seen_slots),
-      conversations_(settings.conversation_slots) {}
+      conversations_(settings.conversation_slots),
+      passages_(settings.conversation_slots) {}
 
 void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
                          std::span<const Observation> observations, const AccountTable& accounts,
@@ -60,6 +53,8 @@ void TokenTable::observe(Worker worker, std::span<const event::Query> queries,
         observe_owned(setup[c], kSetupKinds[c], (seen.setup_novel >> c & 1) != 0);
     }
     observe_conversation(query, seen, context, worker);
+    observe_quotes(query, seen, context, worker);
+    note_reply(query, seen, context, worker);
   }
 }
 
@@ -155,53 +150,6 @@ void TokenTable::settle_exclusive(Partition& partition) {
   partition.counted.clear();
 }
 
-// A relay that fails over re-sends a request, or the next turn, on another account. What counts is a conversation that
-// this account never sent itself, was sent by exactly one other actor, and is too long or too particular to guess.
-void TokenTable::observe_conversation(const event::Query& query, const Observation& seen, const Context& context,
-                                      Worker worker) {
-  const event::Fingerprint& fingerprint = query.fingerprint;
-  const auto age_us = [&](const Conversation& earlier) {
-    return (static_cast<std::int64_t>(context.minute) - (earlier.minute_and_flags >> 2)) * base::kMinuteUs;
-  };
-  const auto other_actor = [&](const Conversation& earlier) {
-    return context.accounts.at(earlier.handle).actor != context.accounts.at(seen.handle).actor;
-  };
-  const auto add_handoff = [&](Token by, const HandoffEvent& handoff) {
-    Partition& partition = partitions_[partition_of(by)];
-    const bool full = partition.handoffs.size() >= settings_.handoff_events_max / kPartitions;
-    if (full) ++partition.counters.handoffs_shed;
-    if (!full) partition.handoffs.push_back(handoff);
-  };
-  const Token prefix = fingerprint.prefixes[0];
-  if (prefix != 0 && worker.owns(prefix) &&
-      (fingerprint.prefix_has_reply || fingerprint.prefix_bytes >= settings_.handoff_bytes_min)) {
-    Conversation* earlier = conversations_.find(prefix);
-    if (earlier != nullptr && earlier->handle != seen.handle && (earlier->minute_and_flags & 2) == 0 &&
-        other_actor(*earlier) && age_us(*earlier) <= settings_.handoff_window_us) {
-      add_handoff(prefix, {context.minute, earlier->handle, seen.handle, false});
-    }
-  }
-  const Token whole = fingerprint.conversation;
-  if (whole == 0 || !worker.owns(whole) || fingerprint.conversation_bytes < settings_.handoff_bytes_min) return;
-  Partition& partition = partitions_[partition_of(whole)];
-  const bool failed = (query.flags & event::kFlagFailed) != 0;
-  const Conversation now{seen.handle, context.minute << 2 | (failed ? 1U : 0U)};
-  Conversation* earlier = conversations_.find(whole);
-  if (earlier == nullptr) {
-    partition.counters.conversations_overwritten += conversations_.insert(whole, now) ? 1 : 0;
-    return;
-  }
-  const bool several = (earlier->minute_and_flags & 2) != 0;
-  if (earlier->handle == seen.handle || age_us(*earlier) > settings_.handoff_window_us) {
-    *earlier = {seen.handle, now.minute_and_flags | (several && earlier->handle == seen.handle ? 2U : 0U)};
-  } else if (other_actor(*earlier)) {
-    const bool retried =
-        !several && (earlier->minute_and_flags & 1) != 0 && age_us(*earlier) <= settings_.retry_window_us;
-    if (retried) add_handoff(whole, {context.minute, earlier->handle, seen.handle, true});
-    *earlier = {seen.handle, now.minute_and_flags | (retried ? 0U : 2U)};
-  }
-}
-
 const TokenEntry* TokenTable::find(Token token) const {
   const auto& shared = partitions_[partition_of(token)].shared;
   const auto at = shared.find(token);
@@ -241,7 +189,15 @@ std::vector<LinkEvent> TokenTable::take_links() {
 std::vector<HandoffEvent> TokenTable::take_handoffs() {
   std::vector<std::vector<HandoffEvent>*> parts;
   for (Partition& partition : partitions_) parts.push_back(&partition.handoffs);
-  return in_order(std::move(parts));
+  std::vector<HandoffEvent> all = in_order(std::move(parts));
+  // Two passages of one reply in one prompt are a quotation; a single one may be a phrase that both had from elsewhere.
+  std::size_t left = 0;
+  for (std::size_t i = 0, end = 0; i < all.size(); i = end) {
+    for (end = i + 1; end < all.size() && all[i].quoted && all[end] == all[i];) ++end;
+    if (!all[i].quoted || end - i >= kQuotedPassagesMin) all[left++] = all[i];
+  }
+  all.resize(left);
+  return all;
 }
 
 void TokenTable::assign(Token token, std::uint32_t group) {
@@ -311,6 +267,7 @@ void TokenTable::forget(std::span<const Handle> gone) {
   };
   first_seen_.erase_if(left);
   conversations_.erase_if([&](const Conversation& conversation) { return left(conversation.handle); });
+  if (has_replies()) passages_.erase_if([&](const Passage& passage) { return left(passage.handle); });
 }
 
 void TokenTable::evict(std::uint32_t hour) {
@@ -329,6 +286,15 @@ void TokenTable::evict(std::uint32_t hour) {
       });
     }
   }
+}
+
+bool TokenTable::has_replies() const {
+  return std::any_of(partitions_.begin(), partitions_.end(), [](const Partition& each) { return each.has_replies; });
+}
+
+std::uint64_t TokenTable::slots_in_use() const {
+  const std::uint64_t slots = settings_.first_seen_slots + settings_.conversation_slots;
+  return slots + (has_replies() ? settings_.conversation_slots : 0);
 }
 
 std::uint64_t TokenTable::eviction_work() const {

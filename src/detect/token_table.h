@@ -57,11 +57,13 @@ struct LinkEvent {
   friend auto operator<=>(const LinkEvent&, const LinkEvent&) = default;
 };
 
-/// A conversation that `from` began went on at `to`.
+/// A conversation that `from` began went on at `to`, or a reply that `from` was given is in a prompt of `to`.
 struct HandoffEvent {
   std::uint32_t minute = 0;
   Handle from = kNoHandle, to = kNoHandle;
-  bool retry = false;  // the same request again, after a failure
+  bool retry = false;   // the same request again, after a failure
+  bool quoted = false;  // a passage of a reply in a prompt: of the request of `to`, from a reply given in that minute
+  std::uint32_t request = 0, given_minute = 0;
   friend auto operator<=>(const HandoffEvent&, const HandoffEvent&) = default;
 };
 
@@ -114,6 +116,8 @@ class TokenTable {
   /// Makes room: evicts entries that only two actors share, oldest first, when a partition is over its share.
   void evict(std::uint32_t hour);
 
+  /// Slots of the tables of handles that are in use: what forget() walks over.
+  std::uint64_t slots_in_use() const;
   /// What evict() costs, in units of GroupTable::work(): little, unless partitions are nearly full.
   std::uint64_t eviction_work() const;
 
@@ -127,9 +131,15 @@ class TokenTable {
   // Requests with a group's token that are remembered; about a day of a template that two hundred accounts send.
   static constexpr std::uint16_t kHitsKept = 24;
   static constexpr std::uint16_t kExclusiveHitsMin = 2;
+  static constexpr std::size_t kQuotedPassagesMin = 2;
   struct Conversation {
     Handle handle;
     std::uint32_t minute_and_flags;  // minute << 2 | several << 1 | failed
+  };
+  /// A passage of a reply, or of a prompt, and who was given or sent it.
+  struct Passage {
+    Handle handle;
+    std::uint32_t minute_and_flags;  // minute << 1 | public
   };
   struct Partition {
     base::FlatMap<Token, TokenEntry, TokenHash> shared;
@@ -139,13 +149,24 @@ class TokenTable {
     std::vector<HandoffEvent> handoffs;
     std::vector<Token> decided;  // votes crossed a bound since the last epoch
     std::vector<Token> counted;  // sent since, and of a group
+    bool has_replies = false;    // bodies are logged: before the first, prompts are not looked at for quotations
     TokenCounters counters;
   };
-  struct Context;
+  struct Context {
+    const AccountTable& accounts;
+    std::int64_t log_start_us;
+    std::uint32_t minute, hour;
+    bool calibrating;
+    bool opens;  // the request opens a conversation
+  };
 
   void observe_token(Partition& partition, Token token, TokenKind kind, bool novel, const Observation& seen,
                      const Context& context);
   void observe_conversation(const event::Query& query, const Observation& seen, const Context& context, Worker worker);
+  void observe_quotes(const event::Query& query, const Observation& seen, const Context& context, Worker worker);
+  void note_reply(const event::Query& query, const Observation& seen, const Context& context, Worker worker);
+  void add_handoff(Partition& partition, const HandoffEvent& handoff) const;
+  bool has_replies() const;
   void add_link(Partition& partition, const LinkEvent& link) const;
   void count_hit(Partition& partition, Token token, TokenEntry& entry, const Observation& seen) const;
   void settle_exclusive(Partition& partition);
@@ -156,6 +177,7 @@ class TokenTable {
   std::vector<Partition> partitions_;
   RecencyTable<Handle> first_seen_;
   RecencyTable<Conversation> conversations_;
+  RecencyTable<Passage> passages_;
   std::vector<std::uint32_t> alias_;
   std::uint32_t swept_day_ = 0;  // of the last sweep of all partitions
 };

@@ -21,10 +21,12 @@ void TokenTable::save(base::ByteWriter& out) const {
     out.put_all(partition.handoffs);
     out.put_all(partition.decided);
     out.put_all(partition.counted);
+    out.put(partition.has_replies);
     out.put(partition.counters);
   }
   first_seen_.save(out);
   conversations_.save(out);
+  passages_.save(out);
   out.put_all(alias_);
   out.put(swept_day_);
 }
@@ -43,9 +45,10 @@ bool TokenTable::load(base::ByteReader& in) {
     partition.handoffs = in.get_all<HandoffEvent>();
     partition.decided = in.get_all<Token>();
     partition.counted = in.get_all<Token>();
+    partition.has_replies = in.get<bool>();
     partition.counters = in.get<TokenCounters>();
   }
-  if (!in.ok() || !first_seen_.load(in) || !conversations_.load(in)) return false;
+  if (!in.ok() || !first_seen_.load(in) || !conversations_.load(in) || !passages_.load(in)) return false;
   alias_ = in.get_all<std::uint32_t>();
   swept_day_ = in.get<std::uint32_t>();
   return in.ok();

@@ -151,6 +151,12 @@ void EndUserBook::expire(std::int64_t now_us, std::vector<Verdict>& verdicts) {
   });
 }
 
+void EndUserBook::for_each(const std::function<void(event::Token, event::Token, std::int64_t)>& visit) const {
+  for (const auto& [key, person] : people_) {
+    if (person.level != Level::clear) visit(key.first, key.second, person.expires_us);
+  }
+}
+
 std::map<std::string, std::uint64_t> EndUserBook::by_level() const {
   std::map<std::string, std::uint64_t> counts;
   for (const auto& item : people_) {

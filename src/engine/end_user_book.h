@@ -6,6 +6,7 @@
 // Threads: between epochs, single-threaded. Cost: linear in people acted on.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -35,6 +36,8 @@ class EndUserBook {
            std::vector<event::Verdict>& verdicts);
   void expire(std::int64_t now_us, std::vector<event::Verdict>& verdicts);
 
+  /// Those with a level: account, end user, expiry.
+  void for_each(const std::function<void(event::Token, event::Token, std::int64_t)>& visit) const;
   /// People by the level they have now.
   std::map<std::string, std::uint64_t> by_level() const;
 

@@ -17,12 +17,14 @@ using base::Token;
 enum class Dialect : std::uint8_t { openai_chat, openai_responses, anthropic_messages, text };
 
 /// What the product keeps of a request's content (layer L0 of docs/internals/detection.md).
-/// Serialised form: text/fingerprint_codec.h, version 2.
+/// Serialised form: text/fingerprint_codec.h, version 3.
 struct Fingerprint {
   static constexpr std::size_t kTemplatesMax = 6;
   static constexpr std::size_t kPrefixesMax = 3;
   static constexpr std::size_t kMinhashBins = 64;
   static constexpr std::size_t kScores = 6;
+  static constexpr std::size_t kQuotesMax = 6;
+  static constexpr std::size_t kRepliesMax = 3;
 
   Token prompt = 0;                            // last user turn, normalised, whole
   Token conversation = 0;                      // all turns but the system prompt, up to the last
@@ -30,6 +32,10 @@ struct Fingerprint {
                                                // newest first: what an earlier request of it had as `conversation`
   std::array<Token, kTemplatesMax>
       templates{};  // skeletons of head, tail and whole structure; 0 where too short to tell
+  std::array<Token, kQuotesMax>
+      quotes{};  // passages of the last user turn, which may quote a reply; where answers are logged
+  std::array<Token, kRepliesMax>
+      replies{};  // passages of the reply that the request itself did not bring; logged bodies
   Token system = 0, tools = 0, params = 0, schema = 0;
   std::uint64_t simhash_head = 0, simhash_tail = 0;  // of skeleton words
   std::array<std::uint8_t, kMinhashBins> minhash{};  // one-permutation MinHash of skeleton shingles, 8 bits a bin

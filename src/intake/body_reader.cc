@@ -5,6 +5,7 @@
 
 #include "intake/json_value.h"
 #include "intake/parameter_reader.h"
+#include "intake/reply_reader.h"
 #include "intake/turn_reader.h"
 #include "text/fingerprint.h"
 
@@ -28,8 +29,11 @@ struct BodyReader::State {
   text::Fingerprinter fingerprinter;
   TurnReader turns;
   ParameterReader parameters;
-  bool has_turns = false;  // the dialect's field of turns was there
+  ReplyReader replies;
+  std::optional<std::string_view> reply;  // in `replies`; empty when the answer has no text
+  bool has_turns = false;                 // the dialect's field of turns was there
 
+  void restart();
   MaybeRefusal read_object(Dialect dialect, od::object& object);
 };
 
@@ -71,12 +75,23 @@ MaybeRefusal BodyReader::State::read_object(Dialect dialect, od::object& object)
 BodyReader::BodyReader(const crypto::KeyedHash& keyed_hash) : state_(std::make_unique<State>(keyed_hash)) {}
 BodyReader::~BodyReader() = default;
 
+void BodyReader::State::restart() {
+  fingerprinter.begin();
+  if (reply) fingerprinter.set_reply(*reply);
+  parameters.begin();
+  turns.begin(false);
+  has_turns = false;
+}
+
 void BodyReader::begin() {
-  State& state = *state_;
-  state.fingerprinter.begin();
-  state.parameters.begin();
-  state.turns.begin(false);
-  state.has_turns = false;
+  state_->reply.reset();
+  state_->restart();
+}
+
+void BodyReader::read_reply(Dialect dialect, std::string_view response_json) {
+  if (response_json.empty()) return;
+  state_->reply = state_->replies.read(dialect, response_json);
+  state_->fingerprinter.set_reply(*state_->reply);
 }
 
 std::optional<Refusal> BodyReader::read_fields(Dialect dialect, std::string_view json) {
@@ -89,7 +104,7 @@ std::optional<Refusal> BodyReader::read_fields(Dialect dialect, std::string_view
     if (document.get_object().get(object)) return wrong_type("request");
     if (auto refusal = state.read_object(dialect, object)) return refusal;
     if (!state.turns.saw_repeated_key() || careful) return {};
-    begin();
+    state.restart();
   }
 }
 
@@ -120,8 +135,10 @@ void BodyReader::finish(Body& out) {
   out.fingerprint = state_->fingerprinter.finish();
 }
 
-std::optional<Refusal> BodyReader::read(Dialect dialect, std::string_view json, Body& out) {
+std::optional<Refusal> BodyReader::read(Dialect dialect, std::string_view json, Body& out,
+                                        std::string_view response_json) {
   begin();
+  read_reply(dialect, response_json);
   if (auto refusal = read_fields(dialect, json)) return refusal;
   // A Responses request may rest on a stored prompt or conversation alone; the others must have turns.
   if (!state_->has_turns && dialect != Dialect::openai_responses) {

@@ -37,10 +37,14 @@ class BodyReader {
   ~BodyReader();
 
   /// A whole body: begin(), read_fields(), finish(). `json` is an object with kJsonPadding readable bytes behind it.
-  std::optional<Refusal> read(event::Dialect dialect, std::string_view json, Body& out);
+  /// `response_json` is the body of the answer or empty; it is never a reason to refuse.
+  std::optional<Refusal> read(event::Dialect dialect, std::string_view json, Body& out,
+                              std::string_view response_json = {});
 
   /// The same in steps, for records that spread a body over several fields.
   void begin();
+  /// The body of the answer, where it is logged; after begin(), before the fields of the request.
+  void read_reply(event::Dialect dialect, std::string_view response_json);
   std::optional<Refusal> read_fields(event::Dialect dialect, std::string_view json);
   /// Messages (an array), a whole body (an object) or one user turn (a string).
   std::optional<Refusal> read_turns(event::Dialect dialect, std::string_view json);

@@ -1,4 +1,5 @@
-// What reading costs: simdjson alone on the same fields, and the whole way to a query, on distinct 1.25 KB records.
+// What reading costs: simdjson alone on the same fields, and the whole way to a query, on distinct 1.25 KB records; and
+// what the gateway does with bodies of 1 KB and 400 KB and with streams of 200 events.
 #include <benchmark/benchmark.h>
 
 #include <string>
@@ -8,8 +9,12 @@
 
 #include "base/event_time.h"
 #include "base/random.h"
+#include "intake/body_edit.h"
 #include "intake/parser_fixture.h"
 #include "intake/query_parser.h"
+#include "intake/request_facts.h"
+#include "intake/response_reader.h"
+#include "intake/stream_edit.h"
 
 namespace {
 
@@ -73,5 +78,84 @@ void to_query(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(to_query);
+
+/// A chat request of about this size that asks for what is restricted, padding behind it.
+std::string chat_request(std::size_t bytes) {
+  std::string body = R"({"model":"m-large","messages":[)";
+  for (int turn = 0; body.size() + 200 < bytes; ++turn) {
+    body += fmt::format(R"({}{{"role":"{}","content":")", turn == 0 ? "" : ",", turn % 2 == 0 ? "user" : "assistant");
+    while (body.size() % 4'000 < 3'900 && body.size() + 150 < bytes) body += "some words of a turn\\n";
+    body += "\"}";
+  }
+  return body +
+         R"(],"temperature":1.0,"n":2,"logprobs":true,"top_logprobs":5,"reasoning_effort":"high","user":"u-882"})";
+}
+
+void request_facts(benchmark::State& state) {
+  std::string body = chat_request(static_cast<std::size_t>(state.range(0)));
+  const std::size_t size = body.size();
+  body.append(kJsonPadding, ' ');
+  RequestFactsReader reader;
+  RequestFacts facts;
+  for (auto _ : state) {
+    if (reader.read(Endpoint::chat_completions, std::string_view(body).substr(0, size), facts))
+      state.SkipWithError("the body was refused");
+    benchmark::DoNotOptimize(facts.n);
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(size));
+}
+BENCHMARK(request_facts)->Arg(1'000)->Arg(400'000);
+
+void restrict_request(benchmark::State& state) {
+  const std::string body = chat_request(static_cast<std::size_t>(state.range(0)));
+  BodyEditor editor;
+  std::string out;
+  for (auto _ : state) {
+    if (editor.edit_request(Endpoint::chat_completions, body, out) != EditOutcome::edited)
+      state.SkipWithError("nothing was edited");
+    benchmark::DoNotOptimize(out.data());
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(body.size()));
+}
+BENCHMARK(restrict_request)->Arg(1'000)->Arg(400'000);
+
+const std::vector<std::string>& stream_of_200() {
+  static const std::vector<std::string> value = [] {
+    std::vector<std::string> events;
+    for (int i = 0; i < 200; ++i) {
+      events.push_back(
+          fmt::format(R"(data: {{"id":"chatcmpl-AbC123","object":"chat.completion.chunk","created":1776845730,)"
+                      R"("model":"m-large","choices":[{{"index":0,"delta":{{"{}":" word{}"}},)"
+                      R"("logprobs":null,"finish_reason":null}}]}})",
+                      i < 60 ? "reasoning_content" : "content", i) +
+          "\n\n");
+    }
+    return events;
+  }();
+  return value;
+}
+
+void read_stream(benchmark::State& state) {
+  for (auto _ : state) {
+    ResponseReader reader(Endpoint::chat_completions, ResponseForm::stream);
+    for (const std::string& event : stream_of_200()) reader.feed(event);
+    benchmark::DoNotOptimize(reader.finish().output_tokens);
+  }
+  state.SetItemsProcessed(state.iterations() * 200);
+}
+BENCHMARK(read_stream);
+
+void restrict_stream(benchmark::State& state) {
+  std::string out;
+  for (auto _ : state) {
+    StreamEditor editor(Endpoint::chat_completions, {});
+    out.clear();
+    for (const std::string& event : stream_of_200()) editor.feed(event, out);
+    editor.finish(out);
+    benchmark::DoNotOptimize(out.data());
+  }
+  state.SetItemsProcessed(state.iterations() * 200);
+}
+BENCHMARK(restrict_stream);
 
 }  // namespace

@@ -132,6 +132,8 @@ std::size_t write_escape(std::string_view text, std::size_t at, char*& out) {
 
 }  // namespace
 
+std::size_t find_quote_or_backslash(std::string_view text, std::size_t at) { return find_special(text, at); }
+
 char* JsonText::room(std::size_t size) {
   if (size > capacity_) {
     capacity_ = std::max(size, std::max<std::size_t>(4096, 2 * capacity_));

@@ -29,6 +29,9 @@ class JsonText {
   std::size_t capacity_ = 0;
 };
 
+/// Index of the first quote or backslash at or behind `at`, or the size.
+std::size_t find_quote_or_backslash(std::string_view text, std::size_t at);
+
 /// True when arrays and objects nest deeper than depth_max (brackets in strings do not count).
 bool nests_deeper(std::string_view json, std::size_t depth_max);
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "crypto/keyed_hash.h"
+#include "intake/raw_record.h"
 #include "intake/record_builder.h"
 
 namespace stillwatch::intake {
@@ -24,6 +25,9 @@ class LineParser {
   /// A line that cannot be read (too long, cut): its account and time are searched in what there is of it.
   virtual void refuse(std::string_view beginning, std::uint64_t line_bytes, RejectReason reason, ParsedLine& out) = 0;
 
+  /// From now on fills `raw` with the raw fields of each line; null: no more. False when this format cannot.
+  virtual bool keep_raw(RawRecord* /*raw*/) { return false; }
+
   virtual NewIds& new_ids() = 0;
   virtual ParserCounters counters() const = 0;
 };
@@ -32,6 +36,10 @@ class LineParser {
 std::unique_ptr<LineParser> make_query_parser(const crypto::KeyedHash& keyed_hash, const Identities* identities);
 /// LiteLLM's JSON log payload (litellm.cc).
 std::unique_ptr<LineParser> make_litellm_parser(const crypto::KeyedHash& keyed_hash, const Identities* identities);
+/// OTLP exports with GenAI conventions, one call a line (otlp_parser.cc).
+std::unique_ptr<LineParser> make_otlp_parser(const crypto::KeyedHash& keyed_hash, const Identities* identities);
+/// Envoy AI Gateway's JSON access log (envoy.cc): no content.
+std::unique_ptr<LineParser> make_envoy_parser(const crypto::KeyedHash& keyed_hash, const Identities* identities);
 /// A foreign JSON log, by a map file. `format` must outlive the parser.
 std::unique_ptr<LineParser> make_map_parser(const MapFormat& format, const crypto::KeyedHash& keyed_hash,
                                             const Identities* identities);

@@ -28,12 +28,17 @@ base::Status parse_format(std::string_view text, LogReaderOptions& options) {
     options.format = LogFormat::native;
   } else if (text == "litellm") {
     options.format = LogFormat::litellm;
+  } else if (text == "otlp") {
+    options.format = LogFormat::otlp;
+  } else if (text == "envoy-ai-gateway") {
+    options.format = LogFormat::envoy;
   } else if (text.starts_with("map:") && text.size() > 4) {
     options.format = LogFormat::map;
     options.map_file = text.substr(4);
   } else {
-    return base::fail(base::Fault::caller,
-                      fmt::format("--format={} is not known; it is native, litellm or map:FILE", text));
+    return base::fail(
+        base::Fault::caller,
+        fmt::format("--format={} is not known; it is native, litellm, otlp, envoy-ai-gateway or map:FILE", text));
   }
   return {};
 }
@@ -73,6 +78,8 @@ struct LogReader::State {
   std::unique_ptr<LineParser> make_parser() const {
     switch (options.format) {
       case LogFormat::litellm: return make_litellm_parser(keyed_hash, &identities);
+      case LogFormat::otlp: return make_otlp_parser(keyed_hash, &identities);
+      case LogFormat::envoy: return make_envoy_parser(keyed_hash, &identities);
       case LogFormat::map: return make_map_parser(*map_format, keyed_hash, &identities);
       case LogFormat::native: break;
     }

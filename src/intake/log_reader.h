@@ -31,7 +31,7 @@ namespace stillwatch::intake {
 /// Each open log holds a file, a decoder and its first lines.
 inline constexpr std::size_t kLogFilesMax = 512;
 
-enum class LogFormat : std::uint8_t { native, litellm, map };
+enum class LogFormat : std::uint8_t { native, litellm, otlp, envoy, map };
 
 struct LogReaderOptions {
   LogFormat format = LogFormat::native;
@@ -45,7 +45,7 @@ struct LogReaderOptions {
   const std::atomic<bool>* stop_requested = nullptr;
 };
 
-/// "native" (or empty), "litellm", "map:FILE". Caller error for anything else.
+/// "native" (or empty), "litellm", "otlp", "envoy-ai-gateway", "map:FILE". Caller error for anything else.
 base::Status parse_format(std::string_view text, LogReaderOptions& options);
 
 /// A refused line, on its way to rejects.ndjson.

@@ -42,6 +42,10 @@ class MapParser final : public LineParser {
     builder_.refuse({reason, ""});
   }
 
+  bool keep_raw(RawRecord* raw) override {
+    builder_.keep_raw(raw);
+    return true;
+  }
   NewIds& new_ids() override { return builder_.new_ids(); }
   ParserCounters counters() const override {
     ParserCounters counters = builder_.counters();

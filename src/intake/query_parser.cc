@@ -7,13 +7,13 @@
 #include "base/event_time.h"
 #include "base/limits.h"
 #include "intake/json_scan.h"
+#include "text/fingerprint_codec.h"
 
 namespace stillwatch::intake {
 namespace {
 
 namespace od = simdjson::ondemand;
 using MaybeRefusal = std::optional<Refusal>;
-
 constexpr Refusal kNotJson{RejectReason::not_json, ""};
 constexpr Refusal wrong_type(std::string_view field) { return {RejectReason::wrong_type, field}; }
 constexpr std::string_view kAccountPath[] = {"account"};
@@ -49,6 +49,10 @@ class QueryParser final : public LineParser {
     builder_.refuse({reason, ""});
   }
 
+  bool keep_raw(RawRecord* raw) override {
+    builder_.keep_raw(raw);
+    return true;
+  }
   NewIds& new_ids() override { return builder_.new_ids(); }
   ParserCounters counters() const override {
     ParserCounters counters = builder_.counters();
@@ -72,7 +76,7 @@ class QueryParser final : public LineParser {
   MaybeRefusal read(std::string_view line) {
     end_ = line.data() + line.size();
     first_.reset();
-    request_ = {};
+    request_ = response_body_ = {};
     has_version_ = has_usage_ = false;
     dialect_.reset();
     if (nests_deeper(line, base::limits::kJsonDepthMax)) return Refusal{RejectReason::too_deep, ""};
@@ -102,7 +106,7 @@ class QueryParser final : public LineParser {
     builder_.set_dialect(*dialect_);
     if (request_.empty()) return {};
     Body body;
-    if (const MaybeRefusal refusal = body_.read(*dialect_, request_, body)) return refusal;
+    if (const MaybeRefusal refusal = body_.read(*dialect_, request_, body, response_body_)) return refusal;
     builder_.set_body(body);
     return {};
   }
@@ -266,6 +270,7 @@ class QueryParser final : public LineParser {
   }
 
   MaybeRefusal read_response(od::value response) {
+    response_body_ = {};
     return each_field_of(response, "response", [&](std::string_view key, od::value value) -> MaybeRefusal {
       if (key == "status") {
         std::uint32_t status = 0;
@@ -276,12 +281,17 @@ class QueryParser final : public LineParser {
         builder_.clear_usage();
         return read_usage(value, false);
       } else if (key == "body") {
-        // Usage given beside the body wins; a body before it is overwritten, one after it is not read.
-        if (has_usage_) return {};
         od::json_type type;
+        response_body_ = {};
         if (value.type().get(type)) return kNotJson;
         if (type != od::json_type::object) return {};
-        return each_field_of(value, "response.body", [&](std::string_view inner_key, od::value inner) -> MaybeRefusal {
+        od::object body;
+        if (value.get_object().get(body) || body.raw_json().get(response_body_)) return kNotJson;
+        // Usage given beside the body wins; a body before it is overwritten, of one after it only the text is read.
+        bool ignored = false;
+        if (has_usage_) return {};
+        if (body.reset().get(ignored)) return kNotJson;
+        return each_field(body, [&](std::string_view inner_key, od::value inner) -> MaybeRefusal {
           return inner_key == "usage" ? read_usage(inner, true) : MaybeRefusal{};
         });
       } else if (key != "ttft_ms" && key != "duration_ms" && key != "stop") {
@@ -293,18 +303,28 @@ class QueryParser final : public LineParser {
 
   MaybeRefusal read_fingerprint(od::value fingerprint) {
     bool has_bytes = false, is_known = true;
+    std::string_view bytes;
+    std::uint32_t samples = 0;
     if (is_null(fingerprint)) return {};
     const auto refusal =
         each_field_of(fingerprint, "fingerprint", [&](std::string_view key, od::value value) -> MaybeRefusal {
           if (key == "v") {
             std::int64_t version = 0;
             if (value.get_int64().get(version)) return wrong_type("fingerprint.v");
-            is_known = version == 1 || version == 2;
+            is_known = version >= 1 && version <= text::kFingerprintVersion;
           } else if (key == "b") {
-            std::string_view bytes;
             if (auto refused = string_of(value, "fingerprint.b", bytes)) return refused;
             if (auto refused = builder_.set_fingerprint(bytes)) return refused;
             has_bytes = true;
+          } else if (key == "model") {
+            if (auto refused = string_of(value, "fingerprint.model", bytes)) return refused;
+            builder_.set_given_model(bytes);
+          } else if (key == "n") {
+            if (auto refused = count_of(value, "fingerprint.n", samples)) return refused;
+            builder_.set_given_sampled_many(samples > 1);
+          } else if (key == "refused") {  // the body could not be read when it was there: the same fate
+            if (auto refused = string_of(value, "fingerprint.refused", bytes)) return refused;
+            return Refusal{reject_reason_of(bytes).value_or(RejectReason::bad_fingerprint), "request"};
           } else {
             ++builder_.counters().unknown_fields;
           }
@@ -322,7 +342,7 @@ class QueryParser final : public LineParser {
   JsonText text_, key_text_;
   const char* end_ = nullptr;
   MaybeRefusal first_;
-  std::string_view request_;
+  std::string_view request_, response_body_;
   std::optional<event::Dialect> dialect_;
   bool has_version_ = false, has_usage_ = false;
 };
@@ -331,57 +351,6 @@ class QueryParser final : public LineParser {
 
 std::unique_ptr<LineParser> make_query_parser(const crypto::KeyedHash& keyed_hash, const Identities* identities) {
   return std::make_unique<QueryParser>(keyed_hash, identities);
-}
-
-struct FieldCounter::State {
-  od::parser parser;
-
-  static std::uint64_t count(od::value value) {
-    od::json_type type;
-    if (value.type().get(type)) return 0;
-    std::uint64_t sum = 0;
-    if (type == od::json_type::string) {
-      std::string_view text;
-      return value.get_string().get(text) ? 0 : text.size();
-    }
-    if (type == od::json_type::number) {
-      double number = 0;
-      return value.get_double().get(number) || !(number >= 0) ? 0 : static_cast<std::uint64_t>(std::min(number, 1e15));
-    }
-    if (type == od::json_type::array) {
-      od::array array;
-      if (value.get_array().get(array)) return 0;
-      for (auto element : array) {
-        od::value inner;
-        if (std::move(element).get(inner)) break;
-        sum += count(inner);
-      }
-    } else if (type == od::json_type::object) {
-      od::object object;
-      if (value.get_object().get(object)) return 0;
-      for (auto result : object) {
-        od::field field;
-        if (std::move(result).get(field)) break;
-        sum += count(field.value());
-      }
-    }
-    return sum;
-  }
-};
-
-FieldCounter::FieldCounter() : state_(std::make_unique<State>()) {}
-FieldCounter::~FieldCounter() = default;
-
-std::uint64_t FieldCounter::count_fields_only(std::string_view line) {
-  if (nests_deeper(line, base::limits::kJsonDepthMax)) return 0;
-  od::document document;
-  od::value record;
-  if (state_->parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding))
-          .get(document) ||
-      document.get_value().get(record)) {
-    return 0;
-  }
-  return State::count(record);
 }
 
 }  // namespace stillwatch::intake

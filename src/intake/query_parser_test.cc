@@ -248,7 +248,7 @@ TEST(QueryParser, FlagsAndFingerprint) {
   const ParsedLine now = lines.parse(record_with("request", R"("fingerprint":{"v":2,"b":")" + encoded + "\"}"));
   ASSERT_TRUE(now.accepted) << now.refusal.field;
   EXPECT_EQ(now.query.fingerprint, whole.query.fingerprint);
-  EXPECT_FALSE(lines.parse(record_with("request", R"("fingerprint":{"v":3,"b":")" + encoded + "\"}")).accepted);
+  EXPECT_FALSE(lines.parse(record_with("request", R"("fingerprint":{"v":4,"b":")" + encoded + "\"}")).accepted);
 }
 
 TEST(QueryParser, UsageOfTheResponseBodyStandsIn) {

@@ -31,15 +31,18 @@ void RecordBuilder::begin(std::size_t line_bytes, ParsedLine& out) {
   ja4_.clear();
   account_.clear();
   model_.clear();
+  given_model_.clear();
   end_user_name_.clear();
   end_user_ = body_end_user_ = 0;
-  shed_ = has_body_ = has_fingerprint_ = has_dialect_ = sampled_many_ = false;
+  shed_ = has_body_ = has_fingerprint_ = has_dialect_ = sampled_many_ = given_sampled_many_ = false;
+  if (raw_ != nullptr) raw_->clear();
 }
 
 MaybeRefusal RecordBuilder::set_id(std::string_view raw) {
   if (raw.empty()) return Refusal{RejectReason::missing_field, "id"};
   if (raw.size() > base::limits::kIdBytesMax) return Refusal{RejectReason::id_too_long, "id"};
   out_->query.id = keyed_hash_(Domain::query_id, raw);
+  if (raw_ != nullptr) raw_->id.assign(raw);
   return {};
 }
 
@@ -70,13 +73,17 @@ void RecordBuilder::set_time_us(std::int64_t time_us) {
   out_->has_time = true;
 }
 
-void RecordBuilder::set_key(std::string_view raw) { out_->query.key = raw.empty() ? 0 : keyed_hash_(Domain::key, raw); }
+void RecordBuilder::set_key(std::string_view raw) {
+  out_->query.key = raw.empty() ? 0 : keyed_hash_(Domain::key, raw);
+  if (raw_ != nullptr) raw_->key.assign(raw);
+}
 void RecordBuilder::set_end_user(std::string_view raw) {
   end_user_ = raw.empty() ? 0 : keyed_hash_(Domain::end_user, raw);
   if (end_user_ != 0) end_user_name_.assign(raw);
 }
 
 void RecordBuilder::set_address(std::string_view raw) {
+  if (raw_ != nullptr) raw_->address.assign(raw);
   out_->query.address = out_->query.egress = 0;
   if (raw.empty()) return;
   const auto address = parse_address(raw);
@@ -144,7 +151,12 @@ MaybeRefusal RecordBuilder::finish() {
   if (query.account == 0) return Refusal{RejectReason::missing_field, "account"};
   if (!has_dialect_) return Refusal{RejectReason::missing_field, "dialect"};
   if (!has_body_ && !has_fingerprint_) return Refusal{RejectReason::missing_field, "request"};
-  if (!has_body_) query.fingerprint = given_fingerprint_;
+  if (!has_body_) {
+    query.fingerprint = given_fingerprint_;
+    sampled_many_ = given_sampled_many_;
+    model_ = given_model_;
+    if (!model_.empty()) query.model = keyed_hash_(Domain::model, model_);
+  }
   query.end_user = end_user_ != 0 ? end_user_ : body_end_user_;
   query.flags =
       static_cast<std::uint8_t>((shed_ ? event::kFlagShed : 0) | (sampled_many_ ? event::kFlagSampledMany : 0) |
@@ -156,6 +168,13 @@ MaybeRefusal RecordBuilder::finish() {
     note_new(IdKind::end_user, query.end_user, end_user_ != 0 ? end_user_name_ : body_end_user_name_);
   if (query.client_version != 0) note_new(IdKind::client_version, query.client_version, user_agent_);
   out_->accepted = true;
+  if (raw_ == nullptr) return {};
+  raw_->account = account_;
+  raw_->model = model_;
+  raw_->end_user = end_user_ != 0 ? end_user_name_ : body_end_user_name_;
+  raw_->user_agent = user_agent_;
+  raw_->ja4 = ja4_;
+  raw_->headers = headers_;
   return {};
 }
 
@@ -169,6 +188,7 @@ void RecordBuilder::refuse(Refusal refusal) {
   out_->accepted = false;
   out_->refusal = refusal;
   if (kept.account != 0) note_new(IdKind::account, kept.account, account_);
+  if (raw_ != nullptr) raw_->account = kept.account != 0 ? account_ : std::string();
 }
 
 std::optional<std::int64_t> parse_time_text(std::string_view text) {

@@ -18,6 +18,7 @@
 #include "event/query.h"
 #include "intake/body_reader.h"
 #include "intake/identities.h"
+#include "intake/raw_record.h"
 #include "intake/reject.h"
 
 namespace stillwatch::intake {
@@ -49,6 +50,9 @@ class RecordBuilder {
   /// `identities` may be null: then every id is new.
   RecordBuilder(const crypto::KeyedHash& keyed_hash, const Identities* identities);
 
+  /// From now on keeps each record's raw fields in `raw`; null: no more.
+  void keep_raw(RawRecord* raw) { raw_ = raw; }
+
   void begin(std::size_t line_bytes, ParsedLine& out);
   std::optional<Refusal> set_id(std::string_view raw);
   std::optional<Refusal> set_account(std::string_view raw);
@@ -74,6 +78,9 @@ class RecordBuilder {
   void set_body(const Body& body);
   /// {"b": base64}: replaces a body that is not there.
   std::optional<Refusal> set_fingerprint(std::string_view base64);
+  /// What a body would have said beside its fingerprint; not used when there is one.
+  void set_given_model(std::string_view raw) { given_model_.assign(raw); }
+  void set_given_sampled_many(bool sampled_many) { given_sampled_many_ = sampled_many; }
 
   /// Checks what is required and completes the query.
   std::optional<Refusal> finish();
@@ -93,9 +100,11 @@ class RecordBuilder {
   const crypto::KeyedHash& keyed_hash_;
   const Identities* identities_;
   ParsedLine* out_ = nullptr;
-  std::string user_agent_, headers_, ja4_, family_, account_, model_, end_user_name_, body_end_user_name_;
+  RawRecord* raw_ = nullptr;
+  std::string user_agent_, headers_, ja4_, family_, account_, model_, given_model_, end_user_name_, body_end_user_name_;
   event::Token end_user_ = 0, body_end_user_ = 0;
-  bool shed_ = false, has_body_ = false, has_fingerprint_ = false, has_dialect_ = false, sampled_many_ = false;
+  bool shed_ = false, has_body_ = false, has_fingerprint_ = false, has_dialect_ = false;
+  bool sampled_many_ = false, given_sampled_many_ = false;
   event::Fingerprint given_fingerprint_;
   NewIds new_ids_;
   ParserCounters counters_;

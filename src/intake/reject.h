@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace stillwatch::intake {
@@ -38,6 +39,14 @@ constexpr std::string_view name(RejectReason reason) {
       "bad_version",   "bad_time",      "too_late",        "too_early", "duplicate_id", "unknown_dialect",
       "unknown_value", "id_too_long",   "bad_fingerprint", "truncated", "too_many"};
   return kNames[static_cast<std::size_t>(reason)];
+}
+
+/// The reason of a name; nothing for any other text.
+constexpr std::optional<RejectReason> reject_reason_of(std::string_view text) {
+  for (std::size_t i = 0; i < kRejectReasons; ++i) {
+    if (name(static_cast<RejectReason>(i)) == text) return static_cast<RejectReason>(i);
+  }
+  return std::nullopt;
 }
 
 /// A refusal: the reason and the field it is about (static text, may be empty).

@@ -11,11 +11,11 @@
 #include <fmt/format.h>
 
 #include "base/files.h"
+#include "base/folder_lock.h"
 #include "crypto/digest.h"
 #include "event/json_lines.h"
 #include "intake/account_parser.h"
 #include "intake/log_reader.h"
-#include "replay/folder_lock.h"
 #include "replay/journal.h"
 #include "replay/run_counters.h"
 #include "replay/snapshot_file.h"
@@ -115,7 +115,7 @@ class Run {
 
   const Options& options_;
   std::map<event::Token, std::string> unnamed_;
-  std::vector<FolderLock> locks_;
+  std::vector<base::FolderLock> locks_;
   std::unique_ptr<crypto::KeyedHash> keyed_hash_;
   intake::Identities identities_;
   intake::AccountFile accounts_;
@@ -132,7 +132,7 @@ base::Status Run::prepare() {
   if (!options_.state.empty() && options_.state != options_.out) folders.push_back(options_.state);
   for (const std::string& folder : folders) {
     STILLWATCH_CHECK(base::make_writable_folder(folder));
-    STILLWATCH_TRY(lock, FolderLock::take(folder));
+    STILLWATCH_TRY(lock, base::FolderLock::take(folder));
     locks_.push_back(std::move(lock));
   }
   STILLWATCH_TRY(secret, crypto::load_or_create_secret(options_.secret));

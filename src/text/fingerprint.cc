@@ -14,6 +14,7 @@
 #include "text/language.h"
 #include "text/masking.h"
 #include "text/normal_form.h"
+#include "text/passages.h"
 #include "text/scores.h"
 #include "text/templates.h"
 
@@ -78,7 +79,9 @@ struct Fingerprinter::State {
         sketch_key{hash(Domain::shingle, "word low"), hash(Domain::shingle, "word high"),
                    hash(Domain::shingle, "word last")},
         masked(sketch_key),
-        sample(sketch_key) {
+        sample(sketch_key),
+        quoted(hash),
+        reply(hash) {
     const std::uint64_t anchor_key = hash(Domain::shingle, "anchor");
     for (std::size_t i = 0; i < gear.size(); ++i) gear[i] = base::mix64(anchor_key + i);
     for (std::string* buffer : {&turn, &last_user, &system, &scratch}) buffer->reserve(1U << 16);
@@ -101,7 +104,7 @@ struct Fingerprinter::State {
   std::array<std::uint64_t, 256> gear;
 
   // The request so far.
-  bool open = false, in_reply = false, has_user = false;
+  bool open = false, in_reply = false, has_user = false, answered = false;
   Role role = Role::user;
   std::string turn, last_user, system, scratch;
   Token last_user_hash = 0;
@@ -116,6 +119,7 @@ struct Fingerprinter::State {
   sketch::OnePermutationMinhash minhash;
   std::uint64_t order_least = 0;  // of the words of content, see MaskedText
   std::size_t samples = 0;
+  Passages quoted, reply;  // of the last user turn; of the reply, but for what the request itself brought
 };
 
 Fingerprinter::Fingerprinter(const crypto::KeyedHash& keyed_hash) : state_(std::make_unique<State>(keyed_hash)) {}
@@ -127,10 +131,11 @@ void Fingerprinter::begin() {
     buffer->clear();
     if (buffer->capacity() > kBufferBytesKept) std::string().swap(*buffer);
   }
-  s.open = s.in_reply = s.has_user = false;
+  s.open = s.in_reply = s.has_user = s.answered = false;
   s.turn_other = s.user_turns = s.parts_other = 0;
   s.now = s.before_reply = {};
   s.tools = s.schema = s.params = 0;
+  s.reply.clear();
 }
 
 void Fingerprinter::begin_turn(Role role) {
@@ -175,6 +180,11 @@ void Fingerprinter::set_schema(std::string_view raw_json) {
   state_->schema = state_->hash_without_spaces(Domain::schema, raw_json);
 }
 
+void Fingerprinter::set_reply(std::string_view text) {
+  state_->answered = true;
+  state_->reply.read(text);
+}
+
 void Fingerprinter::set_parameters(const Parameters& parameters) {
   const std::array<std::uint64_t, 6> words{std::bit_cast<std::uint64_t>(canonical(parameters.temperature)),
                                            std::bit_cast<std::uint64_t>(canonical(parameters.top_p)),
@@ -205,6 +215,9 @@ Token Fingerprinter::State::hash_text(std::string_view text) {
 void Fingerprinter::State::close_turn() {
   if (!open) return;
   open = false;
+  // What the request itself brought is not the model's text. The last user turn is read in finish().
+  if (role == Role::system || role == Role::tool) reply.drop_shared(role == Role::system ? system : turn);
+  if (role == Role::user && has_user) reply.drop_shared(last_user);
   if (role == Role::system) return;
   const Token text_hash = hash_text(turn);
   const Token turn_hash =
@@ -240,6 +253,8 @@ event::Fingerprint Fingerprinter::finish() {
   out.turns = saturated<std::uint16_t>(s.user_turns);
   out.parts_other = saturated<std::uint16_t>(s.parts_other);
   if (s.has_user) s.read_prompt(s.last_user, out);
+  s.reply.spread(out.replies.size());
+  for (std::size_t i = 0; i < s.reply.count(); ++i) out.replies[i] = s.reply.token(i);
   return out;
 }
 
@@ -263,6 +278,12 @@ void Fingerprinter::State::read_prompt(std::string_view text, event::Fingerprint
   }
   out.templates = templates.make(keyed_hash, masked);
   read_words(out);
+  if (answered) {
+    quoted.read(whole);
+    reply.drop_shared(quoted);
+    quoted.spread(out.quotes.size());
+    for (std::size_t i = 0; i < quoted.count(); ++i) out.quotes[i] = quoted.token(i);
+  }
   out.language = language_of(masked);
 }
 

@@ -51,6 +51,9 @@ class Fingerprinter {
   void set_tools(std::string_view raw_json);
   void set_schema(std::string_view raw_json);
   void set_parameters(const Parameters& parameters);
+  /// What the model answered, where that is logged; before the turns. Of several choices the joined text. Only then are
+  /// passages looked for, of the prompt too: a log without answers has nothing that a prompt could quote.
+  void set_reply(std::string_view text);
   /// A request that ends with an assistant turn (prefill) has the conversation before it: what its continuation
   /// will carry as a prefix. Consecutive assistant turns are one reply.
   event::Fingerprint finish();

@@ -1,5 +1,6 @@
 #include "text/fingerprint_codec.h"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -25,10 +26,24 @@ void each_field(F& f, Visit visit) {
   visit(f.template_words), visit(f.coverage_bucket);
 }
 
+bool has_passages(const event::Fingerprint& f) {
+  const auto is_there = [](base::Token token) { return token != 0; };
+  return std::any_of(f.quotes.begin(), f.quotes.end(), is_there) ||
+         std::any_of(f.replies.begin(), f.replies.end(), is_there);
+}
+
+template <class F, class Visit>
+void each_passage(F& f, Visit visit) {
+  for (auto& token : f.quotes) visit(token);
+  for (auto& token : f.replies) visit(token);
+}
+
 constexpr std::size_t kBytesFirst =  // version 1
     1 + 8 * (2 + event::Fingerprint::kPrefixesMax + event::Fingerprint::kTemplatesMax + 4 + 2) +
     event::Fingerprint::kMinhashBins + event::Fingerprint::kScores + 3 * 4 + 2 * 2 + 1 + 2 + 1;
-constexpr std::size_t kBytes = kBytesFirst + 1;  // and the language
+constexpr std::size_t kBytesSecond = kBytesFirst + 1;  // and the language
+constexpr std::size_t kPassages = event::Fingerprint::kQuotesMax + event::Fingerprint::kRepliesMax;
+constexpr std::size_t kBytes = kBytesSecond + 8 * kPassages;  // and passages
 constexpr std::uint16_t kCoverageBuckets = 2'048;
 
 }  // namespace
@@ -36,15 +51,18 @@ constexpr std::uint16_t kCoverageBuckets = 2'048;
 std::vector<std::uint8_t> encode(const event::Fingerprint& fingerprint) {
   std::vector<std::uint8_t> bytes;
   bytes.reserve(kBytes);
-  bytes.push_back(kFingerprintVersion);
-  each_field(fingerprint, [&](auto field) {
+  const bool passages = has_passages(fingerprint);
+  bytes.push_back(passages ? 3 : 2);
+  const auto put = [&](auto field) {
     const auto value = static_cast<std::make_unsigned_t<decltype(field)>>(field);
     for (std::size_t i = 0; i < sizeof value; ++i)
       bytes.push_back(static_cast<std::uint8_t>(std::uint64_t{value} >> (8 * i)));
-  });
+  };
+  each_field(fingerprint, put);
   bytes.push_back(fingerprint.prefix_has_reply ? 1 : 0);
   bytes.push_back(static_cast<std::uint8_t>(fingerprint.language));
-  STILLWATCH_ASSERT(bytes.size() == kBytes);
+  if (passages) each_passage(fingerprint, put);
+  STILLWATCH_ASSERT(bytes.size() == (passages ? kBytes : kBytesSecond));
   return bytes;
 }
 
@@ -55,7 +73,7 @@ base::Result<event::Fingerprint> decode(std::span<const std::uint8_t> bytes) {
                                   "program that wrote the log, or a newer one",
                                   bytes.empty() ? 0 : bytes[0], kFingerprintVersionRead, kFingerprintVersion));
   }
-  const std::size_t expected = bytes[0] == 1 ? kBytesFirst : kBytes;
+  const std::size_t expected = bytes[0] == 1 ? kBytesFirst : bytes[0] == 2 ? kBytesSecond : kBytes;
   if (bytes.size() != expected) {
     return base::fail(base::Fault::input,
                       fmt::format("the fingerprint has {} bytes and must have {}; the record was cut or altered, "
@@ -64,11 +82,12 @@ base::Result<event::Fingerprint> decode(std::span<const std::uint8_t> bytes) {
   }
   event::Fingerprint fingerprint;
   const std::uint8_t* at = bytes.data() + 1;
-  each_field(fingerprint, [&](auto& field) {
+  const auto get = [&](auto& field) {
     std::uint64_t value = 0;
     for (std::size_t i = 0; i < sizeof field; ++i) value |= std::uint64_t{*at++} << (8 * i);
     field = static_cast<std::remove_reference_t<decltype(field)>>(value);
-  });
+  };
+  each_field(fingerprint, get);
   const std::uint8_t language = bytes[0] == 1 ? 0 : at[1];
   if (*at > 1 || fingerprint.coverage_bucket >= kCoverageBuckets || language >= event::kLanguages) {
     return base::fail(base::Fault::input,
@@ -77,6 +96,15 @@ base::Result<event::Fingerprint> decode(std::span<const std::uint8_t> bytes) {
   }
   fingerprint.prefix_has_reply = *at == 1;
   fingerprint.language = static_cast<event::Language>(language);
+  if (bytes[0] < 3) return fingerprint;
+  at += 2;
+  each_passage(fingerprint, get);
+  if (!has_passages(fingerprint)) {
+    return base::fail(
+        base::Fault::input,
+        "the fingerprint has none of the passages that its version is for; the record was altered, take it "
+        "from its source again");
+  }
   return fingerprint;
 }
 

@@ -18,6 +18,8 @@ event::Fingerprint random_fingerprint(base::Random& random) {
   for (auto& token : f.templates) token = random.chance(0.3) ? 0 : random();
   for (auto& bin : f.minhash) bin = static_cast<std::uint8_t>(random());
   for (auto& score : f.scores) score = static_cast<std::int8_t>(random());
+  for (auto& token : f.quotes) token = random() | 1;
+  for (auto& token : f.replies) token = random.chance(0.5) ? 0 : random();
   f.prompt_bytes = static_cast<std::uint32_t>(random());
   f.conversation_bytes = static_cast<std::uint32_t>(random());
   f.prefix_bytes = static_cast<std::uint32_t>(random());
@@ -42,25 +44,52 @@ TEST(FingerprintCodec, RoundTrip) {
   }
 }
 
-TEST(FingerprintCodec, ByteFormOfVersionTwo) {
+constexpr std::size_t kBytesSecond = 228, kReplied = 226, kLanguage = 227;
+
+TEST(FingerprintCodec, ByteFormOfVersionThree) {
   event::Fingerprint fingerprint;
   fingerprint.prompt = 0x0807060504030201ULL;
   fingerprint.prefix_has_reply = true;
+  fingerprint.quotes[0] = 0x1817161514131211ULL;
+  fingerprint.replies.back() = 0x2827262524232221ULL;
   const auto bytes = encode(fingerprint);
-  ASSERT_EQ(bytes.size(), 228U);
-  for (std::uint8_t i = 0; i <= 8; ++i) EXPECT_EQ(bytes[i], i == 0 ? 2 : i);
-  EXPECT_EQ(bytes[226], 1);
-  EXPECT_EQ(bytes.back(), 0);
+  ASSERT_EQ(bytes.size(), kBytesSecond + 72);
+  for (std::uint8_t i = 0; i <= 8; ++i) EXPECT_EQ(bytes[i], i == 0 ? 3 : i);
+  EXPECT_EQ(bytes[kReplied], 1);
+  EXPECT_EQ(bytes[kLanguage], 0);
+  for (std::uint8_t i = 0; i < 8; ++i) EXPECT_EQ(bytes[kBytesSecond + i], 0x11 + i);
+  for (std::uint8_t i = 0; i < 8; ++i) EXPECT_EQ(bytes[bytes.size() - 8 + i], 0x21 + i);
 }
 
-TEST(FingerprintCodec, VersionOneIsReadWithoutALanguage) {
+TEST(FingerprintCodec, WithoutPassagesVersionTwoIsWritten) {
+  base::Random random(5);
+  auto fingerprint = random_fingerprint(random);
+  auto bytes = encode(fingerprint);
+  std::fill(bytes.begin() + kBytesSecond, bytes.end(), 0);
+  EXPECT_FALSE(decode(bytes)) << "one fingerprint, one byte form";
+  fingerprint.quotes = {};
+  fingerprint.replies = {};
+  bytes = encode(fingerprint);
+  EXPECT_EQ(bytes.size(), kBytesSecond);
+  EXPECT_EQ(bytes[0], 2);
+  EXPECT_EQ(*decode(bytes), fingerprint);
+}
+
+TEST(FingerprintCodec, OlderVersionsAreReadWithoutWhatTheyLack) {
   base::Random random(4);
   for (int i = 0; i < 100; ++i) {
     auto fingerprint = random_fingerprint(random);
     auto bytes = encode(fingerprint);
+    bytes[0] = 2;
+    bytes.resize(kBytesSecond);
+    auto decoded = decode(bytes);
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    fingerprint.quotes = {};
+    fingerprint.replies = {};
+    EXPECT_EQ(*decoded, fingerprint);
     bytes[0] = 1;
     bytes.pop_back();
-    const auto decoded = decode(bytes);
+    decoded = decode(bytes);
     ASSERT_TRUE(decoded) << decoded.error().message;
     fingerprint.language = event::Language::unknown;
     EXPECT_EQ(*decoded, fingerprint);
@@ -79,20 +108,21 @@ TEST(FingerprintCodec, RejectsEveryOtherLengthAndVersion) {
   for (int version = 0; version < 256; ++version) {
     other[0] = static_cast<std::uint8_t>(version);
     EXPECT_EQ(decode(other).has_value(), version == kFingerprintVersion) << version;
-    EXPECT_EQ(decode(std::span(other).first(other.size() - 1)).has_value(), version == 1) << version;
+    EXPECT_EQ(decode(std::span(other).first(kBytesSecond)).has_value(), version == 2) << version;
+    EXPECT_EQ(decode(std::span(other).first(kBytesSecond - 1)).has_value(), version == 1) << version;
   }
 }
 
 TEST(FingerprintCodec, RejectsFieldsOutOfRange) {
   base::Random random(3);
   auto bytes = encode(random_fingerprint(random));
-  bytes[226] = 2;
+  bytes[kReplied] = 2;
   EXPECT_FALSE(decode(bytes));
-  bytes[226] = 0;
+  bytes[kReplied] = 0;
   EXPECT_TRUE(decode(bytes));
-  bytes.back() = event::kLanguages;
+  bytes[kLanguage] = event::kLanguages;
   EXPECT_FALSE(decode(bytes));
-  bytes.back() = event::kLanguages - 1;
+  bytes[kLanguage] = event::kLanguages - 1;
   EXPECT_TRUE(decode(bytes));
   bytes[225] = 8;  // the high byte of the coverage bucket: 2,048
   EXPECT_NE(decode(bytes).error().message.find("out of its range"), std::string::npos);

@@ -1,5 +1,5 @@
 // Any bytes as turns of a conversation: no read outside, the same twice, and splitting changes nothing.
-// The first byte of each piece picks its role; 0xFF ends a piece.
+// The first byte of each piece picks its role, or says that it is the reply (0xF0 up); 0xFF ends a piece.
 #include <algorithm>
 #include <cstdint>
 #include <vector>
@@ -22,6 +22,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     const std::uint8_t* stop = std::find(at, end, 0xFF);
     const auto role = static_cast<Role>(*at % 4);
     const std::vector<char> piece(std::min(at + 1, stop), stop);
+    if (*at >= 0xF0) {
+      whole.set_reply({piece.data(), piece.size()});
+      split.set_reply({piece.data(), piece.size()});
+      at = stop + (stop < end ? 1 : 0);
+      continue;
+    }
     whole.begin_turn(role);
     split.begin_turn(role);
     whole.add_text({piece.data(), piece.size()});

@@ -1,4 +1,4 @@
-#include "replay/folder_lock.h"
+#include "base/folder_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -8,13 +8,13 @@
 
 #include <fmt/format.h>
 
-namespace stillwatch::replay {
+namespace stillwatch::base {
 
-base::Result<FolderLock> FolderLock::take(const std::string& folder) {
+Result<FolderLock> FolderLock::take(const std::string& folder) {
   FolderLock lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (lock.file_ >= 0 && ::flock(lock.file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    return base::fail(base::Fault::environment,
-                      fmt::format("{} is in use by another run; wait for it, or choose another folder", folder), true);
+    return fail(Fault::environment,
+                fmt::format("{} is in use by another run; wait for it, or choose another folder", folder), true);
   }
   return lock;
 }
@@ -23,4 +23,4 @@ FolderLock::~FolderLock() {
   if (file_ >= 0) ::close(file_);
 }
 
-}  // namespace stillwatch::replay
+}  // namespace stillwatch::base

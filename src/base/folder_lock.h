@@ -9,12 +9,12 @@
 
 #include "base/result.h"
 
-namespace stillwatch::replay {
+namespace stillwatch::base {
 
 class FolderLock {
  public:
   /// Environment error when another run has it.
-  static base::Result<FolderLock> take(const std::string& folder);
+  static Result<FolderLock> take(const std::string& folder);
   FolderLock(FolderLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
   FolderLock& operator=(FolderLock&&) = delete;
   ~FolderLock();
@@ -24,4 +24,4 @@ class FolderLock {
   int file_;
 };
 
-}  // namespace stillwatch::replay
+}  // namespace stillwatch::base

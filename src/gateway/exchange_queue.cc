@@ -1,0 +1,77 @@
+#include "gateway/exchange_queue.h"
+
+#include <algorithm>
+#include <mutex>
+
+namespace stillwatch::gateway {
+
+struct alignas(64) ExchangeQueue::Shard {
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Exchange>> waiting;
+};
+
+ExchangeQueue::ExchangeQueue(unsigned shards, const QueueLimits& limits)
+    : limits_(limits), shard_count_(std::max(1U, shards)), shards_(std::make_unique<Shard[]>(shard_count_)) {}
+ExchangeQueue::~ExchangeQueue() = default;
+
+ExchangeQueue::Pushed ExchangeQueue::try_push(unsigned shard, std::unique_ptr<Exchange> exchange) {
+  Pushed result = Pushed::whole;
+  const std::size_t weight = exchange->bytes();
+  // Taken first and given back when it was too much, so that many threads together never go over.
+  const bool fits = (count_.fetch_add(1, std::memory_order_relaxed) < limits_.count_max) &
+                    (bytes_.fetch_add(weight, std::memory_order_relaxed) + weight <= limits_.bytes_max);
+  if (!fits) {
+    count_.fetch_sub(1, std::memory_order_relaxed);
+    bytes_.fetch_sub(weight, std::memory_order_relaxed);
+    // A line of another log is nothing without its body.
+    if (exchange->kind == Exchange::Kind::line ||
+        shed_waiting_.fetch_add(1, std::memory_order_relaxed) >= limits_.shed_max) {
+      if (exchange->kind != Exchange::Kind::line) shed_waiting_.fetch_sub(1, std::memory_order_relaxed);
+      dropped_.fetch_add(1, std::memory_order_relaxed);
+      return Pushed::dropped;
+    }
+    exchange->shed = true;
+    std::string().swap(exchange->body);
+    result = Pushed::shed;
+    shed_.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    exchange->shed = false;
+    pushed_.fetch_add(1, std::memory_order_relaxed);
+  }
+  Shard& mine = shards_[shard % shard_count_];
+  const std::lock_guard lock(mine.mutex);
+  mine.waiting.push_back(std::move(exchange));
+  return result;
+}
+
+void ExchangeQueue::drain(std::vector<std::unique_ptr<Exchange>>& out) {
+  std::vector<std::unique_ptr<Exchange>> taken;
+  for (unsigned i = 0; i < shard_count_; ++i) {
+    {
+      const std::lock_guard lock(shards_[i].mutex);
+      taken.swap(shards_[i].waiting);
+    }
+    for (auto& exchange : taken) {
+      if (exchange->shed) {
+        shed_waiting_.fetch_sub(1, std::memory_order_relaxed);
+      } else {
+        count_.fetch_sub(1, std::memory_order_relaxed);
+        bytes_.fetch_sub(exchange->bytes(), std::memory_order_relaxed);
+      }
+      out.push_back(std::move(exchange));
+    }
+    taken.clear();
+  }
+}
+
+ExchangeQueue::Counters ExchangeQueue::counters() const {
+  Counters out;
+  out.pushed = pushed_.load(std::memory_order_relaxed);
+  out.shed = shed_.load(std::memory_order_relaxed);
+  out.dropped = dropped_.load(std::memory_order_relaxed);
+  out.waiting = count_.load(std::memory_order_relaxed) + shed_waiting_.load(std::memory_order_relaxed);
+  out.waiting_bytes = bytes_.load(std::memory_order_relaxed);
+  return out;
+}
+
+}  // namespace stillwatch::gateway

@@ -1,0 +1,111 @@
+#include "gateway/metric_families.h"
+
+namespace stillwatch::gateway::metric {
+namespace {
+
+using layout::Family;
+using Words = std::string_view;
+
+constexpr Words kRequestDialect[] = {"openai.chat", "openai.responses", "openai.other", "anthropic.messages", "other"};
+static_assert(std::size(kRequestDialect) == Family<RequestDialect>::kLabels);
+constexpr Words kResponseCode[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+static_assert(std::size(kResponseCode) == Family<ResponseCode>::kLabels);
+constexpr Words kRefusal[] = {
+    "malformed",      "too_large",    "unreadable",    "timeout",       "unknown_key",     "expired_key",
+    "network",        "mtls",         "model",         "parameter",     "region",          "verification",
+    "limit_requests", "limit_tokens", "limit_streams", "remedy_verify", "remedy_throttle", "remedy_restrict",
+    "remedy_suspend", "queue_full",   "log_failed",    "overload",      "upstream"};
+static_assert(std::size(kRefusal) == Family<Refusal>::kLabels);
+constexpr Words kBytes[] = {"request", "response"};
+static_assert(std::size(kBytes) == Family<Bytes>::kLabels);
+constexpr Words kTokens[] = {"input", "output", "reasoning", "cached"};
+static_assert(std::size(kTokens) == Family<Tokens>::kLabels);
+constexpr Words kExchange[] = {"observed", "shed_queue", "shed_late", "shed_unreadable", "unidentified"};
+static_assert(std::size(kExchange) == Family<Exchange>::kLabels);
+constexpr Words kConnection[] = {"accepted", "refused", "tls_failed", "closed_by_client"};
+static_assert(std::size(kConnection) == Family<Connection>::kLabels);
+constexpr Words kDecision[] = {"check", "auth", "guardrail"};
+static_assert(std::size(kDecision) == Family<Decision>::kLabels);
+constexpr Words kVerdictChange[] = {"clear", "observe", "notice", "verify", "throttle", "restrict", "suspend"};
+static_assert(std::size(kVerdictChange) == Family<VerdictChange>::kLabels);
+constexpr Words kWebhookResult[] = {"delivered", "failed", "dropped"};
+static_assert(std::size(kWebhookResult) == Family<WebhookResult>::kLabels);
+constexpr Words kReload[] = {"done", "refused"};
+static_assert(std::size(kReload) == Family<Reload>::kLabels);
+constexpr Words kGap[] = {"queue_full", "engine_stalled", "log_failed"};
+static_assert(std::size(kGap) == Family<Gap>::kLabels);
+constexpr Words kLogRecord[] = {"written", "failed"};
+static_assert(std::size(kLogRecord) == Family<LogRecord>::kLabels);
+
+constexpr CounterFamily kCounters[] = {
+    {"stillwatch_requests_total", "Requests that were read as far as their header", "dialect", kRequestDialect,
+     Family<RequestDialect>::kFirst},
+    {"stillwatch_responses_total", "Answers to clients, by the first digit of the status", "code", kResponseCode,
+     Family<ResponseCode>::kFirst},
+    {"stillwatch_refusals_total", "Requests that the gateway answered itself instead of an upstream", "reason",
+     kRefusal, Family<Refusal>::kFirst},
+    {"stillwatch_bytes_total", "Bytes of bodies, from and to clients", "direction", kBytes, Family<Bytes>::kFirst},
+    {"stillwatch_tokens_total", "Tokens, as upstreams report them", "kind", kTokens, Family<Tokens>::kFirst},
+    {"stillwatch_exchanges_total", "Finished requests, and what became of them on their way to the engine", "result",
+     kExchange, Family<Exchange>::kFirst},
+    {"stillwatch_connections_total", "Connections of clients", "result", kConnection, Family<Connection>::kFirst},
+    {"stillwatch_decisions_total", "Questions that the decision API answered", "api", kDecision,
+     Family<Decision>::kFirst},
+    {"stillwatch_verdict_changes_total", "Verdicts, by the level after the change", "level", kVerdictChange,
+     Family<VerdictChange>::kFirst},
+    {"stillwatch_webhooks_total", "Deliveries of webhooks, by attempt", "result", kWebhookResult,
+     Family<WebhookResult>::kFirst},
+    {"stillwatch_reloads_total", "Reloads of the configuration", "result", kReload, Family<Reload>::kFirst},
+    {"stillwatch_gaps_total", "Stretches of traffic that the engine did not see", "reason", kGap, Family<Gap>::kFirst},
+    {"stillwatch_query_log_records_total", "Records for the query log", "result", kLogRecord,
+     Family<LogRecord>::kFirst},
+};
+
+constexpr PlainFamily kDurationFamilies[] = {
+    {"stillwatch_overhead_seconds", "Time that the gateway itself took for a request"},
+    {"stillwatch_first_byte_seconds", "From a request's arrival to the first byte of its answer"},
+    {"stillwatch_request_seconds", "From a request's arrival to the last byte of its answer"},
+    {"stillwatch_observer_wait_seconds", "From the end of a request to its step of the engine"},
+};
+static_assert(std::size(kDurationFamilies) == kDurations);
+
+constexpr PlainFamily kHeldFamilies[] = {
+    {"stillwatch_open_connections", "Connections of clients that are open"},
+    {"stillwatch_requests_in_flight", "Requests that have not ended"},
+    {"stillwatch_streams_in_flight", "Requests in flight whose answer is a stream of events"},
+};
+static_assert(std::size(kHeldFamilies) == kHelds);
+
+constexpr PlainFamily kGaugeFamilies[] = {
+    {"stillwatch_observer_lag_seconds", "How far the engine is behind the newest request"},
+    {"stillwatch_observer_queue_exchanges", "Finished requests that wait for the observer"},
+    {"stillwatch_observer_queue_bytes", "Their bytes"},
+    {"stillwatch_verdict_table_subjects", "Subjects above level clear in the verdict table"},
+    {"stillwatch_campaigns", "Campaigns that are open"},
+    {"stillwatch_snapshot_age_seconds", "Since the last snapshot of the engine"},
+    {"stillwatch_query_log_bytes", "Of the query log file that is open"},
+    {"stillwatch_webhook_queue_events", "Events that wait for delivery"},
+    {"stillwatch_run_log_dropped_lines", "Lines that the run log was too slow for"},
+    {"stillwatch_overrides", "Subjects whose level a person has set"},
+    {"stillwatch_dry_run", "1 while no remedy is done whatever the modes say"},
+    {"stillwatch_certificate_expiry_seconds", "Until the first certificate of the server ends"},
+};
+static_assert(std::size(kGaugeFamilies) == kGauges);
+
+constexpr Words kUpstreamEventWords[] = {"request", "connect_failed", "timeout", "broken", "retried", "unhealthy"};
+static_assert(std::size(kUpstreamEventWords) == kUpstreamEvents);
+constexpr Words kAlarmWords[] = {"verdict_rate", "engine_behind", "calibration_drift", "query_log", "snapshot"};
+static_assert(std::size(kAlarmWords) == kAlarmKinds);
+constexpr Words kRemedyStates[] = {"done", "dry_run"};
+
+}  // namespace
+
+std::span<const CounterFamily> counter_families() { return kCounters; }
+std::span<const PlainFamily> duration_families() { return kDurationFamilies; }
+std::span<const PlainFamily> held_families() { return kHeldFamilies; }
+std::span<const PlainFamily> gauge_families() { return kGaugeFamilies; }
+std::span<const std::string_view> upstream_events() { return kUpstreamEventWords; }
+std::span<const std::string_view> alarm_kinds() { return kAlarmWords; }
+std::span<const std::string_view> remedy_states() { return kRemedyStates; }
+
+}  // namespace stillwatch::gateway::metric

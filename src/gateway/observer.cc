@@ -1,0 +1,400 @@
+#include "gateway/observer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/assert.h"
+#include "event/json_lines.h"
+#include "gateway/observer_parts.h"
+
+namespace stillwatch::gateway {
+namespace {
+
+constexpr auto kPoll = std::chrono::milliseconds(10);
+constexpr std::int64_t kGapUs = base::kSecondUs;     // between two gap lines
+constexpr std::int64_t kFedAheadUs = base::kHourUs;  // a line of another log further ahead of the clock is wrong
+constexpr std::size_t kBatchRecords = 2'048;
+
+}  // namespace
+
+std::int64_t steady_now_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+struct Observer::State::Threads {
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::thread thread;
+  bool is_stopping = false, has_failed = false;
+  base::Status ended;
+  ObserverCounters counters;
+};
+
+Observer::State::~State() = default;
+Observer::State::State(ObserverOptions given, const crypto::KeyedHash& hash, ObserverPorts given_ports, QueryLog opened)
+    : options(std::move(given)),
+      keyed_hash(hash),
+      ports(std::move(given_ports)),
+      queue(options.queue_shards, options.queue),
+      in_flight(options.in_flight),
+      log(std::move(opened)),
+      record_line(hash, options.content),
+      parser(intake::make_query_parser(hash, &identities)),
+      fed_ids(2 * options.lateness_us),
+      threads(std::make_unique<Threads>()) {
+  feed_parser = options.make_feed_parser ? options.make_feed_parser(hash, &identities)
+                                         : intake::make_query_parser(hash, &identities);
+}
+
+std::string_view Observer::State::name_of(event::Token token) {
+  const std::string_view raw = identities.open(token);
+  if (!raw.empty() || token == 0) return raw;
+  return unnamed.try_emplace(token, fmt::format("unnamed-{:016x}", token)).first->second;
+}
+
+std::unique_ptr<engine::Engine> Observer::State::make_engine() {
+  return std::make_unique<engine::Engine>(
+      options.engine, options.workers, [this](event::Token token) { return name_of(token); },
+      [this](std::span<const event::Verdict> given) { return take_verdicts(given); });
+}
+
+void Observer::State::tell(std::string_view text) {
+  if (problem == text) return;
+  problem = text;
+  if (ports.on_problem) ports.on_problem(text);
+}
+
+bool Observer::State::is_late(std::int64_t time_us) const {
+  // The engine has passed it, or a replay of the log would refuse it.
+  return time_us < released_us || (logged_us != INT64_MIN && time_us < logged_us - options.lateness_us);
+}
+
+void Observer::State::parse_line(std::string_view padded_line, std::vector<event::Query>& out) {
+  parser->parse(padded_line, parsed);
+  identities.add(parser->new_ids());
+  parser->new_ids().clear();
+  const event::Query& query = parsed.query;
+  counts.refused += parsed.accepted ? 0 : 1;
+  // As intake::LogReader: of a refused line only account, time and size count, and only with an account.
+  if (!parsed.accepted && (query.account == 0 || !parsed.has_time)) return;
+  out.push_back(query);
+}
+
+void Observer::State::log_line(std::int64_t time_us, bool late) {
+  log.append(line, time_us);
+  logged_us = std::max(logged_us, time_us);
+  const std::size_t size = line.size();
+  line.append(intake::kJsonPadding, ' ');
+  const std::size_t staged_before = staged.size();
+  parse_line(std::string_view(line).substr(0, size), staged);
+  // What is late is marked as shed, and its turn is over: the engine would only count it.
+  if (late) staged.resize(staged_before);
+}
+
+void Observer::State::take(Exchange& exchange) {
+  if (exchange.kind == Exchange::Kind::line) return take_line(exchange);
+  const bool late = is_late(exchange.arrived_us);
+  counts.late_shed += late && !exchange.shed ? 1 : 0;
+  counts.queue_shed += exchange.shed ? 1 : 0;
+  if (log.lines_waiting() > 0 && log.wants_new_file(exchange.arrived_us)) flush();
+  record_line.write(exchange, late, line);
+  log_line(exchange.arrived_us, late);
+}
+
+void Observer::State::take_line(Exchange& exchange) {
+  const std::size_t size = exchange.body.size();
+  if (size > base::limits::kLineBytesMax) {
+    ++counts.feed_refused;
+    return;
+  }
+  exchange.body.append(intake::kJsonPadding, ' ');
+  feed_parser->keep_raw(&fed);
+  intake::ParsedLine found;
+  feed_parser->parse(std::string_view(exchange.body).substr(0, size), found);
+  feed_parser->new_ids().clear();  // added when the line of our own log is read
+  if (found.is_blank) return;
+  if (!found.has_time || found.query.account == 0) {
+    ++counts.feed_refused;
+    return;
+  }
+  const std::int64_t time_us = found.query.time_us;
+  if (!options.in_flight.given_time && time_us > in_flight.now_us() + kFedAheadUs) {
+    ++counts.feed_early;
+    return;
+  }
+  if (found.accepted && fed_ids.is_repeat(found.query.id, time_us)) {
+    ++counts.feed_repeated;
+    return;
+  }
+  counts.feed_refused += found.accepted ? 0 : 1;
+  fed_us = std::max(fed_us, time_us);
+  const bool late = is_late(time_us);
+  counts.late_shed += late ? 1 : 0;
+  if (log.lines_waiting() > 0 && log.wants_new_file(time_us)) flush();
+  record_line.write(fed, found.query, late, line);
+  log_line(time_us, late);
+}
+
+void Observer::State::flush() {
+  flushed_at_us = steady_now_us();
+  if (log.lines_waiting() == 0) return;
+  const std::size_t lines = log.lines_waiting();
+  if (const base::Status status = log.flush(); !status) {
+    // The engine must not see what a replay will not find.
+    if (lost_untold == 0) lost_since_us = staged.empty() ? in_flight.now_us() : staged.front().time_us;
+    lost_untold += lines;
+    counts.lost += lines;
+    counts.log_failing = true;
+    staged.clear();
+    tell(status.error().message);
+    return;
+  }
+  counts.log_failing = false;
+  if (!problem.empty() && !verdicts->is_behind()) tell("");
+  for (const event::Query& query : staged) waiting.add(query);
+  staged.clear();
+}
+
+/// One line for all records that are not in the log, now that it can be written again.
+void Observer::State::write_gaps(bool is_last) {
+  const std::uint64_t dropped = queue.counters().dropped - dropped_told;
+  const std::int64_t now_us = steady_now_us();
+  if (dropped + lost_untold == 0 || (!is_last && now_us - gap_at_us < kGapUs)) return;
+  // While the log fails, only real records try it.
+  if (counts.log_failing && !is_last) return;
+  gap_at_us = now_us;
+  const std::int64_t unique_us = in_flight.arrive().arrived_us();
+  const std::string id = "gap-" + request_id(unique_us, 0).substr(4);
+  Gap gap;
+  gap.id = id;
+  // Where the log stands: a later time would have what is still in the queue refused as late.
+  gap.time_us = logged_us == INT64_MIN ? unique_us : logged_us;
+  gap.since_us = lost_untold > 0 ? lost_since_us : std::max<std::int64_t>(0, released_us);
+  gap.records = dropped + lost_untold;
+  gap.reason = lost_untold > 0 ? "log_failed" : "queue_full";
+  record_line.write(gap, line);
+  if (log.lines_waiting() > 0 && log.wants_new_file(gap.time_us)) flush();
+  log_line(gap.time_us, false);
+  const std::uint64_t lost_before = counts.lost, records = std::exchange(lost_untold, 0);
+  flush();
+  if (counts.lost != lost_before) {
+    // Still not: this line is no record of anybody.
+    lost_untold = records;
+    return;
+  }
+  dropped_told += dropped;
+  ++counts.gaps;
+}
+
+void Observer::State::release(std::int64_t until_us, std::size_t waiting_max) {
+  while (!waiting.empty() && waiting.first_us() < until_us) {
+    batch.push_back(waiting.take());
+    if (batch.size() >= kBatchRecords) give();
+  }
+  released_us = std::max(released_us, until_us);
+  while (waiting.size() > waiting_max) {
+    batch.push_back(waiting.take());
+    released_us = std::max(released_us, batch.back().time_us + 1);
+    ++counts.order_overflows;
+  }
+  give();
+}
+
+void Observer::State::give() {
+  if (batch.empty()) return;
+  counts.records += batch.size();
+  const base::Status status = engine->step(batch);
+  STILLWATCH_ASSERT(status.has_value());  // only a verdict sink can fail, and ours keeps what it cannot write
+  batch.clear();
+  give_alarms();
+  if (!is_recovering && engine->counters().epochs != epochs_seen) refresh_expiries();
+}
+
+/// Fresh work moves an expiry without a verdict.
+void Observer::State::refresh_expiries() {
+  epochs_seen = engine->counters().epochs;
+  for (const auto& [account, standing] : engine->case_book().standings())
+    levels.move_expiry(account, 0, standing.expires_us);
+  engine->case_book().end_users().for_each(
+      [this](event::Token account, event::Token end_user, std::int64_t expires_us) {
+        levels.move_expiry(account, end_user, expires_us);
+      });
+}
+
+base::Status Observer::State::take_verdicts(std::span<const event::Verdict> given) {
+  const auto open_id = [this](event::Token token) { return name_of(token); };
+  for (const event::Verdict& verdict : given) {
+    const std::string text = event::to_json(verdict, options.policy_hash, open_id);
+    const bool again = verdicts->give(text);
+    levels.apply(verdict);
+    if (ports.on_verdict) ports.on_verdict(verdict, text, again);
+  }
+  if (const base::Status status = verdicts->flush(); !status) tell(status.error().message);
+  return {};
+}
+
+void Observer::State::give_alarms() {
+  const auto& all = engine->alarm().alarms();
+  for (; alarms_given < all.size(); ++alarms_given) {
+    const event::Alarm& alarm = all[alarms_given];
+    const std::string text =
+        event::to_json(alarm, options.policy_hash, [this](event::Token token) { return name_of(token); });
+    const bool again = alarms->give(text);
+    if (ports.on_alarm) ports.on_alarm(alarm, text, again);
+  }
+  if (const base::Status status = alarms->flush(); !status) tell(status.error().message);
+}
+
+void Observer::State::poll_accounts() {
+  accounts_at_us = steady_now_us();
+  auto found = accounts->poll(released_us);
+  if (!found) return tell(found.error().message);
+  counts.account_lines = accounts->lines();
+  counts.account_lines_rejected = accounts->rejected();
+  if (!found->empty()) engine->add_accounts(std::move(*found));
+}
+
+void Observer::State::publish_counters() {
+  counts.event_us = released_us;
+  counts.lag_us = released_us == INT64_MIN ? 0 : std::max<std::int64_t>(0, in_flight.now_us() - released_us);
+  counts.ordering = waiting.size();
+  counts.verdicts = verdicts->lines();
+  counts.verdicts_again = verdicts->again();
+  counts.verdicts_waiting = verdicts->is_behind() ? 1 : 0;
+  counts.journal_diverged = (verdicts->has_diverged() ? 1 : 0) + (alarms->has_diverged() ? 1 : 0);
+  counts.alarms = alarms_given;
+  counts.epochs = engine->counters().epochs;
+  counts.accounts = engine->detector().accounts().size();
+  counts.calibrating = engine->detector().calibrating();
+  counts.log = log.counters();
+  counts.lines = record_line.counters();
+  const std::lock_guard lock(threads->mutex);
+  threads->counters = counts;
+}
+
+void Observer::State::end_with(const base::Status& status) {
+  const std::lock_guard lock(threads->mutex);
+  threads->ended = status;
+}
+
+void Observer::State::round(bool is_last) {
+  // First the watermark, then the queue: whoever arrived before it has been drained.
+  std::int64_t until_us = in_flight.watermark();
+  if (options.feed_wait_us > 0) {
+    // Lines of another log come when their requests have ended.
+    const std::int64_t now_us = options.in_flight.given_time ? std::max(fed_us, logged_us) : until_us;
+    until_us = now_us == INT64_MIN ? now_us : now_us - options.feed_wait_us;
+  }
+  taken.clear();
+  queue.drain(taken);
+  // Shard by shard they may be far apart; a log that is nearly in order is what a replay reads.
+  std::stable_sort(taken.begin(), taken.end(),
+                   [](const auto& a, const auto& b) { return a->arrived_us < b->arrived_us; });
+  for (auto& exchange : taken) {
+    take(*exchange);
+    exchange.reset();
+    if (log.bytes_waiting() >= options.flush_bytes) flush();
+  }
+  const bool is_due = is_last || steady_now_us() - flushed_at_us >= options.flush_us;
+  if (!is_due) return;
+  flush();
+  write_gaps(is_last);
+  // Nothing follows the last round but a new start, which goes on behind all that was logged.
+  if (is_last && logged_us != INT64_MIN) until_us = logged_us + 1;
+  release(until_us, options.order_records_max);
+  if (const base::Status status = verdicts->flush(); !status) {
+    if (is_last) end_with(status);
+    return publish_counters();
+  }
+  const std::int64_t now_us = steady_now_us();
+  if (static_cast<double>(now_us - accounts_at_us) >= options.accounts_seconds * 1e6) poll_accounts();
+  const auto interval_us = std::max(static_cast<std::int64_t>(options.snapshot_seconds * 1e6), 20 * snapshot_cost_us);
+  if (is_last || (options.snapshot_seconds > 0 && now_us - snapshot_at_us >= interval_us)) {
+    if (const base::Status status = verdicts->is_behind() ? base::Status{} : snapshot(); !status) {
+      ++counts.snapshot_failures;
+      snapshot_at_us = steady_now_us();
+      tell(status.error().message);
+      if (is_last) end_with(status);
+    }
+  }
+  publish_counters();
+}
+
+void Observer::State::run() {
+  for (;;) {
+    bool is_last = false;
+    {
+      std::unique_lock lock(threads->mutex);
+      threads->wake.wait_for(lock, kPoll, [this] { return threads->is_stopping || threads->has_failed; });
+      if (threads->has_failed) return;
+      is_last = threads->is_stopping;
+    }
+    round_started_us.store(steady_now_us(), std::memory_order_relaxed);
+    round(is_last);
+    round_started_us.store(0, std::memory_order_relaxed);
+    if (is_last) return;
+  }
+}
+
+Observer::Observer(std::unique_ptr<State> state) : state_(std::move(state)) {
+  state_->threads->thread = std::thread([this] { state_->run(); });
+}
+
+Observer::~Observer() {
+  {
+    const std::lock_guard lock(state_->threads->mutex);
+    state_->threads->has_failed = true;
+  }
+  state_->threads->wake.notify_all();
+  if (state_->threads->thread.joinable()) state_->threads->thread.join();
+}
+
+base::Status Observer::stop() {
+  {
+    const std::lock_guard lock(state_->threads->mutex);
+    state_->threads->is_stopping = true;
+  }
+  state_->threads->wake.notify_all();
+  if (state_->threads->thread.joinable()) state_->threads->thread.join();
+  return state_->threads->ended;
+}
+
+ExchangeQueue& Observer::queue() { return state_->queue; }
+InFlight& Observer::in_flight() { return state_->in_flight; }
+const engine::VerdictTable& Observer::verdicts() const { return state_->levels; }
+
+bool Observer::feed_line(unsigned shard, std::string_view text) {
+  auto exchange = std::make_unique<Exchange>();
+  exchange->kind = Exchange::Kind::line;
+  exchange->body.reserve(text.size() + intake::kJsonPadding);
+  exchange->body = text;
+  return state_->queue.try_push(shard, std::move(exchange)) == ExchangeQueue::Pushed::whole;
+}
+
+std::string Observer::open(base::Token token) {
+  const std::string_view raw = state_->identities.open(token);
+  return raw.empty() && token != 0 ? fmt::format("unnamed-{:016x}", token) : std::string(raw);
+}
+
+ObserverCounters Observer::counters() const {
+  ObserverCounters out;
+  {
+    const std::lock_guard lock(state_->threads->mutex);
+    out = state_->threads->counters;
+  }
+  const std::int64_t started_us = state_->round_started_us.load(std::memory_order_relaxed);
+  out.busy_us = started_us == 0 ? 0 : steady_now_us() - started_us;
+  out.queue = state_->queue.counters();
+  out.queue_dropped = out.queue.dropped;
+  out.in_flight = state_->in_flight.counters();
+  return out;
+}
+
+}  // namespace stillwatch::gateway

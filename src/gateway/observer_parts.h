@@ -1,0 +1,103 @@
+// The observer from within: what its thread owns, for observer.cc (rounds of work) and observer_recovery.cc (the
+// start).
+//
+// Invariant: all of it belongs to the observer's thread, but for queue, in_flight, levels, names and what is under the
+// mutex. Internal to this module. Threads: see observer.h. Cost: see observer.h.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/account_feed.h"
+#include "gateway/line_journal.h"
+#include "gateway/observer.h"
+#include "gateway/observer_state.h"
+#include "gateway/waiting_records.h"
+#include "intake/duplicate_filter.h"
+#include "intake/identities.h"
+
+namespace stillwatch::gateway {
+
+struct Observer::State {
+  State(ObserverOptions given, const crypto::KeyedHash& hash, ObserverPorts given_ports, QueryLog opened);
+  ~State();
+
+  // From any thread.
+  ObserverOptions options;
+  const crypto::KeyedHash& keyed_hash;
+  ObserverPorts ports;
+  ExchangeQueue queue;
+  InFlight in_flight;
+  engine::VerdictTable levels;
+  intake::Identities identities;
+  std::atomic<std::int64_t> round_started_us{0};  // steady clock; 0: between rounds
+
+  // The thread's.
+  QueryLog log;
+  std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<LineJournal> verdicts, alarms;
+  std::unique_ptr<AccountFeed> accounts;
+  std::map<event::Token, std::string> unnamed;
+  RecordLine record_line;
+  std::unique_ptr<intake::LineParser> parser, feed_parser;
+  intake::RawRecord fed;
+  intake::DuplicateFilter fed_ids;
+  intake::ParsedLine parsed;
+  std::string line;
+  std::vector<std::unique_ptr<Exchange>> taken;
+  std::vector<event::Query> staged;  // appended to the log, not flushed
+  WaitingRecords waiting;
+  std::vector<event::Query> batch;
+  LogPosition recovered;  // the end of the log as it was found
+  std::int64_t released_us = INT64_MIN;
+  std::int64_t logged_us = INT64_MIN;
+  std::int64_t fed_us = INT64_MIN;  // the latest of another log
+  std::uint64_t alarms_given = 0, epochs_seen = 0;
+  bool is_recovering = false;
+  std::int64_t flushed_at_us = 0, accounts_at_us = 0, snapshot_at_us = 0, snapshot_cost_us = 0, gap_at_us = 0;
+  // Records lost since the last gap line.
+  std::uint64_t lost_untold = 0, dropped_told = 0;
+  std::int64_t lost_since_us = 0;
+  ObserverCounters counts;
+  std::string problem;  // told last
+
+  // Under the mutex of `threads`.
+  struct Threads;
+  std::unique_ptr<Threads> threads;
+
+  // observer_recovery.cc
+  base::Status recover();
+  base::Status read_tail(const LogPosition& from);
+  base::Status archive_journals();
+
+  // observer.cc
+  void run();
+  void round(bool is_last);
+  void end_with(const base::Status& status);
+  void take(Exchange& exchange);
+  void take_line(Exchange& exchange);
+  void log_line(std::int64_t time_us, bool is_late);
+  bool is_late(std::int64_t time_us) const;
+  /// What a replay makes of a line: its record waits for its turn, unless it is too late for the engine.
+  void parse_line(std::string_view padded_line, std::vector<event::Query>& out);
+  void flush();
+  void write_gaps(bool is_last);
+  /// Gives the engine what is before a time, and what goes beyond waiting_max.
+  void release(std::int64_t until_us, std::size_t waiting_max);
+  void give();  // the batch, to the engine
+  base::Status take_verdicts(std::span<const event::Verdict> given);
+  void give_alarms();
+  void refresh_expiries();
+  void poll_accounts();
+  base::Status snapshot();
+  void publish_counters();
+  void tell(std::string_view text);
+  std::string_view name_of(event::Token token);
+  std::unique_ptr<engine::Engine> make_engine();
+};
+
+std::int64_t steady_now_us();
+
+}  // namespace stillwatch::gateway

@@ -1,0 +1,208 @@
+// How the observer comes to stand where it stood: the snapshot, then the tail of its own log.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/files.h"
+#include "gateway/observer_parts.h"
+#include "intake/line_source.h"
+
+namespace stillwatch::gateway {
+namespace {
+
+constexpr const char* kVerdicts = "/verdicts.ndjson";
+constexpr const char* kAlarms = "/alarms.ndjson";
+
+}  // namespace
+
+/// Reads the log from a place on, as a replay does, into the engine.
+base::Status Observer::State::read_tail(const LogPosition& from) {
+  const std::vector<std::string>& files = log.files();
+  if (!from.file.empty() && std::find(files.begin(), files.end(), from.file) == files.end()) {
+    return base::fail(base::Fault::environment,
+                      fmt::format("{} is missing, which the snapshot counts on; restore it, or remove the snapshot so "
+                                  "that the rest of the query log is read anew",
+                                  log.path_of(from.file)));
+  }
+  // What waited live was never more than half of this; so nothing that follows is earlier than what goes.
+  const std::size_t waiting_max = 2 * options.order_records_max;
+  intake::LineBlock block;
+  for (const std::string& file : files) {
+    if (file < from.file) continue;
+    STILLWATCH_TRY(source, intake::LineSource::open(log.path_of(file)));
+    if (file == from.file) STILLWATCH_CHECK(source.skip_to(from.next));
+    recovered = {file, file == from.file ? from.next : intake::LinePosition{}};
+    for (;;) {
+      STILLWATCH_TRY(more, source.next(block));
+      recovered.next = block.next;
+      if (!more) break;
+      for (const auto& entry : block.lines) {
+        if (entry.kind != intake::LineBlock::Kind::whole) continue;
+        staged.clear();
+        parse_line(block.text(entry), staged);
+        if (staged.empty()) continue;
+        ++counts.recovered_records;
+        const event::Query& query = staged.front();
+        logged_us = std::max(logged_us, query.time_us);
+        // What came too late was marked so.
+        const bool is_shed = (query.flags & event::kFlagShed) != 0;
+        if (!is_shed || !is_late(query.time_us)) waiting.add(query);
+      }
+      staged.clear();
+      if (logged_us != INT64_MIN) release(std::max(released_us, logged_us - options.lateness_us), waiting_max);
+    }
+    if (source.problem()) return base::fail(*source.problem());
+  }
+  // All that is there has its turn now; what comes from here on is later.
+  if (logged_us != INT64_MIN) release(std::max(released_us, logged_us + 1), waiting_max);
+  return {};
+}
+
+/// Under other settings other verdicts come out of the same log: their lines begin a new file.
+base::Status Observer::State::archive_journals() {
+  for (const char* name : {kVerdicts, kAlarms}) {
+    const std::string path = options.state_folder + name;
+    std::error_code code;
+    if (!std::filesystem::exists(path, code)) continue;
+    std::string aside;
+    for (unsigned number = 1; aside.empty() || std::filesystem::exists(aside, code); ++number)
+      aside = fmt::format("{}.{}", path, number);
+    if (::rename(path.c_str(), aside.c_str()) != 0) {
+      return base::fail(
+          base::Fault::environment,
+          fmt::format("cannot rename {}: {}; check the permissions of the folder", path, std::strerror(errno)));
+    }
+  }
+  return {};
+}
+
+base::Status Observer::State::snapshot() {
+  const std::int64_t started_us = steady_now_us();
+  STILLWATCH_CHECK(log.sync());
+  STILLWATCH_CHECK(verdicts->sync());
+  STILLWATCH_CHECK(alarms->sync());
+  ObserverState state;
+  state.policy_hash = options.policy_hash;
+  state.secret_id = keyed_hash.secret_id();
+  state.log = log.position();
+  if (state.log.file.empty()) state.log = recovered;
+  state.released_us = released_us;
+  state.logged_us = logged_us;
+  state.waiting = waiting.list();
+  state.engine = engine->snapshot();
+  state.identities = identities.save();
+  state.levels = levels.save();
+  intake::ByteWriter ids;
+  fed_ids.save(ids);
+  state.fed_ids = std::move(ids.bytes());
+  state.account_lines = accounts->lines();
+  state.verdict_bytes = verdicts->mark();
+  state.alarm_bytes = alarms->mark();
+  state.alarms = alarms_given;
+  STILLWATCH_CHECK(write_state(options.state_folder, state));
+  log.keep_from(state.log.file);
+  ++counts.snapshots;
+  snapshot_at_us = steady_now_us();
+  snapshot_cost_us = snapshot_at_us - started_us;
+  return {};
+}
+
+base::Status Observer::State::recover() {
+  STILLWATCH_TRY(found, read_state(options.state_folder));
+  if (found && found->secret_id != keyed_hash.secret_id()) {
+    return base::fail(base::Fault::caller,
+                      fmt::format("{} was written with another deployment secret; name that secret, or another state "
+                                  "folder",
+                                  options.state_folder));
+  }
+  const bool is_same = found && found->policy_hash == options.policy_hash;
+  if (found && !levels.restore(found->levels)) {
+    return base::fail(base::Fault::environment,
+                      "the levels of the snapshot are damaged; remove the snapshot so that the "
+                      "query log is read anew");
+  }
+  if (found && !is_same) STILLWATCH_CHECK(archive_journals());
+  STILLWATCH_TRY(verdict_lines,
+                 LineJournal::open(options.state_folder + kVerdicts, is_same ? found->verdict_bytes : 0));
+  verdicts = std::make_unique<LineJournal>(std::move(verdict_lines));
+  STILLWATCH_TRY(alarm_lines, LineJournal::open(options.state_folder + kAlarms, is_same ? found->alarm_bytes : 0));
+  alarms = std::make_unique<LineJournal>(std::move(alarm_lines));
+
+  engine = make_engine();
+  if (is_same) STILLWATCH_CHECK(identities.load(found->identities));
+  STILLWATCH_TRY(feed, AccountFeed::open(options.accounts_file, options.state_folder, keyed_hash, identities));
+  accounts = std::make_unique<AccountFeed>(std::move(feed));
+  STILLWATCH_TRY(updates, accounts->taken());
+  LogPosition from;
+  if (is_same) {
+    if (found->account_lines > updates.size()) {
+      return base::fail(
+          base::Fault::environment,
+          fmt::format("{}/accounts.ndjson is shorter than the snapshot counted; restore it, or remove the "
+                      "snapshot so that the query log is read anew",
+                      options.state_folder));
+    }
+    const auto later = updates.begin() + static_cast<std::ptrdiff_t>(found->account_lines);
+    std::vector<event::AccountUpdate> counted(updates.begin(), later);
+    updates.erase(updates.begin(), later);
+    std::stable_sort(counted.begin(), counted.end(),
+                     [](const auto& a, const auto& b) { return a.time_us < b.time_us; });
+    engine->set_accounts(std::move(counted));
+    STILLWATCH_CHECK(engine->restore(found->engine));
+    intake::ByteReader ids(found->fed_ids);
+    if (!fed_ids.restore(ids)) {
+      return base::fail(base::Fault::environment,
+                        "the ids of the snapshot are damaged; remove the snapshot so that the "
+                        "query log is read anew");
+    }
+    for (const event::Query& query : found->waiting) waiting.add(query);
+    released_us = found->released_us;
+    logged_us = found->logged_us;
+    alarms_given = found->alarms;
+    from = found->log;
+    recovered = from;
+  }
+  engine->add_accounts(std::move(updates));
+  is_recovering = true;
+  STILLWATCH_CHECK(read_tail(from));
+  is_recovering = false;
+  refresh_expiries();
+  // Levels of before that the log does not give under other settings end when they were to end.
+  if (found && !is_same && logged_us != INT64_MIN) levels.drop_expired(logged_us);
+  // An accounts file that cannot be read at the start is a mistake; later the last one read stays in force.
+  STILLWATCH_TRY(fresh, accounts->poll(released_us));
+  engine->add_accounts(std::move(fresh));
+  counts.account_lines = accounts->lines();
+  counts.account_lines_rejected = accounts->rejected();
+  if (logged_us != INT64_MIN) in_flight.start_after(logged_us);
+  STILLWATCH_CHECK(verdicts->flush());
+  STILLWATCH_CHECK(alarms->flush());
+  // So that the next start need not read the same again, and files before it may go.
+  if (const base::Status status = snapshot(); !status) {
+    // A full disk must not keep the gateway from serving.
+    ++counts.snapshot_failures;
+    tell(status.error().message);
+  }
+  accounts_at_us = steady_now_us();
+  publish_counters();
+  return {};
+}
+
+base::Result<std::unique_ptr<Observer>> Observer::start(ObserverOptions options, const crypto::KeyedHash& keyed_hash,
+                                                        ObserverPorts ports) {
+  // Beyond what a replay waits, it would refuse what the live run took.
+  options.in_flight.order_wait_us = std::min(options.in_flight.order_wait_us, options.lateness_us);
+  options.log.rotate_us = std::clamp(options.log.rotate_us, base::kMinuteUs, 30 * base::kDayUs);
+  STILLWATCH_CHECK(base::make_writable_folder(options.state_folder));
+  STILLWATCH_TRY(log, QueryLog::open(options.log));
+  auto state = std::make_unique<State>(std::move(options), keyed_hash, std::move(ports), std::move(log));
+  STILLWATCH_CHECK(state->recover());
+  return std::unique_ptr<Observer>(new Observer(std::move(state)));
+}
+
+}  // namespace stillwatch::gateway

@@ -1,0 +1,58 @@
+// An exchange as one line of the native query-record format, with the fingerprint in place of the content.
+//
+// Invariant: any bytes in an exchange give one line of valid JSON without a newline, and nothing of a body can reach
+// another field of it. A body that intake refuses gives a line that intake refuses for the same reason, and that still
+// counts for its account ("refused" in `fingerprint`). What is cut here is cut before the line is made: the line is the
+// truth, live and in a replay.
+// Threads: one user. Cost: reading the body (intake) and about 2 us for the rest. Spec: docs/reference/log-formats.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "crypto/keyed_hash.h"
+#include "gateway/exchange.h"
+#include "intake/raw_record.h"
+
+namespace stillwatch::gateway {
+
+enum class Content : std::uint8_t {
+  fingerprint,  // nothing of the text is kept
+  full,         // the body as it came, where it can be read
+};
+
+/// Records that could not be written, or were never known in full: one line that a replay passes over.
+struct Gap {
+  std::string_view id;
+  std::int64_t time_us = 0;  // when it ended
+  std::int64_t since_us = 0;
+  std::uint64_t records = 0;
+  std::string_view reason;  // "queue_full", "log_failed"
+};
+
+class RecordLine {
+ public:
+  RecordLine(const crypto::KeyedHash& keyed_hash, Content content);
+  ~RecordLine();
+
+  /// Replaces `out`; kJsonPadding zero bytes are reserved behind the text. `shed`: mark it so, whatever the exchange
+  /// says. The body may be changed (padding).
+  void write(Exchange& exchange, bool shed, std::string& out);
+  /// A record of another log, with its raw fields kept by intake. Never with content.
+  void write(const intake::RawRecord& raw, const event::Query& query, bool shed, std::string& out);
+  void write(const Gap& gap, std::string& out);
+
+  struct Counters {
+    std::uint64_t written = 0, bodies_refused = 0, bodies_absent = 0, bodies_too_large = 0, texts_cut = 0;
+  };
+  const Counters& counters() const { return counters_; }
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+  Counters counters_;
+};
+
+}  // namespace stillwatch::gateway
