@@ -137,7 +137,8 @@ describe('live demo', () => {
       gateway = await Gateway.start({ binary, folder, upstream_urls: [model_base], over: settings,
         keys: await keyLinesOf(records) });
       const statuses = [];
-      await sendAll(records, gateway.base, { concurrency: 4, on_answer: (_, { status }) => statuses.push(status) });
+      // One at a time: two at once may arrive in either order, and the gateway's time never goes back.
+      await sendAll(records, gateway.base, { concurrency: 1, on_answer: (_, { status }) => statuses.push(status) });
       assert.deepEqual(statuses, records.map(() => 200));
       assert.equal((await gateway.stop()).code, 0);
       const out = path.join(folder, 'report');
