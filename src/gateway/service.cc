@@ -222,6 +222,7 @@ base::Result<std::unique_ptr<Service>> Service::start(const std::string& configu
   std::unique_ptr<Service> service(new Service(std::move(state)));
   raw->admin_ports.reload = [self = service.get()] { return self->reload(); };
   STILLWATCH_CHECK(raw->start_servers());
+  raw->serving.store(true);
   raw->care = std::thread([raw] { raw->look_after(); });
   raw->log->write(settings::LogLevel::info, "started",
                   {{"proxy_threads", raw->proxy_threads()}, {"dry_run", station.switches.master()}});

@@ -161,6 +161,7 @@ base::Status Service::State::save_quota(bool stopped) {
 }
 
 std::string Service::State::not_ready() const {
+  if (!serving.load()) return "starting";
   if (station->draining.load()) return "draining";
   const ObserverCounters counters = observer->counters();
   if (counters.busy_us > kStalledUs) return "the engine is stalled";

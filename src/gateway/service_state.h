@@ -30,6 +30,7 @@ struct Service::State {
 
   // The observer's thread before `station` is there.
   std::atomic<Station*> published{nullptr};
+  std::atomic<bool> serving{false};  // all addresses are listened on
   std::atomic<bool> alarm_verdict_rate{false}, alarm_log{false};
   std::atomic<std::int64_t> alarm_verdict_rate_ms{0};
 
