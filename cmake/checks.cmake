@@ -18,7 +18,8 @@ if(STILLWATCH_TESTS)
     target_link_libraries(crash_points PRIVATE stillwatch_flags ${CMAKE_DL_LIBS})
     set(crash_points STILLWATCH_CRASH_POINTS=$<TARGET_FILE:crash_points>)
   endif()
-  foreach(suite replay bad_input interruption quality keys)
+  foreach(suite replay bad_input interruption quality keys gateway_replay gateway_signals gateway_upstream gateway_wire
+      gateway_scarcity gateway_peers)
     add_test(NAME e2e.${suite} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/${suite}_test.py)
     set_tests_properties(e2e.${suite} PROPERTIES TIMEOUT 300
       ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${crash_points}")

@@ -63,6 +63,17 @@ base::Status Observer::State::read_tail(const LogPosition& from) {
   return {};
 }
 
+/// Fresh work moves an expiry without a verdict.
+void Observer::State::refresh_expiries() {
+  epochs_seen = engine->counters().epochs;
+  for (const auto& [account, standing] : engine->case_book().standings())
+    levels.move_expiry(account, 0, standing.expires_us);
+  engine->case_book().end_users().for_each(
+      [this](event::Token account, event::Token end_user, std::int64_t expires_us) {
+        levels.move_expiry(account, end_user, expires_us);
+      });
+}
+
 /// Under other settings other verdicts come out of the same log: their lines begin a new file.
 base::Status Observer::State::archive_journals() {
   for (const char* name : {kVerdicts, kAlarms}) {

@@ -167,10 +167,11 @@ class Gateway:
                 self.settings[name] = {**self.settings.get(name, {}), **table}
         (self.folder / "gateway.toml").write_text(toml_of(self.settings))
 
-    def start(self, **options):
+    def start(self, before=(), **options):
+        """`before`: a program that ends by becoming the gateway."""
         self.reloads_of_before = self.run_log().count('"event":"reload')
         with open(self.folder / "output", "ab") as output:
-            self.process = subprocess.Popen([BINARY, "serve", f"--config={self.path('gateway.toml')}"],
+            self.process = subprocess.Popen([*before, BINARY, "serve", f"--config={self.path('gateway.toml')}"],
                                             stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options)
         wait_until(self.is_ready, "the gateway is ready")
         return self
@@ -259,7 +260,12 @@ class Gateway:
         return Wire(self.port)
 
     def logs(self):
-        return sorted((self.folder / "log").glob("*.zst"))
+        return sorted(self.log_folder().glob("*.zst"))
+
+    def log_folder(self):
+        """As the process sees it, which may have a file system of its own there."""
+        inside = pathlib.Path(f"/proc/{self.process.pid}/root{self.path('log')}") if self.process else None
+        return inside if inside is not None and inside.is_dir() else self.folder / "log"
 
     def records(self):
         """The query log's lines, those of a running gateway too as far as they are on the disk."""

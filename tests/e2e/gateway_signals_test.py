@@ -73,7 +73,7 @@ class Signals(gateway_fixture.GatewayTest):
             self.assertEqual(gateway.ask("acct_2")[0], 200)
             self.assertEqual(gateway.admin("POST", "/v1/admin/reload")[0], 400)
         self.assertEqual(gateway.metric("stillwatch_reloads_total", result="refused"), 8)
-        (gateway.folder / "gateway.toml").write_text(good.replace('suspend = "on"', 'suspend = "dry_run"'))
+        (gateway.folder / "gateway.toml").write_text(good.replace("dry_run = false", "dry_run = true"))
         gateway.hang_up()
         self.assertEqual(gateway.ask()[0], 200, "a good one is taken")
 
@@ -89,6 +89,7 @@ class Signals(gateway_fixture.GatewayTest):
         contexts = {name: ssl.create_default_context(cafile=self.folder / f"{name}.crt")
                     for name in ("first", "second")}
         wire = self.hold(gateway, contexts["first"])
+        self.assertGreater(gateway.metric("stillwatch_certificate_expiry_seconds"), 29 * 86400)
         for kind, path in files.items():
             path.write_bytes((self.folder / f"second.{kind}").read_bytes())
         gateway.hang_up()
@@ -96,6 +97,7 @@ class Signals(gateway_fixture.GatewayTest):
         self.assertEqual(fresh.send(request_bytes("acct_2", chat_body())).read_answer()[0], 200)
         with self.assertRaises(ssl.SSLCertVerificationError):
             Wire(gateway.port, contexts["first"])
+        wait_until(lambda: gateway.metric("stillwatch_connections_total", result="tls_failed") == 1, "it is counted")
         # The stream of before goes on under the old one.
         self.model.open_gate()
         self.assertIn(b"LAST", wire.read_until(b"0\r\n\r\n"))

@@ -91,12 +91,12 @@ class Traffic:
 
     async def send(self, record, reader, writer):
         body = json.dumps(record["request"], ensure_ascii=False, separators=(",", ":")).encode()
-        client = record.get("client", {})
+        client = {"ip": "192.0.2.1", "user_agent": "none", **record.get("client", {})}
         # Every few answers take their time, and others overtake them.
         slow = "x-play: delay=0.03\r\n" if zlib.crc32(record["id"].encode()) % 29 == 0 else ""
         head = (f"POST {PATHS[record['dialect']]} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer "
                 f"{key_of(record['account'])}\r\n{TIME_FIELD}: {record['time']}\r\n"
-                f"{ADDRESS_FIELD}: {client.get('ip', '192.0.2.1')}\r\nuser-agent: {client.get('user_agent', 'none')}\r\n"
+                f"{ADDRESS_FIELD}: {client['ip']}\r\nuser-agent: {client['user_agent']}\r\n"
                 f"{slow}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n")
         writer.write(head.encode() + body)
         answer = await reader.readuntil(b"\r\n\r\n")

@@ -79,6 +79,7 @@ class Upstream(gateway_fixture.GatewayTest):
                  for _ in range(8)]
         for wire in wires:
             wire.read_until(b"\n\n\r\n")
+        self.assertEqual(gateway.metric("stillwatch_streams_in_flight"), 8)
         for wire in wires:
             wire.close()
         wait_until(lambda: self.model.player.vanished == before + 8, "the model server's connections are closed")
@@ -86,6 +87,8 @@ class Upstream(gateway_fixture.GatewayTest):
         for record in records:
             self.assertGreater(record["response"]["usage"]["output_tokens"], 0, "what came counts")
         wait_until(lambda: gateway.metric("stillwatch_open_connections") <= 1, "nothing stays open")
+        self.assertEqual(gateway.metric("stillwatch_connections_total", result="closed_by_client"), 8)
+        self.assertEqual(gateway.metric("stillwatch_streams_in_flight"), 0)
 
     def test_a_client_that_vanishes_before_the_answer(self):
         gateway = self.begin("left")

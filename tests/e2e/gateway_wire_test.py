@@ -6,7 +6,7 @@ import json
 
 import gateway_fixture
 import world_fixture
-from gateway_fixture import chat_body, key_of, request_bytes, wait_until
+from gateway_fixture import KEY, PROMPT, chat_body, key_of, request_bytes, wait_until
 
 INNER = b"GET /v1/smuggled HTTP/1.1\r\nhost: inner\r\n\r\n"
 CHUNKED = "transfer-encoding: chunked"
@@ -144,6 +144,43 @@ class Limits(gateway_fixture.GatewayTest):
                                 (431, raw("content-length: 0", *(f"x{n}: a" for n in range(200))))):
             self.assertRegex(gateway.wire().send(request).read_to_end(), rb"^HTTP/1.1 %d " % status)
         self.assertEqual(len(self.model.seen()), seen + 1)
+
+
+class Secrets(gateway_fixture.GatewayTest):
+    """What is wrong with a request is said without repeating it, to the client, in the log and to the operator. The
+    files are looked through when the class ends."""
+
+    def test_refusals_repeat_nothing(self):
+        gateway = self.begin("discreet", settings={"server": {"body_mib_max": 1, "unreadable_body": "refuse"}})
+        mark, key = PROMPT.encode(), f"{KEY}-unknown-0123456789"
+        bodies = {"cut": chat_body()[:-5], "not UTF-8": chat_body() + b"\xff", "text": mark, "empty": b"",
+                  "deep": b'{"messages":' + b"[" * 5000 + mark, "number": b'{"model":"m","n":"' + mark + b'"}',
+                  "large": chat_body("z" * (1 << 20)), "packed": gzip.compress(chat_body())}
+        for name, body in bodies.items():
+            for path in ("/v1/chat/completions", "/v1/messages", "/v1/responses", f"/v1/{PROMPT}?key={KEY}"):
+                wire = gateway.wire()
+                try:
+                    wire.send(request_bytes("acct_1", body, target=path))
+                except ConnectionError:
+                    pass
+                status, head, text = wire.read_answer()
+                if status >= 400:
+                    self.assert_discreet(head.encode() + text, f"{name} {path}")
+        requests = [raw(f"x-api-key: {key}", "content-length: 0"), raw(f"{PROMPT}: a: b\x00", "content-length: 0"),
+                    raw("content-length: 0", start=f"POST /{KEY} HTTP/9.9"), mark + b"\r\n\r\n",
+                    request_bytes(f"{KEY}-nobody", chat_body()), request_bytes("acct_1", chat_body(), CHUNKED)]
+        for request in requests:
+            self.assert_discreet(gateway.wire().send(request).read_until(b"\r\n\r\n"), request[:60])
+        for target in ("/v1/admin/overrides", "/v1/admin/dry-run", "/v1/decisions/check", "/v1/traces", f"/{PROMPT}"):
+            for method in ("PUT", "POST", "GET"):
+                answer = gateway.admin(method, target, {PROMPT: KEY, "account": f"{KEY}-nobody"})
+                self.assert_discreet(answer[1].encode(), target)
+        self.assertEqual(gateway.ask(fields={"authorization": f"Basic {KEY}"})[0], 401)
+        wait_until(lambda: gateway.run_log().count('"event":"refused"') >= 10, "refusals are in the run log")
+
+    def assert_discreet(self, said, about):
+        for mark in gateway_fixture.MARKS:
+            self.assertNotIn(mark, said, about)
 
 
 class Allowed(gateway_fixture.GatewayTest):
