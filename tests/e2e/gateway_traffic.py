@@ -13,10 +13,39 @@ CONNECTIONS = 24
 TIME_FIELD, ADDRESS_FIELD = "x-event-time", "x-forwarded-for"
 PATHS = {"openai.chat": model_server.CHAT, "openai.responses": model_server.RESPONSES,
          "anthropic.messages": model_server.MESSAGES}
+WORLD = """
+[world]
+name = "live"
+start = "2026-03-01T00:00:00Z"
+days = 8
+calibration_days = 3
+[benign.chat_single]
+accounts = 80
+[benign.chat_multi]
+accounts = 80
+requests_per_day = 4
+[benign.saas_tenant]
+accounts = 80
+requests_per_day = 5
+[benign.developer]
+accounts = 50
+requests_per_day = 5
+[benign.classroom]
+accounts = 50
+[benign.corporate_nat]
+accounts = 50
+[campaign.live-1]
+family = "template_farm"
+accounts = 60
+requests_per_account_day = 30
+attack_share = 0.8
+templates = 60
+start_day = 3
+"""
 # Answers come out of order by hours of event time.
 SETTINGS = {
     "intake": {"lateness_minutes": 360},
-    "detect": {"calibration_days": 2, "first_seen_slots": 65536, "conversation_slots": 65536,
+    "detect": {"calibration_days": 3, "first_seen_slots": 65536, "conversation_slots": 65536,
                "shared_tokens_max": 65536},
     "policy": {"dry_run": False},
     "observer": {"order_wait_seconds": 21600},
