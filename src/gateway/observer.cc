@@ -213,6 +213,10 @@ void Observer::State::give() {
   counts.records += batch.size();
   const base::Status status = engine->step(batch);
   STILLWATCH_ASSERT(status.has_value());  // only a verdict sink can fail, and ours keeps what it cannot write
+  if (ports.on_given && !is_recovering) {
+    const std::int64_t now_us = in_flight.now_us();
+    for (const event::Query& query : batch) ports.on_given(now_us - std::max(query.ended_us, query.time_us));
+  }
   batch.clear();
   give_alarms();
   if (!is_recovering && engine->counters().epochs != epochs_seen) refresh_expiries();

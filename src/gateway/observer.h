@@ -59,6 +59,8 @@ struct ObserverPorts {
   /// `again`: the line was already in verdicts.ndjson before a restart. `line` has no newline.
   std::function<void(const event::Verdict& verdict, std::string_view line, bool again)> on_verdict;
   std::function<void(const event::Alarm& alarm, std::string_view line, bool again)> on_alarm;
+  /// A record had its turn in the engine, so long after its request ended. Not in recovery.
+  std::function<void(std::int64_t wait_us)> on_given;
   /// The log or a state file cannot be written (or can again: an empty text). For a person; no raw id in it.
   std::function<void(std::string_view problem)> on_problem;
 };
@@ -78,6 +80,7 @@ struct ObserverCounters {
   std::uint64_t account_lines = 0, account_lines_rejected = 0;
   std::uint64_t snapshots = 0, snapshot_failures = 0, recovered_records = 0;
   std::uint64_t epochs = 0, accounts = 0;
+  std::uint64_t campaigns = 0;          // with an account above clear, when the last epoch was closed
   std::uint64_t ordering = 0;           // records that wait for their turn
   std::int64_t event_us = 0;            // the engine has seen everything before
   std::int64_t snapshot_steady_us = 0;  // monotonic clock of the last snapshot; 0: none yet

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -66,8 +67,12 @@ base::Status Observer::State::read_tail(const LogPosition& from) {
 /// Fresh work moves an expiry without a verdict.
 void Observer::State::refresh_expiries() {
   epochs_seen = engine->counters().epochs;
-  for (const auto& [account, standing] : engine->case_book().standings())
+  std::set<std::uint32_t> campaigns;
+  for (const auto& [account, standing] : engine->case_book().standings()) {
     levels.move_expiry(account, 0, standing.expires_us);
+    if (standing.campaign != 0) campaigns.insert(standing.campaign);
+  }
+  counts.campaigns = campaigns.size();
   engine->case_book().end_users().for_each(
       [this](event::Token account, event::Token end_user, std::int64_t expires_us) {
         levels.move_expiry(account, end_user, expires_us);

@@ -101,6 +101,9 @@ base::Status Service::State::start_observer() {
     alarm_verdict_rate_ms.store(http::monotonic_ms());
     if (webhooks != nullptr) webhooks->push(WebhookType::alarm_raised, alarm.time_us, line);
   };
+  ports.on_given = [&shard](std::int64_t wait_us) {
+    shard.observe(metric::Duration::observer_wait, static_cast<double>(wait_us) / 1e6);
+  };
   ports.on_problem = [this](std::string_view problem) {
     alarm_log.store(!problem.empty());
     log->write(problem.empty() ? settings::LogLevel::info : settings::LogLevel::error, "observer_problem",
@@ -180,6 +183,7 @@ void Service::State::update_gauges() {
   const ObserverCounters counters = observer->counters();
   Metrics& to = *metrics;
   to.set(metric::Gauge::observer_lag_seconds, static_cast<double>(counters.lag_us) / 1e6);
+  to.set(metric::Gauge::campaigns, static_cast<double>(counters.campaigns));
   to.set(metric::Gauge::observer_queue_exchanges, static_cast<double>(counters.queue.waiting));
   to.set(metric::Gauge::observer_queue_bytes, static_cast<double>(counters.queue.waiting_bytes));
   to.set(metric::Gauge::overrides, static_cast<double>(station->overrides.size()));

@@ -106,6 +106,8 @@ class LiveWorld(gateway_fixture.GatewayTest):
         # Started again, it stands where it stood.
         gateway.start()
         self.assertEqual(gateway.levels(), self.levels_of(live))
+        self.assertGreaterEqual(gateway.metric("stillwatch_campaigns"), 1)
+        self.assertEqual(gateway.metric("stillwatch_verdict_table_subjects"), len(gateway.levels()))
         self.assertEqual(gateway.stop(), 0)
         self.assertEqual(self.journal(gateway), live)
 
