@@ -18,8 +18,7 @@ if(STILLWATCH_TESTS)
     target_link_libraries(crash_points PRIVATE stillwatch_flags ${CMAKE_DL_LIBS})
     set(crash_points STILLWATCH_CRASH_POINTS=$<TARGET_FILE:crash_points>)
   endif()
-  foreach(suite replay bad_input interruption quality keys gateway_replay gateway_signals gateway_upstream gateway_wire
-      gateway_scarcity gateway_peers)
+  foreach(suite replay bad_input interruption quality keys)
     add_test(NAME e2e.${suite} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/${suite}_test.py)
     set_tests_properties(e2e.${suite} PROPERTIES TIMEOUT 300
       ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${crash_points}")
@@ -34,5 +33,15 @@ if(STILLWATCH_TESTS)
     set_tests_properties(sdk.${suite} PROPERTIES TIMEOUT 300
       SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION "# SKIP"
       ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>")
+  endforeach()
+endif()
+
+# The gateway as a program: real sockets, signals, faults, and nginx and Prometheus where they are installed.
+if(STILLWATCH_TESTS)
+  foreach(suite replay signals upstream wire scarcity peers)
+    add_test(NAME e2e.gateway_${suite}
+      COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/gateway_${suite}_test.py)
+    set_tests_properties(e2e.gateway_${suite} PROPERTIES TIMEOUT 300
+      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${crash_points}")
   endforeach()
 endif()
