@@ -35,3 +35,13 @@ if(STILLWATCH_TESTS)
       ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>")
   endforeach()
 endif()
+
+# The gateway as a program: real sockets, signals, faults, and nginx and Prometheus where they are installed.
+if(STILLWATCH_TESTS)
+  foreach(suite replay signals upstream wire scarcity peers)
+    add_test(NAME e2e.gateway_${suite}
+      COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/gateway_${suite}_test.py)
+    set_tests_properties(e2e.gateway_${suite} PROPERTIES TIMEOUT 300
+      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${crash_points}")
+  endforeach()
+endif()

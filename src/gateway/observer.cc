@@ -191,6 +191,7 @@ void Observer::State::write_gaps(bool is_last) {
   }
   dropped_told += dropped;
   ++counts.gaps;
+  counts.gaps_log_failed += records > 0 ? 1 : 0;
 }
 
 void Observer::State::release(std::int64_t until_us, std::size_t waiting_max) {
@@ -212,20 +213,13 @@ void Observer::State::give() {
   counts.records += batch.size();
   const base::Status status = engine->step(batch);
   STILLWATCH_ASSERT(status.has_value());  // only a verdict sink can fail, and ours keeps what it cannot write
+  if (ports.on_given && !is_recovering) {
+    const std::int64_t now_us = in_flight.now_us();
+    for (const event::Query& query : batch) ports.on_given(now_us - std::max(query.ended_us, query.time_us));
+  }
   batch.clear();
   give_alarms();
   if (!is_recovering && engine->counters().epochs != epochs_seen) refresh_expiries();
-}
-
-/// Fresh work moves an expiry without a verdict.
-void Observer::State::refresh_expiries() {
-  epochs_seen = engine->counters().epochs;
-  for (const auto& [account, standing] : engine->case_book().standings())
-    levels.move_expiry(account, 0, standing.expires_us);
-  engine->case_book().end_users().for_each(
-      [this](event::Token account, event::Token end_user, std::int64_t expires_us) {
-        levels.move_expiry(account, end_user, expires_us);
-      });
 }
 
 base::Status Observer::State::take_verdicts(std::span<const event::Verdict> given) {
@@ -270,6 +264,7 @@ void Observer::State::publish_counters() {
   counts.verdicts_waiting = verdicts->is_behind() ? 1 : 0;
   counts.journal_diverged = (verdicts->has_diverged() ? 1 : 0) + (alarms->has_diverged() ? 1 : 0);
   counts.alarms = alarms_given;
+  counts.snapshot_steady_us = snapshot_at_us;
   counts.epochs = engine->counters().epochs;
   counts.accounts = engine->detector().accounts().size();
   counts.calibrating = engine->detector().calibrating();

@@ -59,28 +59,33 @@ struct ObserverPorts {
   /// `again`: the line was already in verdicts.ndjson before a restart. `line` has no newline.
   std::function<void(const event::Verdict& verdict, std::string_view line, bool again)> on_verdict;
   std::function<void(const event::Alarm& alarm, std::string_view line, bool again)> on_alarm;
+  /// A record had its turn in the engine, so long after its request ended. Not in recovery.
+  std::function<void(std::int64_t wait_us)> on_given;
   /// The log or a state file cannot be written (or can again: an empty text). For a person; no raw id in it.
   std::function<void(std::string_view problem)> on_problem;
 };
 
 struct ObserverCounters {
-  std::uint64_t records = 0;        // given to the engine, refused ones included
-  std::uint64_t refused = 0;        // of these, lines that intake refuses (they count for their account)
-  std::uint64_t late_shed = 0;      // finished after their turn: logged, not given
-  std::uint64_t queue_shed = 0;     // logged without body because the queue was full
-  std::uint64_t queue_dropped = 0;  // not even that
-  std::uint64_t lost = 0;           // could not be written to the log, so not given
-  std::uint64_t gaps = 0;           // gap lines written
+  std::uint64_t records = 0;          // given to the engine, refused ones included
+  std::uint64_t refused = 0;          // of these, lines that intake refuses (they count for their account)
+  std::uint64_t late_shed = 0;        // finished after their turn: logged, not given
+  std::uint64_t queue_shed = 0;       // logged without body because the queue was full
+  std::uint64_t queue_dropped = 0;    // not even that
+  std::uint64_t lost = 0;             // could not be written to the log, so not given
+  std::uint64_t gaps = 0;             // gap lines written
+  std::uint64_t gaps_log_failed = 0;  // of these, those of a log that could not be written
   std::uint64_t feed_refused = 0, feed_repeated = 0, feed_early = 0;  // lines of another log that gave no record
   std::uint64_t order_overflows = 0;
   std::uint64_t verdicts = 0, verdicts_again = 0, verdicts_waiting = 0, journal_diverged = 0, alarms = 0;
   std::uint64_t account_lines = 0, account_lines_rejected = 0;
   std::uint64_t snapshots = 0, snapshot_failures = 0, recovered_records = 0;
   std::uint64_t epochs = 0, accounts = 0;
-  std::uint64_t ordering = 0;  // records that wait for their turn
-  std::int64_t event_us = 0;   // the engine has seen everything before
-  std::int64_t lag_us = 0;     // how far that is behind the gateway's time
-  std::int64_t busy_us = 0;    // the current round of work has taken so long: a stalled engine shows here
+  std::uint64_t campaigns = 0;          // with an account above clear, when the last epoch was closed
+  std::uint64_t ordering = 0;           // records that wait for their turn
+  std::int64_t event_us = 0;            // the engine has seen everything before
+  std::int64_t snapshot_steady_us = 0;  // monotonic clock of the last snapshot; 0: none yet
+  std::int64_t lag_us = 0;              // how far that is behind the gateway's time
+  std::int64_t busy_us = 0;             // the current round of work has taken so long: a stalled engine shows here
   bool calibrating = true;
   bool log_failing = false;  // for the setting that refuses traffic then
   ExchangeQueue::Counters queue;

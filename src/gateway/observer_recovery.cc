@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -61,6 +62,21 @@ base::Status Observer::State::read_tail(const LogPosition& from) {
   // All that is there has its turn now; what comes from here on is later.
   if (logged_us != INT64_MIN) release(std::max(released_us, logged_us + 1), waiting_max);
   return {};
+}
+
+/// Fresh work moves an expiry without a verdict.
+void Observer::State::refresh_expiries() {
+  epochs_seen = engine->counters().epochs;
+  std::set<std::uint32_t> campaigns;
+  for (const auto& [account, standing] : engine->case_book().standings()) {
+    levels.move_expiry(account, 0, standing.expires_us);
+    if (standing.campaign != 0) campaigns.insert(standing.campaign);
+  }
+  counts.campaigns = campaigns.size();
+  engine->case_book().end_users().for_each(
+      [this](event::Token account, event::Token end_user, std::int64_t expires_us) {
+        levels.move_expiry(account, end_user, expires_us);
+      });
 }
 
 /// Under other settings other verdicts come out of the same log: their lines begin a new file.

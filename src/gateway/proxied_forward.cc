@@ -200,12 +200,14 @@ http::Task<void> ProxiedRequest::pass_answer(http::UpstreamExchange& upstream, h
 
   const bool restricts = remedy_.enforced() && remedy_.action == policy::Action::restrict && dialect_.has_value();
   const bool streamed = form == intake::ResponseForm::stream;
+  desk_.metrics.set(metric::Held::streams, desk_.streams += streamed ? 1 : 0);
   base::Status passed;
   if (restricts && !streamed) {
     passed = co_await pass_whole(upstream, std::move(head));
   } else {
     passed = co_await pass_pieces(upstream, std::move(head));
   }
+  desk_.metrics.set(metric::Held::streams, desk_.streams -= streamed ? 1 : 0);
   desk_.metrics.observe(metric::Duration::overhead, static_cast<double>(own_us_) / 1e6);
   if (!passed && !exchange_.client_gone() && upstream.failure() != http::Failure::none)
     desk_.metrics.count_upstream(route_->index, event_of(upstream.failure()));

@@ -192,10 +192,13 @@ http::Task<void> ProxiedRequest::refuse_body() {
   const Rejected too_large =
       rejected(policy::RefusalKind::too_large, "request_too_large",
                "The request's body is larger than this server takes.", metric::Refusal::too_large);
-  const Rejected unreadable = rejected(policy::RefusalKind::invalid_request, "body_unreadable",
-                                       "The request's body could not be read: it came too slowly, or is malformed.",
-                                       status == 408 ? metric::Refusal::timeout : metric::Refusal::malformed);
-  co_await refuse(status == 413 ? too_large : unreadable);
+  const Rejected slow = rejected(policy::RefusalKind::slow_request, "request_too_slow",
+                                 "The request's body came too slowly.", metric::Refusal::timeout);
+  const Rejected malformed =
+      rejected(policy::RefusalKind::invalid_request, "body_unreadable",
+               "The request's body could not be read: it is malformed.", metric::Refusal::malformed);
+  const Rejected* const against = status == 413 ? &too_large : status == 408 ? &slow : &malformed;
+  co_await refuse(*against);
 }
 
 policy::RequestFacts ProxiedRequest::access_facts() const {
@@ -284,7 +287,7 @@ std::optional<Rejected> ProxiedRequest::reserve() {
                     "This server cannot take more requests now. Try again in a moment.", metric::Refusal::queue_full);
   }
   if (settings.query_log.on_error == settings::Answer::refuse && station.log_failing.load(std::memory_order_relaxed)) {
-    return rejected(policy::RefusalKind::internal, "log_failed",
+    return rejected(policy::RefusalKind::overloaded, "log_failed",
                     "This server cannot record requests now, and serves none without a record.",
                     metric::Refusal::log_failed);
   }
@@ -334,6 +337,7 @@ void ProxiedRequest::settle() {
 }
 
 void ProxiedRequest::hand_over() {
+  if (!ticket_ && dialect_) desk_.metrics.count(metric::Exchange::unidentified);
   if (!ticket_ || !dialect_) return;
   auto record = std::make_unique<Exchange>();
   record->dialect = *dialect_;

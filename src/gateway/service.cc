@@ -222,6 +222,8 @@ base::Result<std::unique_ptr<Service>> Service::start(const std::string& configu
   std::unique_ptr<Service> service(new Service(std::move(state)));
   raw->admin_ports.reload = [self = service.get()] { return self->reload(); };
   STILLWATCH_CHECK(raw->start_servers());
+  raw->note_certificate();
+  raw->serving.store(true);
   raw->care = std::thread([raw] { raw->look_after(); });
   raw->log->write(settings::LogLevel::info, "started",
                   {{"proxy_threads", raw->proxy_threads()}, {"dry_run", station.switches.master()}});
@@ -264,6 +266,7 @@ base::Status Service::reload() {
   state_->take_switches((*rules)->configuration().remedies);
   if (held) state_->station->switches.set_master(true);
   state_->station->rules.publish(std::move(*rules));
+  state_->note_certificate();
   (void)state_->log->reopen();  // after a rotation of the file
   state_->log->write(settings::LogLevel::info, "reloaded", {});
   return {};

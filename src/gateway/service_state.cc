@@ -1,11 +1,13 @@
 #include "gateway/service_state.h"
 
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/files.h"
 #include "gateway/api_answer.h"
+#include "gateway/certificate_file.h"
 
 namespace stillwatch::gateway {
 namespace {
@@ -22,6 +24,11 @@ std::int64_t changed_ns(const std::string& path) {
   std::error_code code;
   const auto time = std::filesystem::last_write_time(path, code);
   return code ? 0 : time.time_since_epoch().count();
+}
+
+std::int64_t wall_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 Sync sync_of(settings::Sync sync) {
@@ -94,10 +101,11 @@ base::Status Service::State::start_observer() {
     alarm_verdict_rate_ms.store(http::monotonic_ms());
     if (webhooks != nullptr) webhooks->push(WebhookType::alarm_raised, alarm.time_us, line);
   };
+  ports.on_given = [&shard](std::int64_t wait_us) {
+    shard.observe(metric::Duration::observer_wait, static_cast<double>(wait_us) / 1e6);
+  };
   ports.on_problem = [this](std::string_view problem) {
     alarm_log.store(!problem.empty());
-    if (Station* const to = published.load(std::memory_order_acquire); to != nullptr)
-      to->log_failing.store(!problem.empty());
     log->write(problem.empty() ? settings::LogLevel::info : settings::LogLevel::error, "observer_problem",
                {{"problem", Configured{problem.empty() ? std::string_view("none, it works again") : problem}}});
     if (webhooks != nullptr && !problem.empty()) {
@@ -161,6 +169,7 @@ base::Status Service::State::save_quota(bool stopped) {
 }
 
 std::string Service::State::not_ready() const {
+  if (!serving.load()) return "starting";
   if (station->draining.load()) return "draining";
   const ObserverCounters counters = observer->counters();
   if (counters.busy_us > kStalledUs) return "the engine is stalled";
@@ -170,9 +179,11 @@ std::string Service::State::not_ready() const {
 }
 
 void Service::State::update_gauges() {
+  count_up();
   const ObserverCounters counters = observer->counters();
   Metrics& to = *metrics;
   to.set(metric::Gauge::observer_lag_seconds, static_cast<double>(counters.lag_us) / 1e6);
+  to.set(metric::Gauge::campaigns, static_cast<double>(counters.campaigns));
   to.set(metric::Gauge::observer_queue_exchanges, static_cast<double>(counters.queue.waiting));
   to.set(metric::Gauge::observer_queue_bytes, static_cast<double>(counters.queue.waiting_bytes));
   to.set(metric::Gauge::overrides, static_cast<double>(station->overrides.size()));
@@ -180,6 +191,9 @@ void Service::State::update_gauges() {
   to.set(metric::Gauge::query_log_bytes, static_cast<double>(counters.log.bytes_compressed));
   to.set(metric::Gauge::run_log_dropped_lines, static_cast<double>(log->dropped_lines()));
   if (webhooks != nullptr) to.set(metric::Gauge::webhook_queue_events, static_cast<double>(webhooks->counts().waiting));
+  if (const std::int64_t ends_us = certificate_ends_us.load(); ends_us != 0) {
+    to.set(metric::Gauge::certificate_expiry_seconds, static_cast<double>(ends_us - wall_us()) / 1e6);
+  }
   const engine::VerdictTable::Counters table = observer->verdicts().counters();
   std::uint64_t subjects = 0;
   for (std::size_t level = 0; level < table.by_level.size(); ++level) {
@@ -198,8 +212,50 @@ void Service::State::update_gauges() {
   to.shard(0).set(metric::Held::requests, streams);
 }
 
+/// Counters that others keep, as the metrics have them. Called by the admin thread, whose shard it is.
+void Service::State::count_up() {
+  Metrics::Shard& shard = metrics->shard(observer_shard() - 1);
+  const auto up = [&shard](auto label, std::uint64_t now, std::uint64_t& before) {
+    shard.count(label, now - std::exchange(before, now));
+  };
+  if (proxy != nullptr) {
+    const http::ServerCounters& clients = proxy->counters();
+    up(metric::Connection::accepted, clients.connections_accepted, told.accepted);
+    up(metric::Connection::refused, clients.connections_refused, told.refused);
+    up(metric::Connection::tls_failed, clients.tls_failures, told.tls_failed);
+    up(metric::Connection::closed_by_client, clients.clients_gone, told.closed);
+    up(metric::Refusal::malformed, clients.requests_rejected, told.rejected);
+    up(metric::Refusal::overload, clients.streams_refused, told.overload);
+  }
+  const ObserverCounters counters = observer->counters();
+  up(metric::LogRecord::written, counters.log.lines, told.written);
+  up(metric::LogRecord::failed, counters.lost, told.failed);
+  up(metric::Gap::queue_full, counters.gaps - counters.gaps_log_failed, told.gaps_queue);
+  up(metric::Gap::log_failed, counters.gaps_log_failed, told.gaps_log);
+  up(metric::Exchange::shed_late, counters.late_shed, told.shed_late);
+  up(metric::Exchange::shed_unreadable, counters.lines.bodies_refused, told.shed_unreadable);
+  if (counters.snapshot_steady_us > 0) {
+    metrics->set(metric::Gauge::snapshot_age_seconds,
+                 static_cast<double>(http::monotonic_ms() - counters.snapshot_steady_us / 1'000) / 1e3);
+  }
+  if (webhooks == nullptr) return;
+  const WebhookCounts sent = webhooks->counts();
+  up(metric::WebhookResult::delivered, sent.delivered, told.delivered);
+  up(metric::WebhookResult::failed, sent.failed_attempts, told.undelivered);
+  up(metric::WebhookResult::dropped, sent.dropped, told.dropped);
+}
+
+/// Of the certificate that is served from now on.
+void Service::State::note_certificate() {
+  const std::string& path = settings().server.tls.certificate_file;
+  if (path.empty()) return;
+  if (const auto dates = read_certificate(path); dates) certificate_ends_us.store(dates->ends_us);
+}
+
 void Service::State::raise_alarms() {
   const ObserverCounters counters = observer->counters();
+  // Of the log alone: another problem of the observer must not refuse traffic.
+  station->log_failing.store(counters.log_failing);
   const bool behind =
       counters.lag_us / 1'000 > settings().alarms.engine_behind_ms + settings().observer.order_wait_us / 1'000 ||
       counters.busy_us > kStalledUs;

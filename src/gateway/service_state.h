@@ -30,6 +30,7 @@ struct Service::State {
 
   // The observer's thread before `station` is there.
   std::atomic<Station*> published{nullptr};
+  std::atomic<bool> serving{false};  // all addresses are listened on
   std::atomic<bool> alarm_verdict_rate{false}, alarm_log{false};
   std::atomic<std::int64_t> alarm_verdict_rate_ms{0};
 
@@ -39,6 +40,14 @@ struct Service::State {
   std::thread care;
   std::int64_t accounts_changed_ns = 0;
   std::mutex reload_mutex;
+  std::atomic<std::int64_t> certificate_ends_us{0};  // 0: no TLS
+
+  /// What the counters of others were when they were added to the metrics last. The admin thread's.
+  struct Told {
+    std::uint64_t accepted = 0, refused = 0, tls_failed = 0, closed = 0, rejected = 0, overload = 0;
+    std::uint64_t written = 0, failed = 0, gaps_queue = 0, gaps_log = 0, shed_late = 0, shed_unreadable = 0;
+    std::uint64_t delivered = 0, undelivered = 0, dropped = 0;
+  } told;
 
   ~State();
 
@@ -60,6 +69,8 @@ struct Service::State {
 
   void look_after();  // the body of `care`
   void update_gauges();
+  void count_up();
+  void note_certificate();
   void raise_alarms();
   void follow_accounts();
   std::string not_ready() const;

@@ -66,6 +66,7 @@ struct Desk {
   std::shared_ptr<UpstreamSet> upstreams;
   std::shared_ptr<const Ruleset> rules_of_upstreams;  // that `upstreams` was made from
   intake::RequestFactsReader facts;
+  std::uint64_t streams = 0;  // answers under way that are streams of events
 
   Desk(Station& shared, unsigned number, boost::asio::io_context& context)
       : station(shared),

@@ -25,6 +25,7 @@ constexpr Row kRows[kRefusalKinds] = {
     {502, 502, "server_error", "api_error"},
     {503, 529, "server_error", "overloaded_error"},
     {504, 504, "server_error", "timeout_error"},
+    {408, 408, "invalid_request_error", "timeout_error"},
 };
 
 // Longer waits are told to a person. The SDKs would sleep as long as retry-after says, a day if need be, or, some of
@@ -75,7 +76,8 @@ bool is_worth_a_retry(const Refusal& refusal) {
     case RefusalKind::internal:
     case RefusalKind::upstream:
     case RefusalKind::overloaded:
-    case RefusalKind::timeout: return true;
+    case RefusalKind::timeout:
+    case RefusalKind::slow_request: return true;
     default: return false;
   }
 }

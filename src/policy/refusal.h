@@ -24,12 +24,13 @@ enum class RefusalKind : std::uint8_t {
   invalid_request,  // 400
   too_large,        // 413
   rate_limit,       // 429
-  internal,         // 500: a bug or a full disk of ours
+  internal,         // 500: a bug of ours
   upstream,         // 502: the model server answered garbage or died
   overloaded,       // 503, and 529 for Anthropic's clients: try again
   timeout,          // 504: the model server was too slow
+  slow_request,     // 408: the client was
 };
-inline constexpr std::size_t kRefusalKinds = 10;
+inline constexpr std::size_t kRefusalKinds = 11;
 
 /// Whose error format the caller reads. Whatever is not Anthropic's reads OpenAI's.
 enum class ErrorDialect : std::uint8_t { openai, anthropic };

@@ -35,7 +35,8 @@ TEST(Refusal, StatusesAndTypesOfBothDialects) {
         Row{RefusalKind::too_large, 413, 413, "request_too_large"},
         Row{RefusalKind::rate_limit, 429, 429, "rate_limit_error"}, Row{RefusalKind::internal, 500, 500, "api_error"},
         Row{RefusalKind::upstream, 502, 502, "api_error"}, Row{RefusalKind::overloaded, 503, 529, "overloaded_error"},
-        Row{RefusalKind::timeout, 504, 504, "timeout_error"}}) {
+        Row{RefusalKind::timeout, 504, 504, "timeout_error"},
+        Row{RefusalKind::slow_request, 408, 408, "timeout_error"}}) {
     EXPECT_EQ(status_of(row.kind, ErrorDialect::openai), row.openai);
     EXPECT_EQ(status_of(row.kind, ErrorDialect::anthropic), row.anthropic);
     EXPECT_EQ(type_of(row.kind, ErrorDialect::anthropic), row.anthropic_type);
