@@ -62,6 +62,10 @@ struct Rules {
     while (enforced != Action::none && (!applies(enforced) || DrySwitches::is_dry(dry_bits, enforced))) {
       enforced = lower(enforced);
     }
+    // A level that rises must not let through whom a lower one refused: until they have verified, it stays at that.
+    const bool lets_through = enforced == Action::throttle || enforced == Action::restrict;
+    if (lets_through && applies(Action::verify) && !DrySwitches::is_dry(dry_bits, Action::verify))
+      enforced = Action::verify;
     remedy.action = enforced != Action::none ? enforced : meant_here;
     remedy.dry_run = enforced == Action::none && meant_here != Action::none;
     return remedy;
@@ -89,7 +93,7 @@ struct Rules {
 // it is not the end user alone who is acted on.
 bool outweighs(const Remedy& end_user, const Remedy& account) {
   const auto weight = [](const Remedy& remedy) {
-    return std::tuple(remedy.enforced(), rank(remedy.action), remedy.level);
+    return std::tuple(remedy.enforced(), remedy.refuses(), rank(remedy.action), remedy.level);
   };
   return weight(end_user) > weight(account);
 }

@@ -37,6 +37,10 @@ RemedyRequest request_of(Level account, Level end_user = Level::clear) {
   request.now_us = kNow;
   return request;
 }
+RemedyRequest verified(RemedyRequest request) {
+  request.verification = event::Verification::id;
+  return request;
+}
 RemedySettings settings_with_addresses() {
   RemedySettings settings;
   settings.verify_address = "https://example.org/verify";
@@ -54,7 +58,10 @@ TEST(Remedy, EachLevelHasItsOwn) {
   const RemedySettings settings;
   const std::array<std::uint16_t, 7> statuses{0, 0, 0, 403, 0, 0, 403};
   for (const Level level : kLevels) {
-    const Remedy remedy = decide_remedy(request_of(level), settings, on);
+    // Who was asked to verify has done so before a throttle or a restriction is felt.
+    const bool behind_verify = level == Level::throttle || level == Level::restrict;
+    const RemedyRequest request = behind_verify ? verified(request_of(level)) : request_of(level);
+    const Remedy remedy = decide_remedy(request, settings, on);
     EXPECT_EQ(remedy.action, action_of(level));
     EXPECT_EQ(remedy.status(), statuses[static_cast<std::size_t>(level)]);
     EXPECT_EQ(remedy.enforced(), level >= Level::notice);
@@ -102,6 +109,21 @@ TEST(Remedy, ALevelThatRisesFreesNobody) {
   // Nothing below it is on: named as what it would be.
   EXPECT_EQ(decide_remedy(request_of(Level::verify), {}, switches).action, Action::verify);
   EXPECT_TRUE(decide_remedy(request_of(Level::verify), {}, switches).dry_run);
+}
+
+// A campaign at 26 requests a day does not feel two a minute: refused at `verify`, it must not be let in at `throttle`.
+TEST(Remedy, ARefusalHoldsUntilTheCustomerHasVerified) {
+  DrySwitches on;
+  all_on(on);
+  for (const Level level : {Level::throttle, Level::restrict}) {
+    const Remedy remedy = decide_remedy(request_of(level), {}, on);
+    EXPECT_EQ(remedy.action, Action::verify);
+    EXPECT_EQ(remedy.level, level) << "it is said at which level the subject stands";
+    EXPECT_TRUE(remedy.refuses());
+    EXPECT_EQ(decide_remedy(verified(request_of(level)), {}, on).action, action_of(level));
+  }
+  on.set(Action::verify, true);
+  EXPECT_EQ(decide_remedy(request_of(Level::throttle), {}, on).action, Action::throttle) << "verify is dry";
 }
 
 TEST(Remedy, WhoIsVerifiedIsNotAskedTo) {
@@ -182,7 +204,7 @@ TEST(Remedy, TheStrongerOfAccountAndEndUserIsNamed) {
   // One in dry run does not hide another that is enforced.
   RemedyRequest request = request_of(Level::throttle, Level::suspend);
   request.end_user_standing.dry_run = true;
-  EXPECT_EQ(decide_remedy(request, {}, on).action, Action::throttle);
+  EXPECT_EQ(decide_remedy(verified(request), {}, on).action, Action::throttle);
 }
 
 TEST(Remedy, APersonsWordIsAboutTheSubjectItNames) {
@@ -254,7 +276,7 @@ TEST(RemedyText, AResponseNamesWhatIsDone) {
   all_on(on);
   const RemedySettings settings = settings_with_addresses();
   FieldList fields;
-  add_remedy_fields(fields, decide_remedy(request_of(Level::restrict), settings, on), settings);
+  add_remedy_fields(fields, decide_remedy(verified(request_of(Level::restrict)), settings, on), settings);
   EXPECT_THAT(fields, ElementsAre(Field{"stillwatch-level", "restrict"}, Field{"stillwatch-rule", "campaign.member"},
                                   Field{"stillwatch-scope", "account"}, Field{"stillwatch-case", case_id(12, 100)},
                                   Field{"stillwatch-expires", "2026-04-23T08:15:30Z"},
@@ -296,14 +318,14 @@ TEST(RemedyText, RefusalsSayWhyUntilWhenAndHowToObject) {
   const Refusal suspend = refusal_of(decide_remedy(request_of(Level::clear, Level::suspend), settings, on), settings);
   EXPECT_EQ(suspend.code, "suspended");
   EXPECT_THAT(suspend.message, HasSubstr("this end user"));
-  const Remedy throttle = decide_remedy(request_of(Level::throttle), settings, on);
+  const Remedy throttle = decide_remedy(verified(request_of(Level::throttle)), settings, on);
   EXPECT_EQ(throttle_limits(throttle).requests_per_minute, 2U);
   EXPECT_TRUE(throttle_limits(decide_remedy(request_of(Level::throttle), settings, DrySwitches())).none());
   const Refusal slowed = throttled(throttle, settings, 12'300'000);
   EXPECT_THAT(slowed.message, HasSubstr("are limited to 2 a minute until"));
   RemedySettings by_day = settings;
   by_day.throttle_requests_per_day = 5;
-  const Remedy daily = decide_remedy(request_of(Level::throttle), by_day, on);
+  const Remedy daily = decide_remedy(verified(request_of(Level::throttle)), by_day, on);
   EXPECT_EQ(throttle_limits(daily).requests_per_day, 5U);
   EXPECT_THAT(throttled(daily, by_day, 1).message, HasSubstr("are limited to 2 a minute and 5 a day until"));
   EXPECT_EQ(render(slowed, ErrorDialect::anthropic, "").status, 429);
