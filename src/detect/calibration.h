@@ -43,6 +43,8 @@ class Calibration {
   /// The score's parts, in the order of Measure, each clipped to kClip.
   std::array<double, kMeasures> parts(LinkKind kind, const Measures& measures) const;
   event::Strength strength(LinkKind kind, double score) const;
+  /// Three quarters of the benign groups of a kind stayed below this score.
+  double tail_start(LinkKind kind) const { return stratum(kind).tail_start; }
   /// log10 e that a campaign needs so that the promise holds.
   double threshold_log10_e() const { return threshold_log10_e_; }
   std::uint32_t group_count() const;

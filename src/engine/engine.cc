@@ -101,6 +101,7 @@ base::Status Engine::close(std::int64_t now_us) {
   const detect::Detector::Epoch epoch = detector_.close(now_us);
   ++counters_.epochs;
   if (epoch.calibration_ended) counters_.calibrated_us = now_us;
+  if (epoch.calibrated && !epoch.deferred) drift_ = calibration_drift(epoch.findings, detector_.calibration());
   const IsDeclared declared = [this](Token account, std::int64_t time_us) { return is_declared(account, time_us); };
   alarm_.judge(
       now_us, case_book_.newly_actioned(epoch, detector_, now_us, declared),

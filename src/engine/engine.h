@@ -17,6 +17,7 @@
 
 #include "base/flat_map.h"
 #include "base/result.h"
+#include "engine/calibration_drift.h"
 #include "engine/case_book.h"
 #include "engine/verdict_rate_alarm.h"
 #include "engine/worker_pool.h"
@@ -55,6 +56,8 @@ class Engine {
   const detect::Detector& detector() const { return detector_; }
   const CaseBook& case_book() const { return case_book_; }
   const VerdictRateAlarm& alarm() const { return alarm_; }
+  /// As of the last closing after calibration.
+  const CalibrationDrift& drift() const { return drift_; }
   const std::vector<std::uint32_t>& queries_per_hour() const { return queries_per_hour_; }
 
   /// The whole state; restore() into an engine with equal settings continues as if there had been no stop.
@@ -76,6 +79,7 @@ class Engine {
   detect::Detector detector_;
   CaseBook case_book_;
   VerdictRateAlarm alarm_;
+  CalibrationDrift drift_;  // not in snapshots: every closing makes it anew
   std::vector<event::AccountUpdate> updates_;
   std::size_t next_update_ = 0;
   std::map<Token, std::vector<event::DeclaredUse>> declared_;

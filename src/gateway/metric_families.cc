@@ -32,7 +32,7 @@ constexpr Words kWebhookResult[] = {"delivered", "failed", "dropped"};
 static_assert(std::size(kWebhookResult) == Family<WebhookResult>::kLabels);
 constexpr Words kReload[] = {"done", "refused"};
 static_assert(std::size(kReload) == Family<Reload>::kLabels);
-constexpr Words kGap[] = {"queue_full", "engine_stalled", "log_failed"};
+constexpr Words kGap[] = {"queue_full", "log_failed"};
 static_assert(std::size(kGap) == Family<Gap>::kLabels);
 constexpr Words kLogRecord[] = {"written", "failed"};
 static_assert(std::size(kLogRecord) == Family<LogRecord>::kLabels);

@@ -62,7 +62,7 @@ enum class WebhookResult : std::uint8_t { delivered, failed, dropped };
 /// stillwatch_reloads_total{result}
 enum class Reload : std::uint8_t { done, refused };
 /// stillwatch_gaps_total{reason}: stretches of traffic that the engine did not see
-enum class Gap : std::uint8_t { queue_full, engine_stalled, log_failed };
+enum class Gap : std::uint8_t { queue_full, log_failed };
 /// stillwatch_query_log_total{result}: records
 enum class LogRecord : std::uint8_t { written, failed };
 
@@ -122,7 +122,7 @@ STILLWATCH_METRIC_FAMILY(Decision, STILLWATCH_AFTER(Connection), 3);
 STILLWATCH_METRIC_FAMILY(VerdictChange, STILLWATCH_AFTER(Decision), 7);
 STILLWATCH_METRIC_FAMILY(WebhookResult, STILLWATCH_AFTER(VerdictChange), 3);
 STILLWATCH_METRIC_FAMILY(Reload, STILLWATCH_AFTER(WebhookResult), 2);
-STILLWATCH_METRIC_FAMILY(Gap, STILLWATCH_AFTER(Reload), 3);
+STILLWATCH_METRIC_FAMILY(Gap, STILLWATCH_AFTER(Reload), 2);
 STILLWATCH_METRIC_FAMILY(LogRecord, STILLWATCH_AFTER(Gap), 2);
 STILLWATCH_METRIC_FAMILY(RemedyState, STILLWATCH_AFTER(LogRecord), 2 * kLevels);
 inline constexpr std::size_t kSlots = STILLWATCH_AFTER(RemedyState);

@@ -268,6 +268,7 @@ void Observer::State::publish_counters() {
   counts.epochs = engine->counters().epochs;
   counts.accounts = engine->detector().accounts().size();
   counts.calibrating = engine->detector().calibrating();
+  counts.calibration_drifted = engine->drift().is_drifted();
   counts.log = log.counters();
   counts.lines = record_line.counters();
   const std::lock_guard lock(threads->mutex);

@@ -86,7 +86,7 @@ struct ObserverCounters {
   std::int64_t snapshot_steady_us = 0;  // monotonic clock of the last snapshot; 0: none yet
   std::int64_t lag_us = 0;              // how far that is behind the gateway's time
   std::int64_t busy_us = 0;             // the current round of work has taken so long: a stalled engine shows here
-  bool calibrating = true;
+  bool calibrating = true, calibration_drifted = false;
   bool log_failing = false;  // for the setting that refuses traffic then
   ExchangeQueue::Counters queue;
   InFlight::Counters in_flight;

@@ -30,7 +30,8 @@ struct Service::State {
 
   // The observer's thread before `station` is there.
   std::atomic<Station*> published{nullptr};
-  std::atomic<bool> serving{false};  // all addresses are listened on
+  std::atomic<bool> serving{false};                   // all addresses are listened on
+  std::array<bool, metric::kAlarmKinds> alarms_on{};  // of the care thread
   std::atomic<bool> alarm_verdict_rate{false}, alarm_log{false};
   std::atomic<std::int64_t> alarm_verdict_rate_ms{0};
 
@@ -72,6 +73,7 @@ struct Service::State {
   void count_up();
   void note_certificate();
   void raise_alarms();
+  void show_alarm(metric::AlarmKind kind, std::string_view name, bool active);
   void follow_accounts();
   std::string not_ready() const;
 };
