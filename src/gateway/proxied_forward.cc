@@ -13,6 +13,9 @@ constexpr std::uint64_t kWholeAnswerBytesMax = 64U << 10;
 // What is read of an answer that a restriction must see whole.
 constexpr std::size_t kEditedAnswerBytesMax = 16U << 20;
 
+// Room for what the gateway adds to a head: more only costs an allocation.
+constexpr std::size_t kFieldBytesAdded = 512, kFieldsAdded = 12;
+
 bool is_ours(std::string_view name) {
   constexpr std::string_view kPrefix = "stillwatch-";
   return name.size() > kPrefix.size() && http::same_name(name.substr(0, kPrefix.size()), kPrefix);
@@ -69,7 +72,7 @@ http::RequestHead ProxiedRequest::upstream_head(const Target& target) const {
   http::RequestHead head;
   head.method = from.method;
   head.target = from.target;
-  head.fields = from.fields;
+  head.fields.copy_with_room(from.fields, kFieldBytesAdded, kFieldsAdded);
   http::strip_hop_by_hop(head.fields);
   const std::string& time_header = rules_->configuration().demo.time_header;
   head.fields.erase_if([&](std::string_view name, std::string_view) {
@@ -175,7 +178,9 @@ http::Task<void> ProxiedRequest::answer_failure(const http::UpstreamExchange& up
 
 void ProxiedRequest::add_answer_fields(http::Fields& fields) {
   fields.erase_if([](std::string_view name, std::string_view) { return is_ours(name); });
+  fields.reserve(kFieldBytesAdded, kFieldsAdded);
   policy::FieldList added;
+  added.reserve(kFieldsAdded);
   policy::add_remedy_fields(added, remedy_, rules_->remedies());
   if (limited_) policy::add_limit_fields(added, grant_.allowances(), error_dialect_, now_us());
   for (const policy::Field& field : added) fields.set(field.name, field.value);
@@ -188,9 +193,9 @@ void ProxiedRequest::add_answer_fields(http::Fields& fields) {
 
 http::Task<void> ProxiedRequest::pass_answer(http::UpstreamExchange& upstream, http::ResponseHead head) {
   first_byte_us_ = steady_us() - exchange_.arrived_steady_us();
-  const std::string content_type(head.fields.find("content-type").value_or(std::string_view{}));
-  const std::string encoding(head.fields.find("content-encoding").value_or(std::string_view{}));
-  const intake::ResponseForm form = intake::response_form(content_type, encoding);
+  const intake::ResponseForm form =
+      intake::response_form(head.fields.find("content-type").value_or(std::string_view{}),
+                            head.fields.find("content-encoding").value_or(std::string_view{}));
   if (endpoint_ != intake::Endpoint::other && endpoint_ != intake::Endpoint::models) reader_.emplace(endpoint_, form);
   http::strip_hop_by_hop(head.fields);
   head.keep_alive = true;
