@@ -157,11 +157,13 @@ http::Task<bool> serve_admin(Desk& desk, http::Exchange& exchange, const AdminPo
   }
   if (path == "/readyz" && get) {
     const std::string why = ports.not_ready();
-    co_await answer_text(exchange, why.empty() ? 200 : 503, "text/plain", why.empty() ? "ready\n" : why + "\n");
+    const std::string said = why.empty() ? "ready\n" : why + "\n";
+    co_await answer_text(exchange, why.empty() ? 200 : 503, "text/plain", said);
     co_return true;
   }
   if (path == "/metrics" && get) {
-    co_await answer_text(exchange, 200, kMetricsMediaType, ports.metrics());
+    const std::string exposition = ports.metrics();
+    co_await answer_text(exchange, 200, kMetricsMediaType, exposition);
     co_return true;
   }
   constexpr std::string_view kAdmin = "/v1/admin/";

@@ -66,7 +66,7 @@ class Check {
     for (const std::string& address : addresses) {
       if (!is_listen_address(address)) {
         fail(setting, fmt::format("{} is neither host:port, [v6]:port nor unix:PATH", address));
-      } else if (!listeners_.insert(address).second) {
+      } else if (!address.ends_with(":0") && !listeners_.insert(address).second) {  // port 0: any free one
         fail(setting, fmt::format("{} is listened on twice", address));
       }
     }

@@ -264,8 +264,9 @@ http::Task<void> serve_otlp(Desk& desk, http::Exchange& exchange) {
   });
   if (refusal) co_return co_await answer_problem(exchange, 400, "the body is no OTLP export in JSON");
   // OTLP: a partial success names how many were not taken.
-  co_await answer_json(exchange, refused == 0 ? 200 : 503,
-                       refused == 0 ? "{}" : R"({"partialSuccess":{"rejectedSpans":)" + std::to_string(refused) + "}}");
+  std::string said = "{}";
+  if (refused > 0) said = R"({"partialSuccess":{"rejectedSpans":)" + std::to_string(refused) + "}}";
+  co_await answer_json(exchange, refused == 0 ? 200 : 503, std::move(said));
 }
 
 }  // namespace

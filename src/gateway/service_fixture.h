@@ -169,7 +169,9 @@ class ServiceTest : public ::testing::Test {
   }
   /// All lines of the query log, after the gateway has stopped.
   std::string logged() {
-    if (service_ != nullptr) EXPECT_TRUE(service_->stop());
+    if (service_ != nullptr) {
+      EXPECT_TRUE(service_->stop());
+    }
     service_.reset();
     const std::string out = folder_ + "/log.txt";
     const std::string command = "zstdcat " + folder_ + "/log/*.zst > " + out + " 2>/dev/null";

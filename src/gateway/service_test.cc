@@ -11,7 +11,7 @@ namespace {
 
 TEST_F(ServiceTest, HealthReadinessAndMetrics) {
   ModelServer model;
-  start({model.url()});
+  ASSERT_NO_FATAL_FAILURE(start({model.url()}));
   EXPECT_EQ(admin("GET", "/healthz").status, 200);
   EXPECT_EQ(admin("GET", "/readyz").status, 200);
   EXPECT_EQ(chat("acct_1").status, 200);
@@ -25,7 +25,7 @@ TEST_F(ServiceTest, HealthReadinessAndMetrics) {
 
 TEST_F(ServiceTest, ABrokenConfigurationKeepsTheOldOne) {
   ModelServer model;
-  start({model.url()}, "[tiers.default]\nmodels = [\"m\"]\n");
+  ASSERT_NO_FATAL_FAILURE(start({model.url()}, "[tiers.default]\nmodels = [\"m\"]\n"));
   EXPECT_EQ(chat("acct_1").status, 200);
   write_configuration({model.url()}, "[tiers.default]\nmodles = [\"other\"]\n");
   const auto refused = service_->reload();
@@ -40,7 +40,7 @@ TEST_F(ServiceTest, ABrokenConfigurationKeepsTheOldOne) {
 
 TEST_F(ServiceTest, ReloadSendsNewRequestsToNewServers) {
   ModelServer one, two(ModelServer::answer_with(200, "application/json", "{\"second\":true}"));
-  start({one.url()});
+  ASSERT_NO_FATAL_FAILURE(start({one.url()}));
   EXPECT_NE(chat("acct_1").body.find("Hello"), std::string::npos);
   write_configuration({two.url()});
   ASSERT_TRUE(service_->reload());
@@ -52,7 +52,7 @@ TEST_F(ServiceTest, AdminTokenIsAskedFor) {
   ASSERT_TRUE(base::write_file(folder_ + "/token", "secret-token\n"));
   std::filesystem::permissions(folder_ + "/token", std::filesystem::perms::owner_read);
   server_more_ = "admin_token_file = \"" + folder_ + "/token\"\n";
-  start({model.url()});
+  ASSERT_NO_FATAL_FAILURE(start({model.url()}));
   EXPECT_EQ(admin("GET", "/v1/admin/overrides").status, 401);
   http::Fields fields;
   fields.set("authorization", "Bearer secret-token");
@@ -62,7 +62,7 @@ TEST_F(ServiceTest, AdminTokenIsAskedFor) {
 
 TEST_F(ServiceTest, BadOverridesAreSaid) {
   ModelServer model;
-  start({model.url()}, kOn);
+  ASSERT_NO_FATAL_FAILURE(start({model.url()}, kOn));
   EXPECT_EQ(admin("PUT", "/v1/admin/overrides", "{").status, 400);
   EXPECT_EQ(admin("PUT", "/v1/admin/overrides", R"({"subject":{"kind":"account","id":"a"},"level":"verify"})").status,
             400);
@@ -74,7 +74,7 @@ TEST_F(ServiceTest, BadOverridesAreSaid) {
 
 TEST_F(ServiceTest, DecisionsWithoutAProxy) {
   ModelServer model;
-  start({model.url()}, kOn);
+  ASSERT_NO_FATAL_FAILURE(start({model.url()}, kOn));
   const std::string check = R"({"account":"acct_1","model":"m"})";
   auto answer = admin("POST", "/v1/decisions/check", check);
   EXPECT_EQ(answer.status, 200);
@@ -107,7 +107,7 @@ TEST_F(ServiceTest, DecisionsWithoutAProxy) {
 
 TEST_F(ServiceTest, AuthRequestKnowsThrottlingByAField) {
   ModelServer model;
-  start({model.url()}, kOn);
+  ASSERT_NO_FATAL_FAILURE(start({model.url()}, kOn));
   put_override("acct_1", "throttle");
   http::Fields fields;
   fields.set("x-stillwatch-account", "acct_1");
@@ -125,7 +125,7 @@ TEST_F(ServiceTest, AuthRequestKnowsThrottlingByAField) {
 
 TEST_F(ServiceTest, StateAndLogFoldersAreHeldByOneProcess) {
   ModelServer model;
-  start({model.url()});
+  ASSERT_NO_FATAL_FAILURE(start({model.url()}));
   const auto second = Service::start(folder_ + "/gateway.toml");
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().fault, base::Fault::environment) << second.error().message;
