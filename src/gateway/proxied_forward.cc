@@ -247,6 +247,33 @@ http::Task<base::Status> ProxiedRequest::pass_whole(http::UpstreamExchange& upst
   co_return co_await exchange_.respond(std::move(head), out);
 }
 
+/// An answer of known, small length: it leaves together with its head, mostly from the very buffer that it came into.
+http::Task<base::Status> ProxiedRequest::pass_short(http::UpstreamExchange& upstream, http::ResponseHead head) {
+  const auto first = co_await upstream.read();
+  if (!first) {
+    co_await answer_failure(upstream);
+    co_return base::fail(first.error());
+  }
+  std::string_view body = *first;
+  std::string gathered;
+  if (body.size() < *head.content_length) {
+    gathered = body;
+    const auto rest = co_await upstream.read_all(kWholeAnswerBytesMax);
+    if (!rest) {
+      co_await answer_failure(upstream);
+      co_return base::fail(rest.error());
+    }
+    gathered += *rest;
+    body = gathered;
+  }
+  if (reader_) reader_->feed(body);
+  desk_.metrics.count(metric::Bytes::response, body.size());
+  const base::Status sent = co_await exchange_.respond(std::move(head), body);
+  // Asked for its end, so that the connection goes back into the pool.
+  if (gathered.empty()) (void)co_await upstream.read();
+  co_return sent;
+}
+
 http::Task<base::Status> ProxiedRequest::pass_pieces(http::UpstreamExchange& upstream, http::ResponseHead head) {
   std::optional<intake::StreamEditor> editor;
   if (remedy_.enforced() && remedy_.action == policy::Action::restrict && dialect_) {
@@ -258,16 +285,7 @@ http::Task<base::Status> ProxiedRequest::pass_pieces(http::UpstreamExchange& ups
   }
   const bool short_answer = !editor && head.content_length && *head.content_length <= kWholeAnswerBytesMax;
   add_answer_fields(head.fields);
-  if (short_answer) {
-    const auto body = co_await upstream.read_all(kWholeAnswerBytesMax);
-    if (!body) {
-      co_await answer_failure(upstream);
-      co_return base::fail(body.error());
-    }
-    if (reader_) reader_->feed(*body);
-    desk_.metrics.count(metric::Bytes::response, body->size());
-    co_return co_await exchange_.respond(std::move(head), *body);
-  }
+  if (short_answer) co_return co_await pass_short(upstream, std::move(head));
   STILLWATCH_CO_CHECK(co_await exchange_.begin(std::move(head)));
   if (!upstream.body_ready()) STILLWATCH_CO_CHECK(co_await exchange_.flush());
   std::string edited;

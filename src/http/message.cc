@@ -7,6 +7,8 @@
 namespace stillwatch::http {
 namespace {
 
+constexpr std::size_t kTextKeptBytes = 4U << 10;  // an idle connection keeps no more
+
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 }  // namespace
@@ -77,6 +79,7 @@ std::size_t Fields::erase(std::string_view name) {
 }
 
 void Fields::clear() {
+  if (text_.capacity() > kTextKeptBytes) std::string().swap(text_);
   text_.clear();
   entries_.clear();
 }
