@@ -14,8 +14,8 @@ from . import measure, programs, proxies, tables
 
 TOP = measure.TOP
 EXAMPLES = """examples:
-  bench/gateway --quick                  64 connections, one short round: 4 minutes
-  bench/gateway                          everything: 25 minutes
+  bench/gateway --quick                  64 connections, one short round: 3 minutes
+  bench/gateway                          everything: 15 minutes
   bench/gateway --only=rows --case='1 KB'
 
 Needs two cores: the proxy has the first for itself, load and upstream share the second. On a machine that does

@@ -23,9 +23,9 @@ class Bench:
     def __init__(self, binary, quick, say, load_binary=None):
         self.binary, self.quick, self.say = pathlib.Path(binary).resolve(), quick, say
         self.load_binary = pathlib.Path(load_binary or binary).resolve()
-        self.seconds = 2 if quick else 4
-        self.open_seconds = 3 if quick else 8
-        self.rounds = 1 if quick else 3
+        self.seconds = 2 if quick else 3
+        self.open_seconds = 3 if quick else 4
+        self.rounds = 1 if quick else 2
         self.connections = (64,) if quick else (1, 64, 1024)
 
     @contextlib.contextmanager
@@ -84,7 +84,7 @@ class Bench:
                 row[name] = row.get(name, 0) + int(float(line.rsplit(" ", 1)[1]))
 
     def latencies(self, site, program, requests, connections, rate):
-        """Of three runs the one with the least p99: other work on the machine only ever adds."""
+        """Of the runs the one with the least p99: other work on the machine only ever adds."""
         runs = [load.open_loop(self.load_binary, program, requests, connections, rate, self.open_seconds, {})
                 for _ in range(self.rounds)]
         best = min(runs, key=lambda run: run["whole_us"]["p99"])

@@ -97,8 +97,8 @@ class Site:
             inside = NGINX_FIXED.format(port=port, answer=ANSWER)
             return self.nginx("upstream", inside, programs.LOAD_CORE, port)
         extra = {"whole": ["--whole"], "silent": ["--silent"]}.get(kind, [])
-        return programs.Program("upstream", [self.load_binary, "bench", "upstream", f"--listen=127.0.0.1:{port}", *extra],
-                                programs.LOAD_CORE, self.folder, port)
+        arguments = [self.load_binary, "bench", "upstream", f"--listen=127.0.0.1:{port}", *extra]
+        return programs.Program("upstream", arguments, programs.LOAD_CORE, self.folder, port)
 
     def proxy(self, name, to, streams):
         return {"nginx": self.nginx_proxy, "haproxy": self.haproxy, "portkey": self.portkey}.get(
