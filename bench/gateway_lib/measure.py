@@ -166,10 +166,10 @@ class Bench:
 
     def everything(self):
         results = {"seconds": self.seconds, "rounds": self.rounds, "rows": []}
+        results["micro"] = self.micro()
+        results["idle"] = self.idle_streams()
+        results["parts"] = self.parts()
         for name in CASES:
             results["rows"] += self.case(name)
         results["rows"] += self.portkey()
-        results["parts"] = self.parts()
-        results["idle"] = self.idle_streams()
-        results["micro"] = self.micro()
         return results
