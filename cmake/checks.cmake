@@ -8,6 +8,7 @@ if(STILLWATCH_TESTS)
     add_test(NAME house.${check}_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/${check}_test.py)
   endforeach()
   add_test(NAME house.quality_bench_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/bench/quality_test.py)
+  add_test(NAME house.gateway_bench_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/bench/gateway_test.py)
 endif()
 
 # The command line, end to end, over small simulated worlds.

@@ -188,6 +188,7 @@ void add_bench(CLI::App& app, Run& run) {
       "bench", "Measurements, each with its limit measured in the same run\n\nExample:\n  stillwatch bench replay\n");
   bench->require_subcommand(1);
   add_bench_flood(*bench, run);
+  add_bench_load(*bench, run);
   auto flags = std::make_shared<Flags>();
   CLI::App* command =
       bench->add_subcommand("replay", "Parse only, with fingerprint, and the full path on one and all threads");

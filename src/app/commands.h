@@ -34,6 +34,8 @@ void add_bench(CLI::App& app, Run& run);
 void add_closed_loop(CLI::App& bench, Run& run);
 /// `bench flood`; called by add_bench.
 void add_bench_flood(CLI::App& bench, Run& run);
+/// `bench load` and `bench upstream`; called by add_bench.
+void add_bench_load(CLI::App& bench, Run& run);
 
 /// Prints "stillwatch: MESSAGE" on standard error and gives the exit code.
 int report_error(const base::Error& error);

@@ -19,34 +19,50 @@ constexpr auto kValues = make_values();
 }  // namespace
 
 std::string base64_encode(std::span<const std::uint8_t> bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (k < count ? bytes[i + k] : 0U);
-    for (std::size_t k = 0; k < 4; ++k) text.push_back(k <= count ? kAlphabet[group >> (18 - 6 * k) & 63U] : '=');
+  std::string text((bytes.size() + 2) / 3 * 4, '=');
+  char* out = text.data();
+  const std::size_t whole = bytes.size() / 3 * 3;
+  for (std::size_t i = 0; i < whole; i += 3, out += 4) {
+    const std::uint32_t group = std::uint32_t{bytes[i]} << 16 | std::uint32_t{bytes[i + 1]} << 8 | bytes[i + 2];
+    for (unsigned k = 0; k < 4; ++k) out[k] = kAlphabet[group >> (18 - 6 * k) & 63U];
+  }
+  const std::size_t rest = bytes.size() - whole;
+  if (rest > 0) {
+    const std::uint32_t group = std::uint32_t{bytes[whole]} << 16 | (rest == 2 ? bytes[whole + 1] << 8 : 0U);
+    for (unsigned k = 0; k <= rest; ++k) out[k] = kAlphabet[group >> (18 - 6 * k) & 63U];
   }
   return text;
 }
 
 std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
-  std::vector<std::uint8_t> bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    std::size_t padding = 0;
-    if (i + 4 == text.size()) padding = text[i + 3] == '=' ? (text[i + 2] == '=' ? 2 : 1) : 0;
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 4; ++k) {
-      const bool padded = k >= 4 - padding;
-      const int value = padded ? 0 : kValues[static_cast<unsigned char>(text[i + k])];
-      if (value < 0) return std::nullopt;
-      group = group << 6 | static_cast<std::uint32_t>(value);
-    }
-    if ((padding == 2 && (group & 0xFFFFU) != 0) || (padding == 1 && (group & 0xFFU) != 0)) return std::nullopt;
-    for (std::size_t k = 0; k < 3 - padding; ++k) bytes.push_back(static_cast<std::uint8_t>(group >> (16 - 8 * k)));
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  std::vector<std::uint8_t> bytes(text.size() / 4 * 3);
+  // A value below zero leaves the sign in `all`; looked at once, since nearly all texts are good.
+  std::int32_t all = 0;
+  const auto value_at = [&](std::size_t at) {
+    const std::int32_t value = kValues[static_cast<unsigned char>(text[at])];
+    all |= value;
+    return static_cast<std::uint32_t>(value);
+  };
+  const std::size_t whole = padding == 0 ? text.size() : text.size() - 4;
+  std::uint8_t* out = bytes.data();
+  for (std::size_t i = 0; i < whole; i += 4, out += 3) {
+    const std::uint32_t group = value_at(i) << 18 | value_at(i + 1) << 12 | value_at(i + 2) << 6 | value_at(i + 3);
+    out[0] = static_cast<std::uint8_t>(group >> 16);
+    out[1] = static_cast<std::uint8_t>(group >> 8);
+    out[2] = static_cast<std::uint8_t>(group);
   }
+  if (padding > 0) {
+    const std::uint32_t third = padding == 1 ? value_at(whole + 2) : 0;
+    const std::uint32_t group = value_at(whole) << 18 | value_at(whole + 1) << 12 | third << 6;
+    // Bits that no byte takes must be zero, or a value had several texts.
+    if ((group & (padding == 2 ? 0xFFFFU : 0xFFU)) != 0) return std::nullopt;
+    out[0] = static_cast<std::uint8_t>(group >> 16);
+    if (padding == 1) out[1] = static_cast<std::uint8_t>(group >> 8);
+    bytes.resize(bytes.size() - padding);
+  }
+  if (all < 0) return std::nullopt;
   return bytes;
 }
 

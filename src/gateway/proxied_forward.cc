@@ -13,6 +13,9 @@ constexpr std::uint64_t kWholeAnswerBytesMax = 64U << 10;
 // What is read of an answer that a restriction must see whole.
 constexpr std::size_t kEditedAnswerBytesMax = 16U << 20;
 
+// Room for what the gateway adds to a head: more only costs an allocation.
+constexpr std::size_t kFieldBytesAdded = 512, kFieldsAdded = 12;
+
 bool is_ours(std::string_view name) {
   constexpr std::string_view kPrefix = "stillwatch-";
   return name.size() > kPrefix.size() && http::same_name(name.substr(0, kPrefix.size()), kPrefix);
@@ -69,7 +72,7 @@ http::RequestHead ProxiedRequest::upstream_head(const Target& target) const {
   http::RequestHead head;
   head.method = from.method;
   head.target = from.target;
-  head.fields = from.fields;
+  head.fields.copy_with_room(from.fields, kFieldBytesAdded, kFieldsAdded);
   http::strip_hop_by_hop(head.fields);
   const std::string& time_header = rules_->configuration().demo.time_header;
   head.fields.erase_if([&](std::string_view name, std::string_view) {
@@ -175,7 +178,9 @@ http::Task<void> ProxiedRequest::answer_failure(const http::UpstreamExchange& up
 
 void ProxiedRequest::add_answer_fields(http::Fields& fields) {
   fields.erase_if([](std::string_view name, std::string_view) { return is_ours(name); });
+  fields.reserve(kFieldBytesAdded, kFieldsAdded);
   policy::FieldList added;
+  added.reserve(kFieldsAdded);
   policy::add_remedy_fields(added, remedy_, rules_->remedies());
   if (limited_) policy::add_limit_fields(added, grant_.allowances(), error_dialect_, now_us());
   for (const policy::Field& field : added) fields.set(field.name, field.value);
@@ -188,9 +193,9 @@ void ProxiedRequest::add_answer_fields(http::Fields& fields) {
 
 http::Task<void> ProxiedRequest::pass_answer(http::UpstreamExchange& upstream, http::ResponseHead head) {
   first_byte_us_ = steady_us() - exchange_.arrived_steady_us();
-  const std::string content_type(head.fields.find("content-type").value_or(std::string_view{}));
-  const std::string encoding(head.fields.find("content-encoding").value_or(std::string_view{}));
-  const intake::ResponseForm form = intake::response_form(content_type, encoding);
+  const intake::ResponseForm form =
+      intake::response_form(head.fields.find("content-type").value_or(std::string_view{}),
+                            head.fields.find("content-encoding").value_or(std::string_view{}));
   if (endpoint_ != intake::Endpoint::other && endpoint_ != intake::Endpoint::models) reader_.emplace(endpoint_, form);
   http::strip_hop_by_hop(head.fields);
   head.keep_alive = true;
@@ -244,6 +249,33 @@ http::Task<base::Status> ProxiedRequest::pass_whole(http::UpstreamExchange& upst
   co_return co_await exchange_.respond(std::move(head), out);
 }
 
+/// An answer of known, small length: it leaves together with its head, mostly from the very buffer that it came into.
+http::Task<base::Status> ProxiedRequest::pass_short(http::UpstreamExchange& upstream, http::ResponseHead head) {
+  const auto first = co_await upstream.read();
+  if (!first) {
+    co_await answer_failure(upstream);
+    co_return base::fail(first.error());
+  }
+  std::string_view body = *first;
+  std::string gathered;
+  if (body.size() < *head.content_length) {
+    gathered = body;
+    const auto rest = co_await upstream.read_all(kWholeAnswerBytesMax);
+    if (!rest) {
+      co_await answer_failure(upstream);
+      co_return base::fail(rest.error());
+    }
+    gathered += *rest;
+    body = gathered;
+  }
+  if (reader_) reader_->feed(body);
+  desk_.metrics.count(metric::Bytes::response, body.size());
+  const base::Status sent = co_await exchange_.respond(std::move(head), body);
+  // Asked for its end, so that the connection goes back into the pool.
+  if (gathered.empty()) (void)co_await upstream.read();
+  co_return sent;
+}
+
 http::Task<base::Status> ProxiedRequest::pass_pieces(http::UpstreamExchange& upstream, http::ResponseHead head) {
   std::optional<intake::StreamEditor> editor;
   if (remedy_.enforced() && remedy_.action == policy::Action::restrict && dialect_) {
@@ -255,16 +287,7 @@ http::Task<base::Status> ProxiedRequest::pass_pieces(http::UpstreamExchange& ups
   }
   const bool short_answer = !editor && head.content_length && *head.content_length <= kWholeAnswerBytesMax;
   add_answer_fields(head.fields);
-  if (short_answer) {
-    const auto body = co_await upstream.read_all(kWholeAnswerBytesMax);
-    if (!body) {
-      co_await answer_failure(upstream);
-      co_return base::fail(body.error());
-    }
-    if (reader_) reader_->feed(*body);
-    desk_.metrics.count(metric::Bytes::response, body->size());
-    co_return co_await exchange_.respond(std::move(head), *body);
-  }
+  if (short_answer) co_return co_await pass_short(upstream, std::move(head));
   STILLWATCH_CO_CHECK(co_await exchange_.begin(std::move(head)));
   if (!upstream.body_ready()) STILLWATCH_CO_CHECK(co_await exchange_.flush());
   std::string edited;

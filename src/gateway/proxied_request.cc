@@ -120,7 +120,9 @@ std::optional<Rejected> ProxiedRequest::take_caller() {
   const Configuration& settings = rules_->configuration();
   caller_ =
       identify(exchange_.peer(), exchange_.head().fields, *rules_, desk_.station.keyed_hash, exchange_.arrived_us());
-  request_id_ = request_id(exchange_.arrived_us(), desk_.station.instance);
+  // A ticket has a better one.
+  if (caller_.problem != CallerProblem::none || !rules_->configuration().demo.time_header.empty())
+    request_id_ = request_id(exchange_.arrived_us(), desk_.station.instance);
   using Kind = policy::RefusalKind;
   switch (caller_.problem) {
     case CallerProblem::none: break;
@@ -355,7 +357,7 @@ void ProxiedRequest::hand_over() {
   record->reasoning_tokens = response_.reasoning_tokens;
   record->cached_tokens = response_.cached_tokens;
   record->has_usage = response_.has_usage || response_.is_estimated;
-  record->id = request_id_;
+  record->id = std::move(request_id_);
   record->account = std::move(caller_.account);
   record->key = std::move(caller_.key);
   record->end_user = std::move(caller_.end_user);

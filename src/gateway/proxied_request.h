@@ -50,6 +50,7 @@ class ProxiedRequest {
   http::Task<bool> send(http::UpstreamExchange& upstream, const http::RequestHead& head);
   http::Task<void> pass_answer(http::UpstreamExchange& upstream, http::ResponseHead head);
   http::Task<base::Status> pass_whole(http::UpstreamExchange& upstream, http::ResponseHead head);
+  http::Task<base::Status> pass_short(http::UpstreamExchange& upstream, http::ResponseHead head);
   http::Task<base::Status> pass_pieces(http::UpstreamExchange& upstream, http::ResponseHead head);
   http::Task<void> answer_failure(const http::UpstreamExchange& upstream);
   void add_answer_fields(http::Fields& fields);

@@ -11,6 +11,7 @@
 #include "gateway/decision_api.h"
 #include "gateway/proxy.h"
 #include "gateway/service_state.h"
+#include "gateway/short_turns.h"
 #include "intake/account_parser.h"
 
 namespace stillwatch::gateway {
@@ -170,6 +171,7 @@ base::Status Service::State::start_servers() {
     STILLWATCH_TRY(proxy_server, http::Server::start(server_options(server, server.listen, tls, threads),
                                                      handlers(0, true, false, false)));
     proxy = std::move(proxy_server);
+    for (unsigned i = 0; i < proxy->threads(); ++i) http::post(proxy->io_context(i), [] { (void)take_short_turns(); });
   }
   const std::lock_guard lock(desk_errors_mutex);
   if (!desk_error.empty()) return base::fail(Fault::caller, desk_error);

@@ -48,6 +48,7 @@ http::UpstreamOptions options_of(const settings::Upstream& settings, const UrlPa
   options.idle_ms = settings.idle_ms;
   options.total_ms = settings.total_ms;
   options.connections_max = settings.connections_max;
+  options.idle_max = settings.idle_connections_max;
   options.keep_ms = settings.keep_alive_ms;
   return options;
 }

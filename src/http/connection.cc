@@ -73,7 +73,10 @@ Task<bool> Connection::read_head() {
   const HeadLimits limits{options.limits.head_bytes_max, options.limits.target_bytes_max, options.limits.fields_max};
   Transport& transport = wire_.transport();
   head_end_.reset();
+  Fields fields = std::move(head_.fields);  // their room is used again
+  fields.clear();
   head_ = RequestHead();
+  head_.fields = std::move(fields);
   answer_ = Answer::none;
   gone_ = close_ = no_body_ = false;
   bool started = false, skipped_line = false;

@@ -7,6 +7,8 @@
 namespace stillwatch::http {
 namespace {
 
+constexpr std::size_t kHeadBytesUsual = 1'000;  // what nearly all heads fit into: one allocation
+
 template <class N>
 void append_number(N number, int base, std::string& out) {
   char digits[24];
@@ -46,6 +48,7 @@ void append_framing(bool chunked, const std::optional<std::uint64_t>& length, st
 bool append_request_head(const RequestHead& head, std::string& out) {
   if (head.method.empty() || !all_of(head.method, kTokenBytes)) return false;
   if (head.target.empty() || !all_of(head.target, kTargetBytes)) return false;
+  out.reserve(out.size() + kHeadBytesUsual);
   out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
   append_fields(head.fields, out);
   append_framing(head.chunked, head.content_length, out);
@@ -55,6 +58,7 @@ bool append_request_head(const RequestHead& head, std::string& out) {
 }
 
 void append_response_head(const ResponseHead& head, bool keep_alive, int version_minor, std::string& out) {
+  out.reserve(out.size() + kHeadBytesUsual);
   out += "HTTP/1.1 ";
   append_number(head.status, 10, out);
   out += ' ';

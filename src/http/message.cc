@@ -1,9 +1,13 @@
 #include "http/message.h"
 
+#include <functional>
+
 #include "http/bytes.h"
 
 namespace stillwatch::http {
 namespace {
+
+constexpr std::size_t kTextKeptBytes = 4U << 10;  // an idle connection keeps no more
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
@@ -30,22 +34,44 @@ std::size_t Fields::count(std::string_view name) const {
 
 bool Fields::add(std::string_view name, std::string_view value) {
   if (name.empty() || !all_of(name, kTokenBytes)) return false;
-  const std::string own_name(name), own_value(trimmed(value));  // both may point into text_
+  value = trimmed(value);
+  std::string own_name, own_value;
+  if (is_inside(name)) name = own_name = name;
+  if (is_inside(value)) value = own_value = value;
   Entry entry{};
   entry.name_at = static_cast<std::uint32_t>(text_.size());
-  entry.name_size = static_cast<std::uint32_t>(own_name.size());
-  text_ += own_name;
+  entry.name_size = static_cast<std::uint32_t>(name.size());
+  text_ += name;
   entry.value_at = static_cast<std::uint32_t>(text_.size());
-  entry.value_size = static_cast<std::uint32_t>(own_value.size());
-  for (const char c : own_value) text_ += kValueBytes[static_cast<unsigned char>(c)] ? c : ' ';
+  entry.value_size = static_cast<std::uint32_t>(value.size());
+  text_ += value;
+  for (std::size_t i = entry.value_at; i < text_.size(); ++i)
+    if (!kValueBytes[static_cast<unsigned char>(text_[i])]) text_[i] = ' ';
   entries_.push_back(entry);
   return true;
 }
 
+/// Whether the view points into what add() appends to, and may move.
+bool Fields::is_inside(std::string_view view) const {
+  const std::less_equal<const char*> before;
+  return before(text_.data(), view.data()) && before(view.data(), text_.data() + text_.size());
+}
+
+void Fields::reserve(std::size_t bytes_more, std::size_t fields_more) {
+  text_.reserve(text_.size() + bytes_more);
+  entries_.reserve(entries_.size() + fields_more);
+}
+
+void Fields::copy_with_room(const Fields& from, std::size_t bytes_more, std::size_t fields_more) {
+  text_.reserve(from.text_.size() + bytes_more);
+  entries_.reserve(from.entries_.size() + fields_more);
+  text_ = from.text_;
+  entries_ = from.entries_;
+}
+
 bool Fields::set(std::string_view name, std::string_view value) {
-  const std::string own_name(name), own_value(value);
-  erase(own_name);
-  return add(own_name, own_value);
+  erase(name);  // keeps the text that both may point into
+  return add(name, value);
 }
 
 std::size_t Fields::erase(std::string_view name) {
@@ -53,6 +79,7 @@ std::size_t Fields::erase(std::string_view name) {
 }
 
 void Fields::clear() {
+  if (text_.capacity() > kTextKeptBytes) std::string().swap(text_);
   text_.clear();
   entries_.clear();
 }

@@ -42,12 +42,17 @@ class Fields {
         entries_, [&](const Entry& e) { return f(view(e.name_at, e.name_size), view(e.value_at, e.value_size)); });
   }
   void clear();
+  /// Room for what will be added, so that it is one allocation.
+  void reserve(std::size_t bytes_more, std::size_t fields_more);
+  /// Becomes a copy with such room.
+  void copy_with_room(const Fields& from, std::size_t bytes_more, std::size_t fields_more);
 
  private:
   friend class HeadScan;
   struct Entry {
     std::uint32_t name_at, name_size, value_at, value_size;
   };
+  bool is_inside(std::string_view view) const;
   std::string_view view(std::size_t at, std::size_t size) const { return std::string_view(text_).substr(at, size); }
 
   std::string text_;  // a parsed head is kept whole here, what is added later follows

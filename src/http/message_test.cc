@@ -22,6 +22,11 @@ TEST(fields, keep_order_and_case_and_find_without_case) {
   EXPECT_TRUE(fields.set("x-one", *fields.find("two")));  // a value of its own
   EXPECT_EQ(fields.size(), 2U);
   EXPECT_EQ(*fields.find("X-One"), "2");
+  // Its own name and value again and again: the text under them moves.
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(fields.add(fields.name(0), fields.value(fields.size() - 1)));
+  EXPECT_EQ(fields.count(fields.name(0)), 201U);
+  for (std::size_t i = 2; i < fields.size(); ++i) ASSERT_EQ(fields.value(i), fields.value(1));
+  ASSERT_TRUE(fields.set(fields.name(0), fields.value(1)));
   EXPECT_EQ(fields.erase("TWO"), 1U);
   EXPECT_FALSE(fields.find("two"));
 }

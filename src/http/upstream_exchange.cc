@@ -102,8 +102,9 @@ Task<base::Status> UpstreamExchange::State::send_first() {
     tail = first_body.empty() ? both.substr(2) : both;
     if (!complete) tail = first_body.empty() ? std::string_view{} : both.substr(0, 2);
   }
-  size_text.insert(0, head_text);
-  const Io io = co_await send(size_text, first_body, tail);
+  std::string_view lead = head_text;
+  if (!size_text.empty()) lead = size_text.insert(0, head_text);
+  const Io io = co_await send(lead, first_body, tail);
   if (io != Io::ok) co_return failed_io(io, Failure::send, Failure::send);
   co_return base::Status();
 }
