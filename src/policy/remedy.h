@@ -4,8 +4,8 @@
 // account's and the end user's, the one that is enforced and stronger applies, and it is named (scope).
 // Dry run is per remedy, with one master switch. A level whose remedy is in dry run gets the strongest lower remedy
 // that is not: else a level that rises would free whom the lower one held. For the same reason a standing of `throttle`
-// or `restrict` is met by `verify`, where that is on, until the customer has verified. What a human overrides is meant, so only
-// the master switch keeps it dry.
+// or `restrict` is met by `verify`, where that is on, until the customer has verified. What a human overrides is meant,
+// so only the master switch keeps it dry.
 // Invariants: nothing is enforced after the expiry, for an allow-listed subject, or while the master switch is on;
 // `verify` never meets who is verified already; an enforced remedy always has rule, scope, expiry and case id.
 // Threads: pure functions; DrySwitches is read by any number and written by any. Cost: tens of nanoseconds, no
