@@ -32,6 +32,7 @@ def parsed(arguments):
     parser.add_argument("--case", choices=tuple(measure.CASES), help="with --only=rows: only this case")
     parser.add_argument("--binary", default=os.environ.get("STILLWATCH_BINARY", str(TOP / "build/release/stillwatch")),
                         metavar="FILE", help="what is measured (STILLWATCH_BINARY, else build/release/stillwatch)")
+    parser.add_argument("--connections", metavar="N,...", help="instead of 1,64,1024; aims are measured at 64")
     parser.add_argument("--before-others", action="store_true",
                         help="take time from all else that runs on this machine; needs root")
     parser.add_argument("--load-binary", metavar="FILE", help="what makes load and streams, when --binary is too old")
@@ -109,7 +110,10 @@ def main(arguments):
         programs.before_others(os.getpid())
     facts = about(flags.binary)
     say(f"{facts['machine']}, load before: {facts['load_before']:.1f}")
-    results = {"about": facts, **run(measure.Bench(flags.binary, flags.quick, say, flags.load_binary), flags)}
+    bench = measure.Bench(flags.binary, flags.quick, say, flags.load_binary)
+    if flags.connections:
+        bench.connections = tuple(map(int, flags.connections.split(",")))
+    results = {"about": facts, **run(bench, flags)}
     facts["load_after"] = os.getloadavg()[0]
     out = pathlib.Path(flags.out)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,6 @@ namespace {
 constexpr auto kPoll = std::chrono::milliseconds(10);
 constexpr std::int64_t kGapUs = base::kSecondUs;     // between two gap lines
 constexpr std::int64_t kFedAheadUs = base::kHourUs;  // a line of another log further ahead of the clock is wrong
-constexpr std::size_t kBatchRecords = 2'048;
 
 }  // namespace
 
@@ -158,7 +157,10 @@ void Observer::State::flush() {
   }
   counts.log_failing = false;
   if (!problem.empty() && !verdicts->is_behind()) tell("");
-  for (const event::Query& query : staged) waiting.add(query);
+  for (const event::Query& query : staged) {
+    waiting.add(query);
+    give_way.between_pieces();
+  }
   staged.clear();
 }
 
@@ -197,7 +199,7 @@ void Observer::State::write_gaps(bool is_last) {
 void Observer::State::release(std::int64_t until_us, std::size_t waiting_max) {
   while (!waiting.empty() && waiting.first_us() < until_us) {
     batch.push_back(waiting.take());
-    if (batch.size() >= kBatchRecords) give();
+    if (batch.size() >= batch_records()) give();
   }
   released_us = std::max(released_us, until_us);
   while (waiting.size() > waiting_max) {
@@ -218,6 +220,7 @@ void Observer::State::give() {
     for (const event::Query& query : batch) ports.on_given(now_us - std::max(query.ended_us, query.time_us));
   }
   batch.clear();
+  give_way.between_pieces();
   give_alarms();
   if (!is_recovering && engine->counters().epochs != epochs_seen) refresh_expiries();
 }
@@ -296,6 +299,7 @@ void Observer::State::round(bool is_last) {
   for (auto& exchange : taken) {
     take(*exchange);
     exchange.reset();
+    give_way.between_pieces();
     if (log.bytes_waiting() >= options.flush_bytes) flush();
   }
   const bool is_due = is_last || steady_now_us() - flushed_at_us >= options.flush_us;
@@ -324,6 +328,7 @@ void Observer::State::round(bool is_last) {
 }
 
 void Observer::State::run() {
+  (void)take_short_turns();  // giving way then costs a short one
   for (;;) {
     bool is_last = false;
     {

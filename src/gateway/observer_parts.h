@@ -14,6 +14,7 @@
 #include "gateway/line_journal.h"
 #include "gateway/observer.h"
 #include "gateway/observer_state.h"
+#include "gateway/short_turns.h"
 #include "gateway/waiting_records.h"
 #include "intake/duplicate_filter.h"
 #include "intake/identities.h"
@@ -41,6 +42,7 @@ struct Observer::State {
   std::unique_ptr<AccountFeed> accounts;
   std::map<event::Token, std::string> unnamed;
   RecordLine record_line;
+  GiveWay give_way;
   std::unique_ptr<intake::LineParser> parser, feed_parser;
   intake::RawRecord fed;
   intake::DuplicateFilter fed_ids;
@@ -87,6 +89,8 @@ struct Observer::State {
   /// Gives the engine what is before a time, and what goes beyond waiting_max.
   void release(std::int64_t until_us, std::size_t waiting_max);
   void give();  // the batch, to the engine
+  /// Several workers want much at a time; one gives way to the network threads between batches.
+  std::size_t batch_records() const { return options.workers > 1 ? 2'048 : 32; }
   base::Status take_verdicts(std::span<const event::Verdict> given);
   void give_alarms();
   void refresh_expiries();

@@ -18,12 +18,14 @@
 
 #include "base/files.h"
 #include "base/folder_lock.h"
+#include "gateway/short_turns.h"
 
 namespace stillwatch::gateway {
 namespace {
 
 using base::Fault;
 
+constexpr std::size_t kPieceBytes = 32U << 10;  // compressed at a time
 constexpr std::string_view kPrefix = "queries-", kSuffix = ".ndjson.zst";
 constexpr std::size_t kNameBytes = 8 + 15 + 1 + 4 + 11;  // queries-YYYYMMDDTHHMMSS-NNNN.ndjson.zst
 // A replay believes no single step of the clock beyond 90 days within a file (intake/time_order.h); a file of its own
@@ -95,6 +97,7 @@ struct QueryLog::State {
   base::FolderLock lock;
   std::vector<std::string> files;
   ZSTD_CCtx* zstd = nullptr;
+  GiveWay give_way;
   std::string packed;
   // The file being written; -1 until there is something to write.
   int file = -1;
@@ -199,17 +202,30 @@ struct QueryLog::State {
     return {};
   }
 
+  /// `waiting` into `packed`: one frame, piece by piece.
+  base::Result<std::size_t> compress() {
+    packed.resize(ZSTD_compressBound(waiting.size()));
+    ZSTD_CCtx_reset(zstd, ZSTD_reset_session_only);
+    std::size_t code = ZSTD_CCtx_setPledgedSrcSize(zstd, waiting.size());
+    ZSTD_outBuffer out{packed.data(), packed.size(), 0};
+    ZSTD_inBuffer in{waiting.data(), 0, 0};
+    while (ZSTD_isError(code) == 0) {
+      in.size = std::min(waiting.size(), in.pos + kPieceBytes);
+      const bool is_last = in.size == waiting.size();
+      code = ZSTD_compressStream2(zstd, &out, &in, is_last ? ZSTD_e_end : ZSTD_e_continue);
+      if (is_last && code == 0) return out.pos;
+      give_way.between_pieces();
+    }
+    return base::fail(Fault::ours,
+                      fmt::format("cannot compress the query log ({}); restart it", ZSTD_getErrorName(code)));
+  }
+
   base::Status write_waiting() {
     if (file < 0 || wants_rotation) {
       close_file();
       STILLWATCH_CHECK(open_file());
     }
-    packed.resize(ZSTD_compressBound(waiting.size()));
-    const std::size_t size = ZSTD_compress2(zstd, packed.data(), packed.size(), waiting.data(), waiting.size());
-    if (ZSTD_isError(size) != 0) {
-      return base::fail(Fault::ours,
-                        fmt::format("cannot compress the query log ({}); restart it", ZSTD_getErrorName(size)));
-    }
+    STILLWATCH_TRY(size, compress());
     base::Status status = write_all({packed.data(), size});
     if (status) status = sync_when_due();
     if (!status) {

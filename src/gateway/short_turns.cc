@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <ctime>
 
 namespace stillwatch::gateway {
 namespace {
 
 constexpr std::uint64_t kTurnNs = 100'000;  // the shortest that the kernel takes; a request needs about 20 us
+
+constexpr std::int64_t kPieceNs = 50'000;  // a request may wait that long
 
 /// As the kernel has it; the C library has no name for it.
 struct Attributes {
@@ -29,6 +32,15 @@ bool take_short_turns() {
   if (attributes.policy != SCHED_OTHER) return true;
   attributes.runtime_ns = kTurnNs;
   return ::syscall(SYS_sched_setattr, 0, &attributes, 0U) == 0;
+}
+
+void GiveWay::between_pieces() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t now_ns = static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+  if (now_ns - yielded_ns_ < kPieceNs) return;
+  ::sched_yield();
+  yielded_ns_ = now_ns;
 }
 
 }  // namespace stillwatch::gateway
