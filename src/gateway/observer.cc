@@ -294,16 +294,15 @@ void Observer::State::round(bool is_last) {
   taken.clear();
   queue.drain(taken);
   // Shard by shard they may be far apart; a log that is nearly in order is what a replay reads.
-  std::stable_sort(taken.begin(), taken.end(),
-                   [](const auto& a, const auto& b) { return a->arrived_us < b->arrived_us; });
+  const auto earlier = [](const auto& a, const auto& b) { return a->arrived_us < b->arrived_us; };
+  std::stable_sort(taken.begin(), taken.end(), earlier);
   for (auto& exchange : taken) {
     take(*exchange);
     exchange.reset();
     give_way.between_pieces();
     if (log.bytes_waiting() >= options.flush_bytes) flush();
   }
-  const bool is_due = is_last || steady_now_us() - flushed_at_us >= options.flush_us;
-  if (!is_due) return;
+  if (!is_last && steady_now_us() - flushed_at_us < options.flush_us) return;
   flush();
   write_gaps(is_last);
   // Nothing follows the last round but a new start, which goes on behind all that was logged.

@@ -80,7 +80,9 @@ base::Status Service::State::start_observer() {
   options.in_flight.order_wait_us = from.observer.order_wait_us;
   options.in_flight.given_time = !from.demo.time_header.empty();
   options.lateness_us = from.run.lateness_us;
-  options.feed_wait_us = from.observer.order_wait_us;  // POST /v1/traces and /v1/logs
+  // Beside another proxy all records come by POST /v1/traces and /v1/logs, after their requests. In front of a model
+  // server none does, and the engine need not wait.
+  options.feed_wait_us = from.upstreams.empty() ? from.observer.order_wait_us : 0;
   options.snapshot_seconds = from.run.snapshot_seconds;
   ObserverPorts ports;
   // One writer a shard: recovery runs on the starting thread, before the observer's own.
