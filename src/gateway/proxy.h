@@ -4,7 +4,7 @@
 // Order: who asks -> access protocol -> remedy -> limits -> forward, streaming both ways -> settle -> hand over to the
 // observer. Invariant: every request of a known account that was read ends in exactly one exchange for the observer,
 // whatever became of it; no byte of an answer is held back but what a restriction must see whole.
-// Threads: one network thread's coroutines. Cost: about 5 us besides http; see docs/benchmarks.md.
+// Threads: one network thread's coroutines. Cost: docs/benchmarks.md, `bench/gateway`.
 #pragma once
 
 #include "gateway/station.h"
