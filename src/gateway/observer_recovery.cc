@@ -128,17 +128,6 @@ base::Status Observer::State::snapshot() {
   return {};
 }
 
-/// Fresh work moves an expiry without a verdict.
-void Observer::State::refresh_expiries() {
-  epochs_seen = engine->counters().epochs;
-  for (const auto& [account, standing] : engine->case_book().standings())
-    levels.move_expiry(account, 0, standing.expires_us);
-  engine->case_book().end_users().for_each(
-      [this](event::Token account, event::Token end_user, std::int64_t expires_us) {
-        levels.move_expiry(account, end_user, expires_us);
-      });
-}
-
 base::Status Observer::State::recover() {
   STILLWATCH_TRY(found, read_state(options.state_folder));
   if (found && found->secret_id != keyed_hash.secret_id()) {
