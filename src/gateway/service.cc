@@ -194,7 +194,7 @@ base::Result<std::unique_ptr<Service>> Service::start(const std::string& configu
   std::vector<std::string> names;
   for (const settings::Upstream& upstream : configuration.upstreams) names.push_back(upstream.name);
   state->metrics =
-      std::make_unique<Metrics>(state->network_threads() + 1, names, configuration.metrics.label_values_max);
+      std::make_unique<Metrics>(state->network_threads() + 2, names, configuration.metrics.label_values_max);
   STILLWATCH_CHECK(state->start_webhooks());
   STILLWATCH_CHECK(state->start_observer());
   state->station = std::make_unique<Station>(*state->keyed_hash, *state->observer, *state->metrics, *state->log,
@@ -237,7 +237,7 @@ Service::~Service() = default;
 
 base::Status Service::reload() {
   const std::lock_guard lock(state_->reload_mutex);
-  Metrics::Shard& shard = state_->metrics->shard(state_->observer_shard() - 1);  // the admin thread's
+  Metrics::Shard& shard = state_->metrics->shard(state_->reload_shard());
   auto rules = state_->compile_rules();
   base::Status status;
   if (!rules) {

@@ -58,6 +58,8 @@ struct Service::State {
   unsigned decision_threads() const { return settings().server.decision_listen.empty() ? 0 : proxy_threads(); }
   /// The metrics shard of the observer's thread, behind those of the network threads.
   unsigned observer_shard() const { return network_threads(); }
+  /// Of whoever holds reload_mutex.
+  unsigned reload_shard() const { return network_threads() + 1; }
 
   base::Result<std::shared_ptr<const Ruleset>> compile_rules() const;
   base::Status start_observer();
