@@ -128,6 +128,13 @@ Caller identify(const http::Peer& peer, const http::Fields& fields, const Rulese
   return caller;
 }
 
+AccessRules access_rules(const Caller& caller) {
+  AccessRules access;
+  if (caller.tier != nullptr) access.rules[access.count++] = &caller.tier->access;
+  if (caller.key_rule != nullptr) access.rules[access.count++] = &caller.key_rule->access;
+  return access;
+}
+
 std::string client_field_names(const http::Fields& fields, const Ruleset& ruleset) {
   std::string names;
   for (std::size_t i = 0; i < fields.size(); ++i) {

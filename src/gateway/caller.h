@@ -6,8 +6,10 @@
 // Threads: pure functions over one Ruleset. Cost: about 2 us, most of it the SHA-256 of the key.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "crypto/keyed_hash.h"
@@ -35,6 +37,14 @@ struct Caller {
 /// Reads peer and fields; the ruleset must outlive what is returned. `now_us`: for keys that expire.
 Caller identify(const http::Peer& peer, const http::Fields& fields, const Ruleset& ruleset,
                 const crypto::KeyedHash& keyed_hash, std::int64_t now_us);
+
+/// What the tier and the key ask of a request; as many as there are.
+struct AccessRules {
+  std::array<const policy::AccessRule*, 2> rules{};
+  std::size_t count = 0;
+  std::span<const policy::AccessRule* const> all() const { return std::span(rules.data(), count); }
+};
+AccessRules access_rules(const Caller& caller);
 
 /// Names of the client's own fields in their order, lower case, joined by '\n': without what a front proxy added.
 std::string client_field_names(const http::Fields& fields, const Ruleset& ruleset);

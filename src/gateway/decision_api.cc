@@ -48,11 +48,7 @@ void complete(Caller& caller, const Ruleset& rules, const crypto::KeyedHash& key
 Decision decide(Desk& desk, const Ruleset& rules, const Caller& caller, const policy::RequestFacts& facts,
                 std::int64_t now_us) {
   Decision decision;
-  std::array<const policy::AccessRule*, 2> access{};
-  std::size_t count = 0;
-  if (caller.tier != nullptr) access[count++] = &caller.tier->access;
-  if (caller.key_rule != nullptr) access[count++] = &caller.key_rule->access;
-  decision.refusal = policy::check_access(std::span(access.data(), count), facts);
+  decision.refusal = policy::check_access(access_rules(caller).all(), facts);
   if (decision.refusal) return decision;
   const base::Token end_user =
       caller.end_user.empty() ? 0 : desk.station.keyed_hash(crypto::Domain::end_user, caller.end_user);

@@ -158,21 +158,14 @@ http::Task<void> ProxiedRequest::forward() {
     co_await answer_failure(upstream);
     co_return;
   }
-  Rejected against;
-  against.refusal.kind = policy::RefusalKind::overloaded;
-  against.refusal.code = "upstream_unreachable";
-  against.refusal.message = "No model server is reachable now.";
-  against.counted = metric::Refusal::upstream;
+  const Rejected against = rejected(policy::RefusalKind::overloaded, "upstream_unreachable",
+                                    "No model server is reachable now.", metric::Refusal::upstream);
   co_await refuse(against);
 }
 
 http::Task<void> ProxiedRequest::answer_failure(const http::UpstreamExchange& upstream) {
   const FailureWords words = words_of(upstream.failure());
-  Rejected against;
-  against.refusal.kind = words.kind;
-  against.refusal.code = words.code;
-  against.refusal.message = words.message;
-  against.counted = metric::Refusal::upstream;
+  const Rejected against = rejected(words.kind, words.code, words.message, metric::Refusal::upstream);
   co_await refuse(against);
 }
 
@@ -184,7 +177,7 @@ void ProxiedRequest::add_answer_fields(http::Fields& fields) {
   policy::add_remedy_fields(added, remedy_, rules_->remedies());
   if (limited_) policy::add_limit_fields(added, grant_.allowances(), error_dialect_, now_us());
   for (const policy::Field& field : added) fields.set(field.name, field.value);
-  if (remedy_.enforced() && remedy_.action == policy::Action::restrict) {
+  if (restricts()) {
     fields.set("stillwatch-restricted", policy::edit_names(remedy_.edits));
   }
   fields.set("stillwatch-request-id", request_id_);
@@ -203,11 +196,10 @@ http::Task<void> ProxiedRequest::pass_answer(http::UpstreamExchange& upstream, h
   desk_.metrics.count(code_class(head.status));
   desk_.metrics.observe(metric::Duration::first_byte, static_cast<double>(first_byte_us_) / 1e6);
 
-  const bool restricts = remedy_.enforced() && remedy_.action == policy::Action::restrict && dialect_.has_value();
   const bool streamed = form == intake::ResponseForm::stream;
   desk_.metrics.set(metric::Held::streams, desk_.streams += streamed ? 1 : 0);
   base::Status passed;
-  if (restricts && !streamed) {
+  if (restricts() && dialect_ && !streamed) {
     passed = co_await pass_whole(upstream, std::move(head));
   } else {
     passed = co_await pass_pieces(upstream, std::move(head));
@@ -227,16 +219,14 @@ http::Task<base::Status> ProxiedRequest::pass_whole(http::UpstreamExchange& upst
   }
   const std::int64_t began_us = steady_us();
   reader_->feed(*body);
-  intake::BodyEditor editor({remedy_.edits.strip_logprobs, remedy_.edits.clamp_n, remedy_.edits.remove_reasoning});
+  intake::BodyEditor editor(restriction());
   std::string edited;
   const auto outcome = editor.edit_response(endpoint_, *body, edited);
   if (outcome == intake::EditOutcome::unreadable && head.status < 300 &&
       rules_->configuration().remedies.on_unreadable == settings::Answer::refuse) {
-    Rejected against;
-    against.refusal.kind = policy::RefusalKind::upstream;
-    against.refusal.code = "upstream_failed";
-    against.refusal.message = "This account is restricted, and the model server's answer could not be read.";
-    against.counted = metric::Refusal::remedy_restrict;
+    const Rejected against = rejected(policy::RefusalKind::upstream, "upstream_failed",
+                                      "This account is restricted, and the model server's answer could not be read.",
+                                      metric::Refusal::remedy_restrict);
     co_await refuse(against);
     co_return base::Status{};
   }
@@ -278,9 +268,9 @@ http::Task<base::Status> ProxiedRequest::pass_short(http::UpstreamExchange& upst
 
 http::Task<base::Status> ProxiedRequest::pass_pieces(http::UpstreamExchange& upstream, http::ResponseHead head) {
   std::optional<intake::StreamEditor> editor;
-  if (remedy_.enforced() && remedy_.action == policy::Action::restrict && dialect_) {
+  if (restricts() && dialect_) {
     intake::StreamEditOptions options;
-    options.restriction = {remedy_.edits.strip_logprobs, remedy_.edits.clamp_n, remedy_.edits.remove_reasoning};
+    options.restriction = restriction();
     options.drop_unreadable = rules_->configuration().remedies.on_unreadable == settings::Answer::refuse;
     editor.emplace(endpoint_, options);
     head.content_length.reset();

@@ -48,15 +48,6 @@ metric::Refusal counted_as(policy::LimitKind limit) {
   }
 }
 
-Rejected rejected(policy::RefusalKind kind, std::string_view code, const char* message, metric::Refusal counted) {
-  Rejected made;
-  made.refusal.kind = kind;
-  made.refusal.code = code;
-  made.refusal.message = message;
-  made.counted = counted;
-  return made;
-}
-
 Rejected rejected(policy::Refusal refusal, metric::Refusal counted) {
   Rejected made;
   made.refusal = std::move(refusal);
@@ -65,6 +56,15 @@ Rejected rejected(policy::Refusal refusal, metric::Refusal counted) {
 }
 
 }  // namespace
+
+Rejected rejected(policy::RefusalKind kind, std::string_view code, const char* message, metric::Refusal counted) {
+  Rejected made;
+  made.refusal.kind = kind;
+  made.refusal.code = code;
+  made.refusal.message = message;
+  made.counted = counted;
+  return made;
+}
 
 std::int64_t steady_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
@@ -121,7 +121,7 @@ std::optional<Rejected> ProxiedRequest::take_caller() {
   caller_ =
       identify(exchange_.peer(), exchange_.head().fields, *rules_, desk_.station.keyed_hash, exchange_.arrived_us());
   // A ticket has a better one.
-  if (caller_.problem != CallerProblem::none || !rules_->configuration().demo.time_header.empty())
+  if (caller_.problem != CallerProblem::none || !settings.demo.time_header.empty())
     request_id_ = request_id(exchange_.arrived_us(), desk_.station.instance);
   using Kind = policy::RefusalKind;
   switch (caller_.problem) {
@@ -225,17 +225,14 @@ std::optional<Rejected> ProxiedRequest::check_body() {
     body_.resize(size);
   }
   if (caller_.problem != CallerProblem::none) return std::nullopt;  // passes unjudged
-  std::array<const policy::AccessRule*, 2> rules{};
-  std::size_t count = 0;
-  if (caller_.tier != nullptr) rules[count++] = &caller_.tier->access;
-  if (caller_.key_rule != nullptr) rules[count++] = &caller_.key_rule->access;
+  const AccessRules access = access_rules(caller_);
   const bool unreadable = must_read_body() && !body_readable_;
   if (unreadable) {
     // A rule about what a request may ask for cannot be checked on a body that cannot be read.
     bool ruled = rules_->configuration().server.unreadable_body == settings::Answer::refuse;
-    for (std::size_t i = 0; i < count; ++i) {
-      ruled = ruled || !rules[i]->models.empty() || rules[i]->n_max != 0 || !rules[i]->logprobs ||
-              rules[i]->output_tokens_max != 0 || !rules[i]->batch;
+    for (const policy::AccessRule* rule : access.all()) {
+      ruled = ruled || !rule->models.empty() || rule->n_max != 0 || !rule->logprobs || rule->output_tokens_max != 0 ||
+              !rule->batch;
     }
     if (ruled) {
       if (body_too_large_) {
@@ -246,7 +243,7 @@ std::optional<Rejected> ProxiedRequest::check_body() {
                       "The request's body is not a JSON object of this API.", metric::Refusal::unreadable);
     }
   }
-  auto refusal = policy::check_access(std::span(rules.data(), count), access_facts());
+  auto refusal = policy::check_access(access.all(), access_facts());
   if (refusal) {
     const metric::Refusal counted = counted_as(*refusal);
     return rejected(std::move(*refusal), counted);
@@ -268,8 +265,8 @@ std::optional<Rejected> ProxiedRequest::apply_remedy() {
 }
 
 std::optional<Rejected> ProxiedRequest::edit_body() {
-  if (!remedy_.enforced() || remedy_.action != policy::Action::restrict || !must_read_body()) return std::nullopt;
-  intake::BodyEditor editor({remedy_.edits.strip_logprobs, remedy_.edits.clamp_n, remedy_.edits.remove_reasoning});
+  if (!restricts() || !must_read_body()) return std::nullopt;
+  intake::BodyEditor editor(restriction());
   const auto outcome =
       body_too_large_ ? intake::EditOutcome::unreadable : editor.edit_request(endpoint_, body_, edited_body_);
   edited_ = outcome == intake::EditOutcome::edited;

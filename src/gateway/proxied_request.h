@@ -24,6 +24,8 @@ struct Rejected {
   metric::Refusal counted = metric::Refusal::malformed;
 };
 
+Rejected rejected(policy::RefusalKind kind, std::string_view code, const char* message, metric::Refusal counted);
+
 class ProxiedRequest {
  public:
   ProxiedRequest(Desk& desk, http::Exchange& exchange);
@@ -43,6 +45,11 @@ class ProxiedRequest {
   std::optional<Rejected> reserve();
   policy::RequestFacts access_facts() const;
   bool must_read_body() const;
+  bool restricts() const { return remedy_.enforced() && remedy_.action == policy::Action::restrict; }
+  /// What a restriction takes out of bodies, as intake has it.
+  intake::Restriction restriction() const {
+    return {remedy_.edits.strip_logprobs, remedy_.edits.clamp_n, remedy_.edits.remove_reasoning};
+  }
 
   // Forwarding (proxied_forward.cc).
   http::Task<void> forward();
