@@ -16,12 +16,13 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "crypto/ed25519.h"
 #include "ledger/leaf.h"
 
 namespace stillwatch::ledger {
 
-/// Seed of a log's Ed25519 key (RFC 8032). Wiped by whoever holds it for longer than a call.
-using KeySeed = std::array<std::uint8_t, 32>;
+/// Seed of a log's key.
+using KeySeed = crypto::Ed25519Seed;
 
 struct LogStoreOptions {
   std::string signed_path;  // the last signed checkpoint; empty: `signed` in the folder. Better on other storage
