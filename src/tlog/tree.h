@@ -33,6 +33,7 @@ class RightEdge {
   void append(std::span<const Hash> leaves);
   /// The root of 2^level further entries. size() must be a multiple of 2^level. `completed(level, hash)` is called for
   /// each perfect subtree that this completes, the smallest first, beginning with the one appended.
+  /// Two trees are merged by appending the subtrees of SubtreeList(size(), new size) in order.
   template <class Completed>
   void append_subtree(unsigned level, Hash hash, Completed&& completed);
   void append_subtree(unsigned level, const Hash& hash) {
@@ -43,7 +44,7 @@ class RightEdge {
  private:
   std::uint64_t size_ = 0;
   std::size_t count_ = 0;
-  std::array<Hash, 64> hashes_;
+  std::array<Hash, 64> hashes_{};
 };
 
 /// MTH of these leaf hashes (or of subtree roots of one level, when all but the last are complete).
@@ -67,7 +68,7 @@ class SubtreeList {
 
  private:
   std::size_t count_ = 0;
-  std::array<Subtree, 126> subtrees_;
+  std::array<Subtree, 126> subtrees_{};
 };
 
 template <class Completed>
