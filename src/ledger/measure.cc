@@ -154,12 +154,12 @@ base::Status make_sparse_log(const LogFiles& files, std::uint64_t size) {
   }
   state.edge.append(std::span(zeros).first(size - state.size()));
   for (unsigned level = 1; level < tlog::kTileLevels; ++level) {
-    if (!levels[level].empty()) STILLWATCH_CHECK(replace_file(files.level(level), levels[level]));
+    if (!levels[level].empty()) STILLWATCH_CHECK(put_file(files.level(level), levels[level]));
   }
   const tlog::Ed25519NoteSigner signer(kOrigin, fixed_seed());
   STILLWATCH_TRY(note, tlog::sign_checkpoint({kOrigin, size, state.edge.root(), ""}, signer));
-  STILLWATCH_CHECK(replace_file(files.key(), signer.verifier_key().text() + "\n"));
-  return replace_file(files.checkpoint(), note);
+  STILLWATCH_CHECK(put_file(files.key(), signer.verifier_key().text() + "\n"));
+  return put_file(files.checkpoint(), note);
 }
 
 }  // namespace
