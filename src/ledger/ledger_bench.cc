@@ -57,6 +57,7 @@ void prove(benchmark::State& state) {
     if (!figures) return fail(state, figures.error());
     state.SetIterationTime(figures->inclusion_us * 1e-6);
     state.counters["consistency_us"] = figures->consistency_us;
+    state.counters["cpu_us"] = figures->cpu_us;
     state.counters["worst_us"] = figures->worst_us;
   }
 }

@@ -35,6 +35,7 @@ HandOverFigures measure_hand_over(const std::string& folder, std::uint64_t leave
 struct ProofFigures {
   std::uint64_t size = 0, proofs = 0;
   double inclusion_us = 0, consistency_us = 0;  // on average, from files in the page cache, each proof checked
+  double cpu_us = 0;  // processor time of one of them
   double worst_us = 0;
 };
 /// In a log of `size` entries whose leaf hashes are all zero: its hash files are holes, so that 100 million take no
