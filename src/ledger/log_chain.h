@@ -40,7 +40,9 @@ class LogChain {
   LogChain& operator=(LogChain&&) noexcept;
   ~LogChain();
 
-  /// Appends leaves whose ledger time is `now_ms`, to the log of its month: rotates first when that has changed.
+  /// Rotates when `now_ms` is in a later month than the present log.
+  base::Status roll(std::int64_t now_ms);
+  /// Appends leaves whose ledger time is `now_ms`: roll(), then log().append().
   base::Result<std::uint64_t> append(std::span<const std::string_view> leaves, std::int64_t now_ms);
   /// Closes the present log and opens the next, also within a month (which is then called "2026-11-2").
   base::Status rotate(std::int64_t now_ms, std::string_view why);
@@ -54,6 +56,10 @@ class LogChain {
   const LogStore& log() const;
   /// The time to put into a leaf: `now_ms`, or the last time when that is later.
   std::int64_t leaf_time(std::int64_t now_ms);
+
+  std::int64_t last_time() const;
+  /// `<ledger>/logs/<prefix>.running`: there while a sequencer writes, so that a start can tell a crash before it.
+  std::string running_path() const;
 
   struct Counters {
     std::uint64_t rotations = 0, clock_backwards = 0, seeds_destroyed = 0;
