@@ -11,6 +11,7 @@
 #include "ledger/durable_files.h"
 #include "ledger/file_eraser.h"
 #include "ledger/hold_file.h"
+#include "ledger/vault_leaves.h"
 
 namespace stillwatch::ledger {
 namespace {
@@ -19,14 +20,11 @@ using base::Fault;
 
 constexpr std::string_view kEnd = ".order";
 constexpr std::uint64_t kOrderBytesMax = 256U << 20;  // 7 million keys: all tenants of one large provider's month
-constexpr std::size_t kOrderTextBytesMax = 256;       // of who and why, as in a leaf
-
-bool was_given(const std::string& text) { return !text.empty() && text.size() <= kOrderTextBytesMax; }
 
 base::Status check_order(const ErasureOrder& order) {
-  if (!was_given(order.who) || !was_given(order.why)) {
-    return base::fail(Fault::caller, fmt::format("an erasure needs who ordered it and why, at most {} bytes each",
-                                                 kOrderTextBytesMax));
+  if (!is_leaf_text(order.who) || !is_leaf_text(order.why)) {
+    return base::fail(Fault::caller,
+                      fmt::format("an erasure needs who ordered it and why, at most {} bytes each", kWhoWhyBytesMax));
   }
   if (order.kind != OrderKind::retention && order.tenant.empty()) {
     return base::fail(Fault::caller, "an erasure needs the customer that it is of");
