@@ -54,18 +54,12 @@ struct Eraser::Run {
 
 std::vector<std::string> what_remains() {
   return {
-      "in the log, for ever or until its entries are pruned: the time of each request, sizes in tokens, model, "
-      "endpoint, verdicts and actions, under pseudonyms that nobody can link any more",
-      "in the log: hashes of payloads and record lines, made with salts and keys that are destroyed",
-      "in the key book: that keys were destroyed, when and why, under a keyed hash of the customer's name that only "
-      "the "
-      "holder of the master key can make",
-      "in free space of file systems, in SSDs, snapshots and backups: old copies of ciphertext, which nothing opens, "
-      "and "
-      "of wrapped keys where they could not be overwritten",
-      "outside of this ledger: evidence bundles that were handed out, and backups that include both the key book and "
-      "the master key",
-      "in memory of a running engine: fingerprints of fixed size, until its state is made again from what is left",
+      "log: time, sizes in tokens, model, endpoint, verdicts and actions, under pseudonyms that nobody can link",
+      "log: hashes of payloads and record lines, made with salts and keys that are destroyed",
+      "key book: that keys were destroyed, when and why, under a hash of the name that needs the master key",
+      "free space, SSDs, snapshots, backups: ciphertext that nothing opens; wrapped keys that were not overwritten",
+      "elsewhere: evidence bundles handed out, and backups of the key book together with the master key",
+      "memory of a running engine: fingerprints of fixed size, until its state is made again from what is left",
   };
 }
 

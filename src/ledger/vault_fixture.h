@@ -138,7 +138,7 @@ inline Folder folder_of_parent() { return Folder::of(std::getenv("STILLWATCH_TES
 inline int step_of_parent() { return std::atoi(std::getenv("STILLWATCH_TEST_STEP")); }
 
 inline constexpr std::int64_t kNow = 1'795'305'600'000'000;  // 2026-11-22T00:00:00Z
-inline const std::int64_t kDay = day_of(kNow);
+inline constexpr std::int64_t kDay = kNow / base::kDayUs;
 
 /// A book in a folder, with a clock that a test sets.
 struct Bookcase {
