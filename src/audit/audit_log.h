@@ -18,10 +18,6 @@
 #include "audit/settings.h"
 #include "base/result.h"
 
-namespace stillwatch::ledger {
-class Sequencer;
-}
-
 namespace stillwatch::audit {
 
 /// A published checkpoint: the signed note and what it says.
@@ -40,10 +36,13 @@ class AuditLog {
   AuditLog(const AuditLog&) = delete;
   AuditLog& operator=(const AuditLog&) = delete;
 
-  /// Hands one leaf (bytes as ledger/leaf.h writes them) to a shard's writer. False when its queue is full or the
-  /// leaf is too long: counted, and a gap leaf follows. Never waits.
-  bool try_append(std::string_view leaf, std::size_t shard = 0);
-  /// The writer itself, for tickets and acknowledgments.
+  /// Hands one leaf (bytes as ledger::write_leaf makes them) to a shard's writer. False when its queue is full or the
+  /// leaf too long: counted, and a gap leaf follows (unless fail-closed). Never waits. `cookie` other than 0: announced
+  /// to Settings::on_sequenced. `time_ms`: ledger time, which decides the month; 0: the clock's.
+  bool try_append(std::string_view leaf, std::uint64_t cookie = 0, std::int64_t time_ms = 0, std::size_t shard = 0);
+  /// The same, waiting for room: for replays.
+  bool append(std::string_view leaf, std::uint64_t cookie = 0, std::int64_t time_ms = 0, std::size_t shard = 0);
+  /// The writer itself: flush, rotation, counters.
   ledger::Sequencer& shard(std::size_t shard = 0);
   /// Waits until everything taken so far is in its log and under a published checkpoint.
   base::Status flush();
@@ -55,7 +54,7 @@ class AuditLog {
   Published cosigned_checkpoint() const;
 
   /// One anchor leaf now, at `t_ms` (not before the last one's): flushes the shards, writes the manifest, appends,
-  /// publishes. Witnesses and authorities are asked when theirs is due. For Settings::by_hand and for tests.
+  /// publishes. Asks nobody. For Settings::by_hand.
   base::Status anchor_now(std::int64_t t_ms);
   /// Asks all witnesses for the newest anchor checkpoint, on this thread. A check error when the quorum is not met.
   base::Status ask_witnesses_now();

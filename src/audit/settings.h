@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "http/server.h"
+#include "ledger/sequencer.h"
 
 namespace stillwatch::audit {
 
@@ -51,12 +53,18 @@ struct PagesSettings {
 };
 
 struct Settings {
-  std::string folder;                         // of the ledger: logs/, keys/, stamps/, manifests/
+  std::string folder;                         // of the ledger: logs/, keys/, manifests/, cosigned/, stamps/
   std::string host;                           // beginning of every origin, such as "audit.provider.example"
-  std::vector<std::string> shards = {"s00"};  // one log each, of one writer. At most kShardsMax
-  bool fail_closed = false;                   // a full queue refuses, in place of a gap leaf that says what was lost
+  std::vector<std::string> shards = {"s00"};  // one log each, of one writer. [a-z0-9-], at most kShardsMax
+  std::string signed_folder;                  // of the last signed checkpoints; better on other storage. Empty: beside
   std::int64_t anchor_interval_ms = 10'000;   // whole seconds
-  bool by_hand = false;  // no thread of its own: anchors come from anchor_now() only, as in a replay
+  bool by_hand = false;        // no thread of its own: anchors come from anchor_now() only, as in a replay
+  std::string derivation_key;  // at least 32 bytes: keys and salts are derived from it, so that a replay gives the
+                               // same bytes again. Empty, as for everything live: random
+  /// Of every shard's writer; its three callbacks are AuditLog's. See on_sequenced for acknowledgments.
+  ledger::SequencerOptions sequencer;
+  /// On a writer's thread: leaves that had a cookie are on the disk. Must be quick.
+  std::function<void(std::size_t shard, const std::string& origin, std::span<const ledger::Sequenced>)> on_sequenced;
   WitnessSettings witnesses;
   StampSettings stamps;
   std::vector<PagesSettings> pages;

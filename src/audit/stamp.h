@@ -31,9 +31,12 @@ struct Stamp {
   std::string token;                          // DER of the TimeStampToken inside the reply
   std::array<std::uint8_t, 32> token_hash{};  // its SHA-256: `p` of the next anchor leaf
 };
+/// What the reply says, unchecked: who signed it, and for what, is not looked at. Check error when it was refused.
+base::Result<Stamp> read_stamp_reply(std::string_view reply);
 /// Checks the reply (DER of a TimeStampResp) against the request. Check error that says what does not hold.
 base::Result<Stamp> check_stamp_reply(const StampRequest& request, std::string_view reply, const std::string& ca_file);
-/// The same for a stored reply whose request is gone: without the nonce.
+/// The same for a stored reply whose request is gone: without the nonce, and with certificates as they were at its
+/// time.
 base::Result<Stamp> check_stored_stamp(std::string_view text, std::string_view reply, const std::string& ca_file);
 
 }  // namespace stillwatch::audit
