@@ -1,4 +1,5 @@
-// Any bytes as an authority's reply. Property: no crash, and a reply that is taken holds a token that hashes to its hash.
+// Any bytes as an authority's reply. Property: no crash, and a reply that is taken holds a token that hashes to its
+// hash.
 #include <cstdint>
 #include <string>
 
