@@ -58,7 +58,8 @@ class Anchors(LedgerTest):
         if fault:
             environment.update(LD_PRELOAD=FAULTS, LEDGER_FAULT_AT=str(at), LEDGER_FAULT=str(kind),
                                LEDGER_FAULT_COUNT=str(count_file))
-        done = subprocess.run([WRITER, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run([WRITER, *map(str, arguments)], env=environment, capture_output=True, text=True,
+                              timeout=120)
         self.errors, self.code = done.stderr, done.returncode
         if code is not None:
             self.assertEqual(done.returncode, code, done.stdout + done.stderr)
@@ -72,7 +73,7 @@ class Anchors(LedgerTest):
         return folder, self.audit("vkey", ledger, log).strip(), size
 
     def check_chain(self, ledger):
-        """Every anchor leaf opens to a manifest whose checkpoint the shard's log extends. Gives the number of leaves."""
+        """Every anchor leaf opens to a manifest whose checkpoint the shard's log extends. Gives their number."""
         folder, vkey, size = self.published(ledger, ANCHOR)
         self.assert_accepted(folder, vkey, size=size)
         shard_folder, shard_vkey, _ = self.published(ledger, SHARD)
@@ -153,7 +154,8 @@ class Anchors(LedgerTest):
         """Real syncs, real time."""
         ledger, chance, last = self.folder / "ledger", random.Random(5), 0
         for _ in range(8):
-            process = subprocess.Popen([WRITER, "anchor", str(ledger), "100000", "20"], stdout=subprocess.PIPE, text=True)
+            process = subprocess.Popen([WRITER, "anchor", str(ledger), "100000", "20"], stdout=subprocess.PIPE,
+                                       text=True)
             self.assertEqual(process.stdout.readline().split()[0], "opened")
             time.sleep(chance.random() * 0.5)
             process.kill()
