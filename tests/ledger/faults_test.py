@@ -110,6 +110,18 @@ class Faults(LedgerTest):
             shutil.rmtree(ledger)
 
     @needs_faults
+    def test_calls_of_a_change_of_months_fail_once(self):
+        calls, _ = self.calls_of("months", 1)
+        for at in range(1, calls + 1, 4):
+            ledger = self.folder / f"ledger-{at}"
+            self.writer("months", ledger, 1, fault=True, at=at, kind=errno.EIO)
+            self.writer("months", ledger, 1)
+            for log in (ledger / "logs").glob("shard-*"):
+                self.writer("fsck", log)
+            self.assertEqual(len(list((ledger / "keys").glob("*.seed"))), 1, f"failed at {at}")
+            shutil.rmtree(ledger)
+
+    @needs_faults
     @needs_checker
     def test_publishing_killed_at_every_third_call(self):
         """What is published is whole at any moment: the checkpoint comes after the files that it covers."""
