@@ -215,8 +215,9 @@ bool MaskedText::Scan::plain_words() {
       const std::uint64_t hash = hash_of_short(key, length, key_of_hash);
       const std::uint8_t meaning = lexicon.look_up(key);
       if (meaning > kStructureWord) out.add_cues(meaning);
-      *item++ = {hash,    static_cast<std::uint16_t>(size), static_cast<std::uint16_t>(length), ItemKind::word,
-                 meaning, !line_open};
+      *item++ = {
+          hash,      static_cast<std::uint16_t>(size), static_cast<std::uint16_t>(length), ItemKind::word, meaning,
+          !line_open};
       *hash_to++ = hash;
       line_open = true;
       const bool content = (length >= kContentBytesMin) & ((meaning & kStructureWord) == 0);

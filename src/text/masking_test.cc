@@ -68,8 +68,8 @@ TEST(MaskedText, LongRegionsEqualWordByWord) {
       ASSERT_TRUE(a.kind == b.kind && a.lexicon == b.lexicon && a.line_first == b.line_first) << text;
       ASSERT_EQ(whole->bytes(a), pieces->bytes(b)) << text;
     }
-    ASSERT_TRUE(std::equal(whole->hashes().begin(), whole->hashes().end(), pieces->hashes().begin(),
-                           pieces->hashes().end()));
+    ASSERT_TRUE(
+        std::equal(whole->hashes().begin(), whole->hashes().end(), pieces->hashes().begin(), pieces->hashes().end()));
     ASSERT_EQ(whole->half_words_count(), pieces->half_words_count());
     ASSERT_EQ(whole->lines_count(), pieces->lines_count());
     ASSERT_EQ(whole->order_least(), pieces->order_least());

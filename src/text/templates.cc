@@ -47,8 +47,8 @@ void TemplateMaker::put(const MaskedText& masked, const Item& item) {
   if (item.kind == ItemKind::word) put(' ');
 }
 
-// Whether a word is kept is as good as random, so both ways are one, without a branch on it: a copy, and how far the end
-// moves. `kept` is 0 or 1.
+// Whether a word is kept is as good as random, so both ways are one, without a branch on it: a copy, and how far the
+// end moves. `kept` is 0 or 1.
 inline TemplateMaker::Written TemplateMaker::put_or_gap(const MaskedText& masked, const Item& item, unsigned kept,
                                                         End& end) {
   static constexpr std::array<char, 16> kGapBytes{kGap};
