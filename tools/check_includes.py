@@ -29,6 +29,7 @@ LIBRARIES = {
     "openssl": (("openssl/",), "libssl-dev"),
     "xxhash": (("xxhash.h", "xxh3.h"), "libxxhash-dev"),
     "tomlplusplus": (("toml++/", "toml.hpp"), "libtomlplusplus-dev"),
+    "rocksdb": (("rocksdb/",), "librocksdb-dev"),
     "prometheus": (("prometheus/",), "prometheus-cpp-dev"),
     "cli11": (("CLI/",), "libcli11-dev"),
     "boost": (("boost/",), "libboost1.81-dev"),

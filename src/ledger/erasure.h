@@ -1,0 +1,105 @@
+// Erasure of a record, of a customer, and of what is past its time: keys first, then bytes, then files outside the
+// vault. Gives back what must be logged as an `erase` leaf.
+//
+// Invariant: an order is on disk, sealed, before anything is destroyed, and stays until its leaf is logged; so an
+// erasure that a crash or a full disk stopped is found and finished, and is never called complete before it is. What a
+// hold keeps is not touched, and the result says so. Every proof of the log stays valid. Threads: one user.
+// Cost: a rewrite of each key file concerned, of each file with lines to go, and a compaction of the vault.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "ledger/hold_book.h"
+#include "ledger/key_book.h"
+#include "ledger/retention.h"
+#include "ledger/vault.h"
+
+namespace stillwatch::ledger {
+
+enum class OrderKind : std::uint8_t { record, customer, retention };
+
+/// How a file outside the vault is erased from.
+enum class FileRule : std::uint8_t {
+  lines,   // NDJSON: the customer's lines go
+  remove,  // the whole file: engine snapshots, HTML reports; they are made again from what is left
+};
+
+struct ErasureFile {
+  std::string path;
+  FileRule rule = FileRule::lines;
+  RetentionClass retention = RetentionClass::query_log;
+  std::int64_t last_day = 0;  // of the records in it: what a hold or the retention is compared with
+};
+
+struct ErasureOrder {
+  std::string id;  // 22 characters of base64url; given by the eraser
+  OrderKind kind = OrderKind::customer;
+  RecordId record{};                  // of OrderKind::record
+  std::string tenant;                 // of record and customer
+  std::vector<std::string> accounts;  // of customer: as they stand in query logs and verdicts, the tenant's own too
+  std::string who, why;               // `why` is written into tombstones: no names in it
+  std::int64_t placed_us = 0;
+  std::vector<ErasureFile> files;
+};
+
+struct ErasureResult {
+  std::string order;
+  OrderKind kind = OrderKind::customer;
+  std::int64_t time_us = 0;
+  std::string who, why;
+  bool complete = false;    // nothing was held back and every step is done
+  std::vector<KeyId> keys;  // destroyed by this order, now or in an earlier try; sorted
+  std::uint64_t records = 0;
+  std::uint64_t lines = 0;
+  std::uint64_t files_rewritten = 0, files_removed = 0;
+  std::vector<std::string> held_by;  // names of the holds that kept something
+  std::uint64_t keys_held = 0, records_held = 0, lines_held = 0, files_held = 0;
+  std::uint64_t overwrites_failed = 0;  // old bytes let go without being overwritten
+  std::vector<std::string> remains;     // sentences: what is still there, for people
+};
+
+class Eraser {
+ public:
+  /// `vault` may be null: then there are no payloads. Orders lie in `orders_folder`.
+  static base::Result<Eraser> open(const std::string& orders_folder, KeyBook& book, Vault* vault,
+                                   const HoldBook& holds);
+
+  /// Writes the order, carries it out. After an error the order stays, and resume() goes on with it.
+  base::Result<ErasureResult> erase(ErasureOrder order);
+  /// Writes the order only: another run, which has the vault, carries it out.
+  base::Result<std::string> place(ErasureOrder order);
+  /// Orders that were not acknowledged, oldest first. A damaged one is an error that names its file.
+  base::Result<std::vector<ErasureOrder>> open_orders() const;
+  base::Result<ErasureResult> resume(const ErasureOrder& order);
+  /// The `erase` leaf of this order is durable: its file goes. An order that holds kept back goes too: it is placed
+  /// again when they are released.
+  base::Status acknowledge(const std::string& order_id);
+
+  /// Destroys what is past its time: whole scopes of keys with their records, tenant by tenant where a hold keeps some;
+  /// and of `files` those whose last day is due. One order, as above.
+  base::Result<ErasureResult> apply_retention(const RetentionProfile& profile, std::vector<ErasureFile> files,
+                                              std::string who);
+
+ private:
+  Eraser(std::string folder, KeyBook& book, Vault* vault, const HoldBook& holds)
+      : folder_(std::move(folder)), book_(&book), vault_(vault), holds_(&holds) {}
+  std::string folder_;
+  KeyBook* book_;
+  Vault* vault_;
+  const HoldBook* holds_;
+};
+
+/// What stays readable after a customer is erased; the same list in docs/operate/retention.md.
+std::vector<std::string> what_remains();
+
+/// The bytes of an order file and back. `key` is KeyBook::key_for(kOrderPurpose).
+inline constexpr std::string_view kOrderPurpose = "erasure orders";
+std::string seal_order(const ErasureOrder& order, const Key32& key);
+base::Result<ErasureOrder> open_order(std::string_view bytes, const Key32& key);
+
+}  // namespace stillwatch::ledger
