@@ -1,0 +1,111 @@
+// An evidence bundle: what a case rests on, with proofs that programs check which we did not write.
+//
+// Invariant: the same input gives the same bytes; manifest.json has the SHA-256 of every file but itself and those
+// under export/, and the `export` leaf under export/ has the SHA-256 of manifest.json, under the log's signature. So no
+// byte can be changed without a command of VERIFY.md failing. Nothing is in it that the input does not hold. Threads:
+// pure functions. Cost: one SHA-256 and one copy of all bytes. Layout: docs/reference/audit-log.md, "Evidence bundle".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "crypto/sha256.h"
+
+namespace stillwatch::report {
+
+inline constexpr std::size_t kEvidenceEntriesMax = 100'000;  // a file and a proof each. More: caller error
+inline constexpr std::uint64_t kEvidenceBytesMax = std::uint64_t{4} << 30;  // held in memory. More: caller error
+
+struct EvidenceFile {
+  std::string path;  // relative, of [A-Za-z0-9._/-]
+  std::string bytes;
+};
+
+/// A log that entries come from.
+struct EvidenceLog {
+  std::string name;  // of its folder: "shard-s00-2026-11"
+  std::string origin, vkey;
+  std::string checkpoint;  // the signed note that the proofs lead to
+  bool is_anchored = false;
+};
+
+struct EvidenceEntry {
+  std::string log;  // EvidenceLog::name
+  std::uint64_t index = 0;
+  std::string bytes;  // the leaf
+  std::string proof;  // text of the .tlog-proof
+};
+
+/// The anchor leaf whose manifest names the checkpoints of the logs, and what its own checkpoint was seen by.
+struct EvidenceAnchor {
+  std::string name, origin, vkey;
+  std::string checkpoint;  // with cosignatures
+  std::uint64_t index = 0;
+  std::string leaf, proof;
+  std::string manifest, salt;  // what the leaf's `m` commits to
+};
+
+/// An RFC 3161 time stamp.
+struct EvidenceStamp {
+  std::string name;     // of the authority
+  std::string stamped;  // the bytes that it is about: a checkpoint of the anchor log
+  std::string reply;    // DER
+  std::string ca_pem;   // the authorities that its signer leads to
+};
+
+/// What somebody asked for in clear, with what proves that it is what the leaf commits to.
+struct EvidencePayload {
+  std::string id;  // of the query leaf, 22 characters
+  std::string plaintext;
+  std::string salt;  // 32 bytes
+};
+
+/// One line of custody.jsonl.
+struct CustodyStep {
+  std::int64_t time_ms = 0;
+  std::string who, what, source;
+  std::string before, after;  // SHA-256 in hexadecimal of what was read and what came of it; empty: none
+};
+
+/// What the log cannot show, in sentences for a person.
+struct KnownGap {
+  std::string what;
+};
+
+struct EvidenceInput {
+  std::string case_id, operator_name, reason;
+  std::int64_t time_ms = 0;
+  std::string tool_version, tool_sha256;
+  std::vector<EvidenceLog> logs;
+  std::vector<EvidenceEntry> entries;
+  std::optional<EvidenceAnchor> anchor;
+  std::vector<EvidenceStamp> stamps;
+  std::vector<EvidencePayload> payloads;
+  std::vector<CustodyStep> custody;
+  std::vector<KnownGap> gaps;
+  std::string policy;                     // tlog-policy: the logs' keys, the witnesses, the quorum
+  std::string case_page;                  // case.html
+  std::string checker_source;             // Go source of the checker; empty: VERIFY.md says where to get it
+  std::vector<EvidenceFile> attachments;  // further files of the case: its campaign's and members' lines
+};
+
+struct EvidenceBundle {
+  std::vector<EvidenceFile> files;         // sorted by path
+  crypto::Sha256Digest manifest_sha256{};  // what the `export` leaf says
+};
+
+/// Everything but the files under export/.
+base::Result<EvidenceBundle> make_evidence(const EvidenceInput& input);
+/// Adds the export leaf and its proof, which are made when the bundle's hash is known.
+base::Status add_export(EvidenceBundle& bundle, const EvidenceLog& log, const EvidenceEntry& entry);
+
+/// A folder that must not exist yet, complete or absent.
+base::Status write_evidence_folder(const EvidenceBundle& bundle, const std::string& path);
+/// One POSIX ustar archive below a folder `name`; every time in it is `time_ms`.
+base::Result<std::string> evidence_tar(const EvidenceBundle& bundle, std::string_view name, std::int64_t time_ms);
+
+}  // namespace stillwatch::report
