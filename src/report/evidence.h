@@ -53,14 +53,16 @@ struct EvidenceAnchor {
 struct EvidenceStamp {
   std::string name;     // of the authority
   std::string stamped;  // the bytes that it is about: a checkpoint of the anchor log
+  std::string proof;    // of the anchor leaf in that checkpoint
   std::string reply;    // DER
   std::string ca_pem;   // the authorities that its signer leads to
 };
 
 /// What somebody asked for in clear, with what proves that it is what the leaf commits to.
 struct EvidencePayload {
-  std::string id;  // of the query leaf, 22 characters
-  std::string plaintext;
+  std::string log;  // of the query leaf
+  std::uint64_t index = 0;
+  std::string plaintext;  // the bytes that the commitment is over
   std::string salt;  // 32 bytes
 };
 
@@ -71,22 +73,18 @@ struct CustodyStep {
   std::string before, after;  // SHA-256 in hexadecimal of what was read and what came of it; empty: none
 };
 
-/// What the log cannot show, in sentences for a person.
-struct KnownGap {
-  std::string what;
-};
-
 struct EvidenceInput {
   std::string case_id, operator_name, reason;
   std::int64_t time_ms = 0;
   std::string tool_version, tool_sha256;
   std::vector<EvidenceLog> logs;
+  std::string export_origin;  // of the log that the export leaf goes to; its key is in `policy`
   std::vector<EvidenceEntry> entries;
   std::optional<EvidenceAnchor> anchor;
   std::vector<EvidenceStamp> stamps;
   std::vector<EvidencePayload> payloads;
   std::vector<CustodyStep> custody;
-  std::vector<KnownGap> gaps;
+  std::vector<std::string> gaps;  // what of this case is missing: sentences
   std::string policy;                     // tlog-policy: the logs' keys, the witnesses, the quorum
   std::string case_page;                  // case.html
   std::string checker_source;             // Go source of the checker; empty: VERIFY.md says where to get it
@@ -101,7 +99,7 @@ struct EvidenceBundle {
 /// Everything but the files under export/.
 base::Result<EvidenceBundle> make_evidence(const EvidenceInput& input);
 /// Adds the export leaf and its proof, which are made when the bundle's hash is known.
-base::Status add_export(EvidenceBundle& bundle, const EvidenceLog& log, const EvidenceEntry& entry);
+base::Status add_export(EvidenceBundle& bundle, const EvidenceEntry& entry);
 
 /// A folder that must not exist yet, complete or absent.
 base::Status write_evidence_folder(const EvidenceBundle& bundle, const std::string& path);
