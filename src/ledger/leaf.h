@@ -19,10 +19,12 @@
 
 namespace stillwatch::ledger {
 
-inline constexpr std::size_t kLeafBytesMax = 4'096;    // ours: a proof and its leaf fit in a few network packets
-inline constexpr std::size_t kEntryBytesMax = 65'535;  // C2SP tlog-tiles: a two-byte length
-inline constexpr std::size_t kLeafTextBytesMax = 256;  // of one text in a leaf. Longer: refused
-inline constexpr std::size_t kLeafListMax = 128;       // verdicts, ranges or key names in one leaf. More: refused
+inline constexpr std::size_t kLeafBytesMax = 4'096;        // ours: a proof and its leaf fit in a few network packets
+inline constexpr std::size_t kEntryBytesMax = 65'535;      // C2SP tlog-tiles: a two-byte length
+inline constexpr std::size_t kLeafTextBytesMax = 512;      // of one text in a leaf, a vkey among them. Longer: refused
+inline constexpr std::size_t kCustomerTextBytesMax = 128;  // of a text that customers choose. Longer: cut, so that
+                                                           // nobody keeps a request out of the log by its model's name
+inline constexpr std::size_t kLeafListMax = 128;           // verdicts, ranges or key names in one leaf. More: refused
 inline constexpr std::uint64_t kLeafNumberMax = (std::uint64_t{1} << 53) - 1;  // every JSON reader keeps it exact
 
 /// Written as 43 characters base64url: a whole hash or HMAC.
@@ -34,6 +36,7 @@ using Name12 = std::array<std::uint8_t, 12>;
 
 /// Unpadded base64url (RFC 4648 section 5). `unpadded` reads only the canonical form.
 std::string base64url(std::string_view bytes);
+void append_base64url(std::string& out, std::string_view bytes);
 template <std::size_t N>
 std::string base64url(const std::array<std::uint8_t, N>& bytes) {
   return base64url(std::string_view(reinterpret_cast<const char*>(bytes.data()), N));
@@ -59,7 +62,7 @@ struct QueryLeaf {
   std::int64_t time_ms = 0;
   Id16 id{};                    // what the customer is given
   Id16 tenant{}, account{};     // pseudonyms under a destroyable key
-  std::string model, endpoint;  // at most kLeafTextBytesMax each
+  std::string model, endpoint;  // written up to kCustomerTextBytesMax each
   std::uint64_t tokens_in = 0, tokens_out = 0;
   std::optional<Hash32> payload_plain;  // cp: commitment to the payload's plaintext; null without a vault
   std::optional<Hash32> payload_blob;   // ch: hash of the ciphertext
