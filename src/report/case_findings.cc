@@ -120,7 +120,8 @@ class Reader {
                                                          folder_, case_));
     }
     if (has("summary.json")) {
-      STILLWATCH_CHECK(read_object(folder_ + "/summary.json", [&](const Row& row) { take_summary(row, out_.summary); }));
+      STILLWATCH_CHECK(
+          read_object(folder_ + "/summary.json", [&](const Row& row) { take_summary(row, out_.summary); }));
       out_.has_summary = true;
     }
     finish();
@@ -181,9 +182,8 @@ class Reader {
       view.members.push_back(std::move(member));
     }
     if (view.campaign.accounts_count == 0) view.campaign.accounts_count = view.members.size();
-    std::stable_sort(view.members.begin(), view.members.end(), [](const MemberView& a, const MemberView& b) {
-      return a.member.queries > b.member.queries;
-    });
+    std::stable_sort(view.members.begin(), view.members.end(),
+                     [](const MemberView& a, const MemberView& b) { return a.member.queries > b.member.queries; });
     if (view.members.size() > kMembersShownMax) view.members.resize(kMembersShownMax);
   }
 

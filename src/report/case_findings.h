@@ -13,8 +13,8 @@
 namespace stillwatch::report {
 
 struct CaseFindings {
-  CampaignView view;     // without hours: they are not in the files
-  Summary summary;       // as far as summary.json has it; a gateway has none
+  CampaignView view;  // without hours: they are not in the files
+  Summary summary;    // as far as summary.json has it; a gateway has none
   bool has_summary = false;
   std::vector<std::string> accounts;  // every account of the campaign, sorted
   std::string campaign_lines, member_lines, verdict_lines;

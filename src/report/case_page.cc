@@ -112,19 +112,21 @@ std::string case_page(const CaseFindings& findings, const CaseTraffic& traffic, 
     const Traffic bins = make_traffic({traffic.start_us, &traffic.total}, {{traffic.start_us, &traffic.case_}});
     out += "<section><h2>Traffic over time</h2>" +
            traffic_chart(bins, findings.summary.calibrated_until_us, {event::campaign_name(view.campaign.id)}) +
-           fmt::format("<p class=\"note\">Counted from {} entries of requests in the logs named below, of which {} are "
-                       "of the campaign's accounts.</p></section>",
-                       grouped(std::accumulate(traffic.total.begin(), traffic.total.end(), std::uint64_t{0})),
-                       grouped(std::accumulate(traffic.case_.begin(), traffic.case_.end(), std::uint64_t{0})));
+           fmt::format(
+               "<p class=\"note\">Counted from {} entries of requests in the logs named below, of which {} are "
+               "of the campaign's accounts.</p></section>",
+               grouped(std::accumulate(traffic.total.begin(), traffic.total.end(), std::uint64_t{0})),
+               grouped(std::accumulate(traffic.case_.begin(), traffic.case_.end(), std::uint64_t{0})));
   }
   Summary summary = findings.summary;
   if (!findings.has_summary) {
     summary.records = std::accumulate(traffic.total.begin(), traffic.total.end(), std::uint64_t{0});
   }
   out += "\n" + campaign_section(view, summary, 0) + "\n" + proof_section(input) + "\n" + gap_section(input);
-  return out + fmt::format("</main>\n<footer><p>stillwatch {} &middot; one file, no network access. The lines that it "
-                           "was made from are in the folder case.</p></footer></body></html>\n",
-                           escape(input.tool_version));
+  return out + fmt::format(
+                   "</main>\n<footer><p>stillwatch {} &middot; one file, no network access. The lines that it "
+                   "was made from are in the folder case.</p></footer></body></html>\n",
+                   escape(input.tool_version));
 }
 
 }  // namespace stillwatch::report

@@ -15,7 +15,7 @@ namespace stillwatch::report {
 
 /// Requests an hour, counted from query leaves.
 struct CaseTraffic {
-  std::int64_t start_us = 0;               // of the first hour
+  std::int64_t start_us = 0;                // of the first hour
   std::vector<std::uint32_t> total, case_;  // of all accounts; of the campaign's
 };
 

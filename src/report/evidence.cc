@@ -115,8 +115,7 @@ base::Status check_files(const std::vector<EvidenceFile>& files) {
 }
 
 void sort_by_path(std::vector<EvidenceFile>& files) {
-  std::sort(files.begin(), files.end(),
-            [](const EvidenceFile& a, const EvidenceFile& b) { return a.path < b.path; });
+  std::sort(files.begin(), files.end(), [](const EvidenceFile& a, const EvidenceFile& b) { return a.path < b.path; });
 }
 
 }  // namespace
@@ -152,7 +151,8 @@ base::Result<EvidenceBundle> make_evidence(const EvidenceInput& input) {
 
 base::Status add_export(EvidenceBundle& bundle, const EvidenceEntry& entry) {
   for (const EvidenceFile& file : bundle.files) {
-    if (file.path.starts_with(kExportFolder)) return base::fail(Fault::caller, "the bundle has its export leaf already");
+    if (file.path.starts_with(kExportFolder))
+      return base::fail(Fault::caller, "the bundle has its export leaf already");
   }
   bundle.files.push_back({"export/entry.bin", entry.bytes});
   bundle.files.push_back({"export/entry.tlog-proof", entry.proof});

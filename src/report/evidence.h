@@ -63,7 +63,7 @@ struct EvidencePayload {
   std::string log;  // of the query leaf
   std::uint64_t index = 0;
   std::string plaintext;  // the bytes that the commitment is over
-  std::string salt;  // 32 bytes
+  std::string salt;       // 32 bytes
 };
 
 /// One line of custody.jsonl.
@@ -84,7 +84,7 @@ struct EvidenceInput {
   std::vector<EvidenceStamp> stamps;
   std::vector<EvidencePayload> payloads;
   std::vector<CustodyStep> custody;
-  std::vector<std::string> gaps;  // what of this case is missing: sentences
+  std::vector<std::string> gaps;          // what of this case is missing: sentences
   std::string policy;                     // tlog-policy: the logs' keys, the witnesses, the quorum
   std::string case_page;                  // case.html
   std::string checker_source;             // Go source of the checker; empty: VERIFY.md says where to get it

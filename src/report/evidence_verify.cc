@@ -30,11 +30,13 @@ test "$(find . -type f ! -path ./manifest.json ! -path './export/*' | wc -l)" -e
 test "$(find . ! -type f ! -type d | wc -l)" -eq 0
 )sh";
 
-constexpr std::string_view kChecker = R"sh(GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$work/go" go build -o "$work/checker" checker/main.go
+constexpr std::string_view kChecker =
+    R"sh(GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="$work/go" go build -o "$work/checker" checker/main.go
 )sh";
 
 // `prove` also binds the proof to the entry's number and to the very checkpoint that the other steps are about.
-constexpr std::string_view kEntries = R"sh(key() { awk -v name="$1+" '$1 == "log" && index($2, name) == 1 { print $2 }' policy.txt; }
+constexpr std::string_view kEntries =
+    R"sh(key() { awk -v name="$1+" '$1 == "log" && index($2, name) == 1 { print $2 }' policy.txt; }
 prove() {
   "$work/checker" -proof "$1" "$2" "$(key "$(head -n 1 "$3")")" >>"$work/proofs" || { tail -n 1 "$work/proofs"; exit 1; }
   sed '1,/^$/d' "$1" | cmp - "$3"
@@ -60,7 +62,8 @@ grep -qF '"k":"export"' export/entry.bin
 grep -qF "\"h\":\"$hash\"" export/entry.bin
 )sh";
 
-constexpr std::string_view kAnchor = R"sh(m=$({{ printf 'aud1 anchor\0'; cat anchor/salt.bin anchor/manifest.txt; }} | openssl dgst -sha256 -binary | base64)
+constexpr std::string_view kAnchor =
+    R"sh(m=$({{ printf 'aud1 anchor\0'; cat anchor/salt.bin anchor/manifest.txt; }} | openssl dgst -sha256 -binary | base64)
 m=$(printf %s "$m" | tr '+/' '-_' | tr -d '=')
 grep -qF "\"m\":\"$m\"" "entries/{name}/{index}.bin"
 for note in {notes}; do
@@ -169,10 +172,11 @@ std::string witness_step(const EvidenceInput& input) {
     return "No witness has cosigned this checkpoint. That nobody was shown another history then rests on the operator, "
            "and on\nwhoever keeps an older checkpoint.\n\n";
   }
-  return "Witnesses are other organisations, which sign only what extends what they signed before. `policy.txt` has the "
+  return "Witnesses are other organisations, which sign only what extends what they signed before. `policy.txt` has "
+         "the "
          "rule how\nmany of them are needed; get it from somewhere else than the operator too, and compare.\n\n" +
-         block(fmt::format(fmt::runtime(kWitnesses), fmt::arg("witnesses", names),
-                           fmt::arg("name", input.anchor->name)));
+         block(
+             fmt::format(fmt::runtime(kWitnesses), fmt::arg("witnesses", names), fmt::arg("name", input.anchor->name)));
 }
 
 }  // namespace
@@ -182,17 +186,19 @@ std::string verify_text(const EvidenceInput& input) {
   out += "## The files are those of the manifest\n\n" + block(kFiles);
   out += "## The checker\n\nAbout 200 lines over `golang.org/x/mod/sumdb`, which is Go's own code for such logs. ";
   if (input.checker_source.empty()) {
-    out += "Its source was not at hand when this\nbundle was made; put `tools/tlog_verify/main.go` of the stillwatch "
-           "source into `../checker`.\n\n";
+    out +=
+        "Its source was not at hand when this\nbundle was made; put `tools/tlog_verify/main.go` of the stillwatch "
+        "source into `../checker`.\n\n";
     std::string commands(kChecker);
     commands.replace(commands.find("checker/main.go"), 15, "../checker/main.go");
     out += block(commands);
   } else {
     out += "Read it, it is short.\n\n" + block(kChecker);
   }
-  out += "## Every entry is in its log\n\nA proof leads from the entry to the root that the log's key has signed. The "
-         "keys are in `policy.txt`: compare them with\nthose that the operator publishes.\n\n" +
-         block(kEntries);
+  out +=
+      "## Every entry is in its log\n\nA proof leads from the entry to the root that the log's key has signed. The "
+      "keys are in `policy.txt`: compare them with\nthose that the operator publishes.\n\n" +
+      block(kEntries);
   out += "## The bundle is the one that was logged\n\nWhen the bundle was made, its hash went into a log.\n\n" +
          block(kExport);
   if (input.anchor) {
@@ -204,12 +210,14 @@ std::string verify_text(const EvidenceInput& input) {
   if (input.anchor) out += witness_step(input);
   out += "## Time stamps\n\n";
   if (input.stamps.empty() || !input.anchor) {
-    out += "There are none: when the anchor's checkpoint existed rests on its witnesses and on the operator's clock.\n\n";
+    out +=
+        "There are none: when the anchor's checkpoint existed rests on its witnesses and on the operator's clock.\n\n";
   } else {
-    out += "An authority outside has signed that the stamped checkpoint existed at its time, and with it everything "
-           "under it. Compare\nthe `.pem` with the authority's own.\n\n" +
-           block(fmt::format(fmt::runtime(kStamps), fmt::arg("name", input.anchor->name),
-                             fmt::arg("index", input.anchor->index)));
+    out +=
+        "An authority outside has signed that the stamped checkpoint existed at its time, and with it everything "
+        "under it. Compare\nthe `.pem` with the authority's own.\n\n" +
+        block(fmt::format(fmt::runtime(kStamps), fmt::arg("name", input.anchor->name),
+                          fmt::arg("index", input.anchor->index)));
   }
   if (!input.payloads.empty()) {
     out += "## Opened contents are what the log committed to\n\n" + block(kPayloads);

@@ -61,7 +61,9 @@ constexpr std::string_view kLimits = R"md(
 }  // namespace
 
 std::string checkpoint_path(const std::string& log) { return "checkpoint-" + log + ".txt"; }
-std::string entry_path(const std::string& log, std::uint64_t index) { return fmt::format("entries/{}/{}.bin", log, index); }
+std::string entry_path(const std::string& log, std::uint64_t index) {
+  return fmt::format("entries/{}/{}.bin", log, index);
+}
 std::string proof_path(const std::string& log, std::uint64_t index) {
   return fmt::format("proofs/{}/{}.tlog-proof", log, index);
 }
@@ -93,7 +95,8 @@ std::string markdown(std::string_view bytes) {
 std::string certification_text(const EvidenceInput& input) {
   std::string out =
       "# Statement of the process: a draft for a qualified person\n\n"
-      "This is a draft. It certifies nothing until a person who is qualified to do so has checked every sentence, struck "
+      "This is a draft. It certifies nothing until a person who is qualified to do so has checked every sentence, "
+      "struck "
       "what\ndoes not hold, and signed it. It is written with Rules 902(11), (13) and (14) of the Federal Rules of "
       "Evidence in mind;\nwhether they, or the rules of another court, are met is for counsel to say.\n";
   out += kProcess;

@@ -1,7 +1,7 @@
 // An uncompressed POSIX ustar archive of regular files.
 //
-// Invariant: the bytes depend on names, contents and the one time only: owner 0, mode 0644, no user names, no folders of
-// their own. Threads: one user. Cost: a copy of what is added. Spec: POSIX.1-2017, pax, "ustar Interchange Format".
+// Invariant: the bytes depend on names, contents and the one time only: owner 0, mode 0644, no user names, no folders
+// of their own. Threads: one user. Cost: a copy of what is added. Spec: POSIX.1-2017, pax, "ustar Interchange Format".
 #pragma once
 
 #include <cstdint>
