@@ -11,7 +11,6 @@
 #include "report/evidence_words.h"
 #include "report/style.h"
 #include "report/words.h"
-#include "tlog/policy.h"
 
 namespace stillwatch::report {
 namespace {
@@ -37,17 +36,13 @@ CampaignView with_hours(const CampaignView& view, const CaseTraffic& traffic) {
   return out;
 }
 
-std::string cosigned_by(const EvidenceInput& input) {
-  const auto policy = tlog::Policy::parse(input.policy);
-  if (!policy || !input.anchor) return "nobody";
-  const auto seen = tlog::open_witnessed(*policy, input.anchor->checkpoint);
-  if (!seen || seen->cosignatures.empty()) return "nobody";
+std::string cosigned_by(const EvidenceInput& input, const EvidenceLog& anchor) {
+  const Cosigners cosigners = cosigners_of(input, anchor);
   std::string out;
-  for (const auto& one : seen->cosignatures) {
-    out += fmt::format("{}<bdi>{}</bdi>, {}", out.empty() ? "" : "; ", escape(policy->witnesses[one.witness].name),
-                       when(static_cast<std::int64_t>(one.unix_s) * 1000));
-  }
-  return out + (seen->quorum_met ? "" : " (fewer than the policy wants)");
+  for (const Cosigner& one : cosigners.list)
+    out += fmt::format("{}<bdi>{}</bdi>, {}", out.empty() ? "" : "; ", escape(one.name), when(one.time_ms));
+  if (out.empty()) return "nobody";
+  return out + (cosigners.is_quorum_met ? "" : " (fewer than the policy wants)");
 }
 
 std::string proof_section(const EvidenceInput& input) {
@@ -58,16 +53,12 @@ std::string proof_section(const EvidenceInput& input) {
       "write.</p><dl class=\"plain\">";
   out += row("Entries in this bundle", grouped(input.entries.size()));
   for (const EvidenceLog& log : input.logs) {
-    out += row("Log", fmt::format("<span class=\"id\">{}</span>{}", escape(log.origin),
-                                  log.is_anchored ? "" : ", not anchored"));
+    const std::string_view note = log.is_anchor || log.is_anchored ? "" : ", not anchored";
+    out += row(log.is_anchor ? "Anchor log" : "Log",
+               fmt::format("<span class=\"id\">{}</span>{}", escape(log.origin), note));
+    if (log.is_anchor) out += row("Seen by", cosigned_by(input, log));
   }
-  if (input.anchor) {
-    out += row("Anchored in", fmt::format("<span class=\"id\">{}</span>, entry {}", escape(input.anchor->origin),
-                                          input.anchor->index));
-    out += row("Seen by", cosigned_by(input));
-  } else {
-    out += row("Anchored in", "nothing: see known-gaps.md");
-  }
+  if (input.manifests.empty()) out += row("Anchor", "none: see known-gaps.md");
   std::string stamps;
   for (const EvidenceStamp& stamp : input.stamps) stamps += (stamps.empty() ? "" : ", ") + escape(stamp.name);
   out += row("Time stamps", stamps.empty() ? "none" : stamps);

@@ -80,13 +80,10 @@ base::Status add_log_files(const EvidenceInput& input, std::vector<EvidenceFile>
     files.push_back({entry_path(entry.log, entry.index), entry.bytes});
     files.push_back({proof_path(entry.log, entry.index), entry.proof});
   }
-  if (!input.anchor) return {};
-  const EvidenceAnchor& anchor = *input.anchor;
-  files.push_back({checkpoint_path(anchor.name), anchor.checkpoint});
-  files.push_back({entry_path(anchor.name, anchor.index), anchor.leaf});
-  files.push_back({proof_path(anchor.name, anchor.index), anchor.proof});
-  files.push_back({"anchor/manifest.txt", anchor.manifest});
-  files.push_back({"anchor/salt.bin", anchor.salt});
+  for (const EvidenceManifest& manifest : input.manifests) {
+    files.push_back({manifest_path(manifest, ".txt"), manifest.text});
+    files.push_back({manifest_path(manifest, ".salt"), manifest.salt});
+  }
   return {};
 }
 
@@ -98,6 +95,18 @@ void add_texts(const EvidenceInput& input, std::vector<EvidenceFile>& files) {
   files.push_back({"policy.txt", input.policy});
   if (!input.case_page.empty()) files.push_back({"case.html", input.case_page});
   if (!input.checker_source.empty()) files.push_back({"checker/main.go", input.checker_source});
+}
+
+/// VERIFY.md names witnesses to a shell as well.
+base::Status check_witnesses(const EvidenceInput& input) {
+  for (const EvidenceLog& log : input.logs) {
+    if (!log.is_anchor) continue;
+    for (const Cosigner& cosigner : cosigners_of(input, log).list) {
+      if (!is_plain_path(cosigner.name))
+        return base::fail(Fault::caller, "a witness of the policy has a name that no bundle can hold");
+    }
+  }
+  return {};
 }
 
 base::Status check_files(const std::vector<EvidenceFile>& files) {
@@ -125,6 +134,7 @@ base::Result<EvidenceBundle> make_evidence(const EvidenceInput& input) {
     return base::fail(Fault::caller, fmt::format("{} entries are more than the {} that a bundle holds; choose fewer",
                                                  input.entries.size(), kEvidenceEntriesMax));
   }
+  STILLWATCH_CHECK(check_witnesses(input));
   EvidenceBundle bundle;
   std::vector<EvidenceFile>& files = bundle.files;
   STILLWATCH_CHECK(add_log_files(input, files));

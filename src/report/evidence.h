@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,10 +26,11 @@ struct EvidenceFile {
 
 /// A log that entries come from.
 struct EvidenceLog {
-  std::string name;  // of its folder: "shard-s00-2026-11"
+  std::string name;  // of its folder: "shard-s00-2026-11", "anchor-2026"
   std::string origin, vkey;
-  std::string checkpoint;  // the signed note that the proofs lead to
-  bool is_anchored = false;
+  std::string checkpoint;    // the signed note that the proofs lead to; of an anchor log with cosignatures
+  bool is_anchor = false;    // it holds anchor leaves
+  bool is_anchored = false;  // the checkpoint stands in one of the manifests
 };
 
 struct EvidenceEntry {
@@ -40,20 +40,21 @@ struct EvidenceEntry {
   std::string proof;  // text of the .tlog-proof
 };
 
-/// The anchor leaf whose manifest names the checkpoints of the logs, and what its own checkpoint was seen by.
-struct EvidenceAnchor {
-  std::string name, origin, vkey;
-  std::string checkpoint;  // with cosignatures
+/// What an anchor leaf commits to: checkpoints of logs. The leaf itself is an entry.
+struct EvidenceManifest {
+  std::string anchor;  // EvidenceLog::name
   std::uint64_t index = 0;
-  std::string leaf, proof;
-  std::string manifest, salt;  // what the leaf's `m` commits to
+  std::string text, salt;
+  std::vector<std::string> logs;  // names of those whose checkpoint stands in it
 };
 
-/// An RFC 3161 time stamp.
+/// An RFC 3161 time stamp of a checkpoint of an anchor log.
 struct EvidenceStamp {
-  std::string name;     // of the authority
-  std::string stamped;  // the bytes that it is about: a checkpoint of the anchor log
-  std::string proof;    // of the anchor leaf in that checkpoint
+  std::string name;    // of the authority
+  std::string anchor;  // EvidenceLog::name
+  std::uint64_t index = 0;
+  std::string stamped;  // the note that was stamped
+  std::string proof;    // of the anchor leaf at `index` in that note
   std::string reply;    // DER
   std::string ca_pem;   // the authorities that its signer leads to
 };
@@ -80,7 +81,7 @@ struct EvidenceInput {
   std::vector<EvidenceLog> logs;
   std::string export_origin;  // of the log that the export leaf goes to; its key is in `policy`
   std::vector<EvidenceEntry> entries;
-  std::optional<EvidenceAnchor> anchor;
+  std::vector<EvidenceManifest> manifests;
   std::vector<EvidenceStamp> stamps;
   std::vector<EvidencePayload> payloads;
   std::vector<CustodyStep> custody;

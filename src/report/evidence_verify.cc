@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 
 #include "report/evidence_words.h"
-#include "tlog/cosignature.h"
-#include "tlog/policy.h"
 
 namespace stillwatch::report {
 namespace {
@@ -62,14 +60,18 @@ grep -qF '"k":"export"' export/entry.bin
 grep -qF "\"h\":\"$hash\"" export/entry.bin
 )sh";
 
-constexpr std::string_view kAnchor =
-    R"sh(m=$({{ printf 'aud1 anchor\0'; cat anchor/salt.bin anchor/manifest.txt; }} | openssl dgst -sha256 -binary | base64)
-m=$(printf %s "$m" | tr '+/' '-_' | tr -d '=')
-grep -qF "\"m\":\"$m\"" "entries/{name}/{index}.bin"
-for note in {notes}; do
-  line="$(sed -n 1p "$note") $(sed -n 2p "$note") $(sed -n 3p "$note")"
-  sed '/^$/,$d' anchor/manifest.txt | grep -qxF "$line"
-done
+constexpr std::string_view kAnchorStart =
+    R"sh(# anchored MANIFEST LEAF NOTE...: the leaf commits to the manifest, and the notes stand in it.
+anchored() {
+  m=$({ printf 'aud1 anchor\0'; cat "$1.salt" "$1.txt"; } | openssl dgst -sha256 -binary | base64)
+  m=$(printf %s "$m" | tr '+/' '-_' | tr -d '=')
+  grep -qF "\"m\":\"$m\"" "$2"
+  sed '/^$/,$d' "$1.txt" >"$work/heads"
+  shift 2
+  for note in "$@"; do
+    grep -qxF "$(sed -n 1p "$note") $(sed -n 2p "$note") $(sed -n 3p "$note")" "$work/heads"
+  done
+}
 )sh";
 
 constexpr std::string_view kSignature = R"sh(# verify KEY MESSAGE SIGNATURE: an Ed25519 signature, KEY as in policy.txt.
@@ -96,27 +98,30 @@ for note in checkpoint-*.txt; do
 done
 )sh";
 
-constexpr std::string_view kWitnesses = R"sh(for witness in {witnesses}; do
-  key=$(awk -v name="$witness" '$1 == "witness" && $2 == name {{ print $3 }}' policy.txt)
-  hash=${{key%+*}}
-  line checkpoint-{name}.txt "${{key%%+*}}" "${{hash##*+}}" >"$work/blob"
-  seconds=$((0x$(head -c 8 "$work/blob" | od -An -v -tx1 | tr -d ' \n')))
-  {{ printf 'cosignature/v1\ntime %s\n' "$seconds"; sed '/^$/,$d' checkpoint-{name}.txt; }} >"$work/text"
-  tail -c +9 "$work/blob" >"$work/signature"
+constexpr std::string_view kWitnessStart =
+    R"sh(# cosigned NOTE WITNESS: the witness signed the note's text with the time before it.
+cosigned() {
+  key=$(awk -v name="$2" '$1 == "witness" && $2 == name { print $3 }' policy.txt)
+  hash=${key%+*}
+  line "$1" "${key%%+*}" "${hash##*+}" >"$work/cosignature"
+  seconds=$((0x$(head -c 8 "$work/cosignature" | od -An -v -tx1 | tr -d ' \n')))
+  { printf 'cosignature/v1\ntime %s\n' "$seconds"; sed '/^$/,$d' "$1"; } >"$work/text"
+  tail -c +9 "$work/cosignature" >"$work/signature"
   verify "$key" "$work/text" "$work/signature"
-  echo "$witness saw it $(date -u -d "@$seconds" +%FT%TZ)"
-done
+  echo "$2 saw it $(date -u -d "@$seconds" +%FT%TZ)"
+}
 )sh";
 
-constexpr std::string_view kStamps = R"sh(for reply in stamps/*.tsr; do
-  stamp=${{reply%.tsr}}
-  openssl ts -verify -data "$stamp.stamped.txt" -in "$reply" -CAfile "$stamp.pem" >"$work/answer" 2>&1 || {{
+constexpr std::string_view kStampsStart =
+    R"sh(# stamped STAMP LEAF: the authority signed that the note existed, and the leaf is under it.
+stamped() {
+  openssl ts -verify -data "$1.stamped.txt" -in "$1.tsr" -CAfile "$1.pem" >"$work/answer" 2>&1 || {
     cat "$work/answer"
     exit 1
-  }}
-  prove "$stamp.tlog-proof" "entries/{name}/{index}.bin" "$stamp.stamped.txt"
-  openssl ts -reply -in "$reply" -text | grep 'Time stamp:'
-done
+  }
+  prove "$1.tlog-proof" "$2" "$1.stamped.txt"
+  openssl ts -reply -in "$1.tsr" -text 2>"$work/answer" | grep 'Time stamp:'
+}
 )sh";
 
 constexpr std::string_view kPayloads = R"sh(for salt in payloads/*/*.salt; do
@@ -140,43 +145,55 @@ rm -r "$work"
 echo 'everything holds'
 )sh";
 
-/// Witnesses of the policy that cosigned the anchor's checkpoint.
-std::vector<std::string> cosigners(const EvidenceInput& input) {
-  std::vector<std::string> out;
-  const auto policy = tlog::Policy::parse(input.policy);
-  if (!policy || !input.anchor) return out;
-  const auto seen = tlog::open_witnessed(*policy, input.anchor->checkpoint);
-  if (!seen) return out;
-  for (const auto& cosignature : seen->cosignatures) out.push_back(policy->witnesses[cosignature.witness].name);
-  return out;
-}
-
-std::string anchor_steps(const EvidenceInput& input) {
-  const EvidenceAnchor& anchor = *input.anchor;
-  std::string notes;
-  for (const EvidenceLog& log : input.logs) {
-    if (log.is_anchored) notes += (notes.empty() ? "" : " ") + checkpoint_path(log.name);
+std::string anchor_step(const EvidenceInput& input) {
+  std::string out = "## The logs are anchored\n\n";
+  if (input.manifests.empty()) return out + "They are not: no anchor covers these checkpoints. See known-gaps.md.\n\n";
+  std::string commands(kAnchorStart);
+  for (const EvidenceManifest& manifest : input.manifests) {
+    commands += fmt::format("anchored {} {}", manifest_path(manifest, ""), entry_path(manifest.anchor, manifest.index));
+    for (const std::string& log : manifest.logs) commands += " " + checkpoint_path(log);
+    commands += "\n";
   }
-  std::string out =
-      "## The logs are anchored\n\nThe anchor log got one leaf of fixed size every interval, whatever the traffic. Its "
-      "leaf commits to a list of the\nlogs' checkpoints: `anchor/manifest.txt` with the salt beside it.\n\n";
-  out += block(fmt::format(fmt::runtime(kAnchor), fmt::arg("name", anchor.name), fmt::arg("index", anchor.index),
-                           fmt::arg("notes", notes)));
-  return out;
+  return out +
+         "The anchor log gets one leaf of fixed size every interval, whatever the traffic. The leaf commits to a list "
+         "of the logs'\ncheckpoints: a file in `anchor`, with the salt beside it.\n\n" +
+         block(commands);
 }
 
 std::string witness_step(const EvidenceInput& input) {
-  std::string names;
-  for (const std::string& name : cosigners(input)) names += (names.empty() ? "" : " ") + name;
-  if (names.empty()) {
-    return "No witness has cosigned this checkpoint. That nobody was shown another history then rests on the operator, "
-           "and on\nwhoever keeps an older checkpoint.\n\n";
+  std::string commands(kWitnessStart), out = "## Witnesses have seen the anchor log\n\n";
+  bool is_any = false;
+  for (const EvidenceLog& log : input.logs) {
+    if (!log.is_anchor) continue;
+    for (const Cosigner& cosigner : cosigners_of(input, log).list) {
+      commands += fmt::format("cosigned {} {}\n", checkpoint_path(log.name), cosigner.name);
+      is_any = true;
+    }
   }
-  return "Witnesses are other organisations, which sign only what extends what they signed before. `policy.txt` has "
-         "the "
-         "rule how\nmany of them are needed; get it from somewhere else than the operator too, and compare.\n\n" +
-         block(
-             fmt::format(fmt::runtime(kWitnesses), fmt::arg("witnesses", names), fmt::arg("name", input.anchor->name)));
+  if (!is_any) {
+    return out +
+           "None has, as far as this bundle goes. That nobody was shown another history then rests on the operator, "
+           "and "
+           "on\nwhoever keeps an older checkpoint.\n\n";
+  }
+  return out +
+         "They are other organisations, which sign only what extends what they signed before. `policy.txt` has the "
+         "rule "
+         "how many\nof them are needed; get it from somewhere else than the operator too, and compare.\n\n" +
+         block(commands);
+}
+
+std::string stamp_step(const EvidenceInput& input) {
+  std::string commands(kStampsStart), out = "## Time stamps\n\n";
+  if (input.stamps.empty())
+    return out + "There are none: when a checkpoint existed rests on its witnesses, and on the operator's clock.\n\n";
+  for (const EvidenceStamp& stamp : input.stamps)
+    commands += fmt::format("stamped stamps/{} {}\n", stamp.name, entry_path(stamp.anchor, stamp.index));
+  return out +
+         "An authority outside has signed that the stamped checkpoint existed at its time, and with it everything "
+         "under "
+         "it. Compare\nthe `.pem` with the authority's own.\n\n" +
+         block(commands);
 }
 
 }  // namespace
@@ -201,24 +218,9 @@ std::string verify_text(const EvidenceInput& input) {
       block(kEntries);
   out += "## The bundle is the one that was logged\n\nWhen the bundle was made, its hash went into a log.\n\n" +
          block(kExport);
-  if (input.anchor) {
-    out += anchor_steps(input);
-  } else {
-    out += "## The logs are anchored\n\nThey are not: no anchor covers these checkpoints. See known-gaps.md.\n\n";
-  }
+  out += anchor_step(input);
   out += "## Signatures, without Go\n\n" + block(kSignature);
-  if (input.anchor) out += witness_step(input);
-  out += "## Time stamps\n\n";
-  if (input.stamps.empty() || !input.anchor) {
-    out +=
-        "There are none: when the anchor's checkpoint existed rests on its witnesses and on the operator's clock.\n\n";
-  } else {
-    out +=
-        "An authority outside has signed that the stamped checkpoint existed at its time, and with it everything "
-        "under it. Compare\nthe `.pem` with the authority's own.\n\n" +
-        block(fmt::format(fmt::runtime(kStamps), fmt::arg("name", input.anchor->name),
-                          fmt::arg("index", input.anchor->index)));
-  }
+  out += witness_step(input) + stamp_step(input);
   if (!input.payloads.empty()) {
     out += "## Opened contents are what the log committed to\n\n" + block(kPayloads);
   }

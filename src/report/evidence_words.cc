@@ -5,6 +5,7 @@
 #include "base/event_time.h"
 #include "base/json_text.h"
 #include "crypto/sha256.h"
+#include "tlog/policy.h"
 
 namespace stillwatch::report {
 namespace {
@@ -68,6 +69,22 @@ std::string proof_path(const std::string& log, std::uint64_t index) {
   return fmt::format("proofs/{}/{}.tlog-proof", log, index);
 }
 
+std::string manifest_path(const EvidenceManifest& manifest, std::string_view ending) {
+  return fmt::format("anchor/{}-{}{}", manifest.anchor, manifest.index, ending);
+}
+
+Cosigners cosigners_of(const EvidenceInput& input, const EvidenceLog& anchor) {
+  Cosigners out;
+  const auto policy = tlog::Policy::parse(input.policy);
+  if (!policy) return out;
+  const auto seen = tlog::open_witnessed(*policy, anchor.checkpoint);
+  if (!seen) return out;
+  for (const auto& one : seen->cosignatures)
+    out.list.push_back({policy->witnesses[one.witness].name, static_cast<std::int64_t>(one.unix_s) * 1000});
+  out.is_quorum_met = seen->quorum_met;
+  return out;
+}
+
 std::string time_text(std::int64_t time_ms) { return base::format_time(time_ms * 1000); }
 
 std::string hexadecimal(std::string_view bytes) {
@@ -107,7 +124,8 @@ std::string certification_text(const EvidenceInput& input) {
   out += fmt::format("- Leaves copied: {}\n- Opened contents: {}\n- Time stamps: {}\n", input.entries.size(),
                      input.payloads.size(), input.stamps.size());
   for (const EvidenceLog& log : input.logs)
-    out += fmt::format("- Log: {}{}\n", markdown(log.origin), log.is_anchored ? "" : " (not anchored)");
+    out +=
+        fmt::format("- Log: {}{}\n", markdown(log.origin), log.is_anchored || log.is_anchor ? "" : " (not anchored)");
   return out +
          "\n## To be completed by the qualified person\n\n"
          "- Name, position, and why qualified: ______\n"

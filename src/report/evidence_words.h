@@ -25,6 +25,18 @@ std::string custody_text(const EvidenceInput& input);
 std::string checkpoint_path(const std::string& log);
 std::string entry_path(const std::string& log, std::uint64_t index);
 std::string proof_path(const std::string& log, std::uint64_t index);
+std::string manifest_path(const EvidenceManifest& manifest, std::string_view ending);
+
+/// Who of the policy's witnesses cosigned a checkpoint, and when.
+struct Cosigner {
+  std::string name;
+  std::int64_t time_ms = 0;
+};
+struct Cosigners {
+  std::vector<Cosigner> list;
+  bool is_quorum_met = false;
+};
+Cosigners cosigners_of(const EvidenceInput& input, const EvidenceLog& anchor);
 
 /// Text in a line of Markdown: no markup, no control bytes, no line ends.
 std::string markdown(std::string_view bytes);
