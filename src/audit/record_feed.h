@@ -23,6 +23,7 @@
 #include "audit/audit_log.h"
 #include "base/result.h"
 #include "crypto/sha256.h"
+#include "event/query.h"
 #include "event/verdict.h"
 #include "ledger/key_book.h"
 #include "ledger/key_wrapper.h"
@@ -88,6 +89,7 @@ struct FeedOptions {
   ledger::RetentionProfile retention;
   /// A replay: leaf ids are derived, and the ledger's clock is the time of the newest record.
   bool is_replay = false;
+  std::int64_t begin_us = 0;  // of a replay: the time of its first record
   /// try_give() refuses beyond; a caller that must lose nothing uses give().
   std::size_t queue_count_max = 65'536;
   std::size_t queue_bytes_max = std::size_t{128} << 20;
@@ -122,8 +124,9 @@ class RecordFeed {
   bool try_give(Given given);
   /// Several at once, in order; those that find no room are lost as above.
   void try_give(std::vector<Record>& records);
-  /// Waits for room.
+  /// The same, waiting for room.
   void give(Given given);
+  void give(std::vector<Record>& records);
   bool has_room() const;
 
   /// Waits until everything given before is committed and signed, at most so long. Gives the mark to recall() from
