@@ -171,7 +171,7 @@ base::Status AnchorWriter::append(std::int64_t time_s, std::vector<ledger::Manif
   Impl& impl = *impl_;
   time_s = std::max(time_s, impl.last_time_s);
   if (impl.store->is_broken()) STILLWATCH_CHECK(impl.store->reopen());
-  if (begins_log(time_s)) {
+  if (year_of(time_s) > impl.year && impl.store->size() > 0) {
     STILLWATCH_CHECK(impl.store->sign());
     STILLWATCH_CHECK(impl.open_log(year_of(time_s)));
   }
@@ -189,10 +189,6 @@ base::Status AnchorWriter::append(std::int64_t time_s, std::vector<ledger::Manif
   STILLWATCH_TRY(published, impl.store->sign());
   impl.note = std::move(published);
   return index == 0 ? impl.destroy_old_seeds() : base::Status{};
-}
-
-bool AnchorWriter::begins_log(std::int64_t time_s) const {
-  return year_of(std::max(time_s, impl_->last_time_s)) > impl_->year && impl_->store->size() > 0;
 }
 
 const std::string& AnchorWriter::log_name() const { return impl_->log_name; }

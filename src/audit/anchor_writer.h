@@ -39,8 +39,6 @@ class AnchorWriter {
   /// Appends one leaf, signs and publishes. After an error the next call recovers first; whether the leaf is in is then
   /// known. `time_s` before the last leaf's is replaced by that.
   base::Status append(std::int64_t time_s, std::vector<ledger::ManifestLog> logs, const ledger::Hash32& stamp);
-  /// Whether a leaf of this time begins the next year's log: the last chance to have the present one cosigned in time.
-  bool begins_log(std::int64_t time_s) const;
 
   const std::string& log_name() const;  // "anchor-2026"
   const std::string& origin() const;

@@ -73,6 +73,9 @@ struct Settings {
   Clock clock = wall_clock_ms;
 };
 
+/// Caller error that says what is wrong. Names of authorities and the policy file are looked at when it is opened.
+base::Status check(const Settings& settings);
+
 inline constexpr std::size_t kShardsMax = 64;      // a manifest of so many shards has 32 KiB
 inline constexpr std::size_t kAuthoritiesMax = 8;  // each is asked once an interval. More: caller error
 inline constexpr std::size_t kPagesMax = 4;
