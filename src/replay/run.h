@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "replay/ledger_output.h"
 #include "replay/output_set.h"
 
 namespace stillwatch::replay {
@@ -69,6 +70,7 @@ struct Options {
   std::uint64_t line_bytes_max = 0;
   double snapshot_seconds = 30;
   std::string policy_hash;
+  LedgerOptions ledger;
   std::function<void(const Progress&)> on_progress;   // now and then
   const std::atomic<bool>* stop_requested = nullptr;  // set by a signal handler
   /// Adds the report's files to the outputs; `verdicts` is where the verdict lines stand by then. May be empty.
