@@ -170,6 +170,12 @@ void add_replay(CLI::App& app, Run& run) {
   command->add_option("--format", options.format, "native, litellm, or map:FILE")->capture_default_str();
   command->add_option("--calibrate", options.calibrate, "Log to calibrate on, instead of the first days of LOG");
   command->add_option("--state", options.state, "Folder for snapshots: an interrupted run goes on where it stopped");
+  command->add_option("--ledger", options.ledger.folder,
+                      "Audit log (folder): a leaf for each record and verdict; made on first use");
+  command->add_option("--ledger-host", options.ledger.host, "First part of the names of its logs")
+      ->capture_default_str();
+  command->add_option("--ledger-master-key", options.ledger.master_key_file,
+                      "File that wraps its keys; made on first use. Default: keys/master in the audit log's folder");
   command->add_option("--secret", options.secret, "Deployment secret; created on first use");
   command->add_option("--threads", options.threads, "Worker threads; 0 means one a core")->default_val(0);
   command->add_option("--truth", flags->truth, "Folder with a simulated world's truth: adds error rates to the report");

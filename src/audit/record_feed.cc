@@ -9,9 +9,8 @@
 
 #include <fmt/format.h>
 
-#include "audit/leaf_maker.h"
+#include "audit/feed_writer.h"
 #include "audit/ledger_paths.h"
-#include "audit/recalled_leaves.h"
 #include "base/files.h"
 
 namespace stillwatch::audit {
@@ -36,13 +35,6 @@ std::size_t weight_of(const Given& given) {
   if (const auto* record = std::get_if<Record>(&given)) return weight_of(*record);
   if (const auto* decision = std::get_if<Decision>(&given)) return sizeof(Given) + decision->line.size();
   return sizeof(Given);
-}
-
-std::int64_t time_of(const Given& given) {
-  if (const auto* loss = std::get_if<Loss>(&given)) return loss->to_us;
-  if (const auto* record = std::get_if<Record>(&given)) return record->time_us;
-  if (const auto* decision = std::get_if<Decision>(&given)) return decision->time_us;
-  return std::get<Deployment>(given).time_us;
 }
 
 }  // namespace
@@ -79,29 +71,9 @@ struct RecordFeed::State {
   std::atomic<std::int64_t> stop_until_ms{INT64_MAX};
   std::thread thread;
 
-  // Of the feed's thread.
-  std::unique_ptr<LeafMaker> maker;
-  RecalledLeaves recalled;
-  std::string leaf;
-  std::vector<std::string> leaves;
-  struct Pending {
-    std::size_t end;  // in pending_bytes
-    std::int64_t time_ms;
-  };
-  std::string pending_bytes;
-  std::vector<Pending> pending;
-  std::vector<ledger::DecisionLeaf::Input> inputs;
-  FeedMark base;
-  bool is_dirty = true;  // something was written since `inputs` were looked up
-  std::string policy_bytes;
-  std::uint64_t lost_at_stop = 0;
-
-  std::atomic<std::uint64_t> records{0}, decisions{0}, deployments{0}, losses{0}, recalled_count{0}, overflowed_all{0},
-      unnamed{0}, payloads{0}, payloads_failed{0}, failures{0};
-  std::atomic<bool> is_failing{false};
+  std::unique_ptr<FeedWriter> writer;  // of the feed's thread
+  std::atomic<std::uint64_t> overflowed_all{0};
   std::atomic<std::int64_t> working_since_ms{0};
-
-  std::int64_t ledger_ms(std::int64_t event_us) const { return options.is_replay ? event_us / 1'000 : 0; }
 
   bool has_room_locked(std::size_t bytes) const {
     return queue.empty() || (queue.size() < options.queue_count_max && queue_bytes + bytes <= options.queue_bytes_max);
@@ -119,177 +91,22 @@ struct RecordFeed::State {
   }
 
   void run();
-  void process(Given& given);
-  void process(Visit& visit);
-  void put(std::int64_t event_us);
-  void write_loss(const Loss& loss);
-  void flush_pending();
-  void look_up_inputs();
-  base::Status read_inputs();
-  /// Until it works, the time to stop is over or the process is to end.
-  bool insist(const std::function<base::Status()>& step);
+  void visit(Visit& visit);
+  bool wait_after_failure();
 };
 
-bool RecordFeed::State::insist(const std::function<base::Status()>& step) {
-  for (;;) {
-    const base::Status status = step();
-    is_failing.store(!status, std::memory_order_relaxed);
-    if (status) return true;
-    ++failures;
-    std::unique_lock lock(mutex);
-    wake.wait_for(lock, kRetry, [this] { return is_killed.load(); });
-    if (is_killed.load() || steady_ms() > stop_until_ms.load()) return false;
-  }
+bool RecordFeed::State::wait_after_failure() {
+  std::unique_lock lock(mutex);
+  wake.wait_for(lock, kRetry, [this] { return is_killed.load(); });
+  return !is_killed.load() && steady_ms() <= stop_until_ms.load();
 }
 
-void RecordFeed::State::put(std::int64_t event_us) {
-  pending_bytes += leaf;
-  pending.push_back({pending_bytes.size(), ledger_ms(event_us)});
-  if (pending.size() >= kPendingMax) flush_pending();
-}
-
-void RecordFeed::State::flush_pending() {
-  if (pending.empty()) return;
-  // What is under new keys may be in the log only when these are on the disk.
-  const bool is_kept = insist([this]() -> base::Status {
-    if (vault != nullptr) STILLWATCH_CHECK(vault->commit());
-    return keys->sync();
-  });
-  std::size_t begin = 0;
-  for (const Pending& one : pending) {
-    const std::string_view bytes = std::string_view(pending_bytes).substr(begin, one.end - begin);
-    begin = one.end;
-    if (!is_kept || !log->append(bytes, 0, one.time_ms)) ++lost_at_stop;
-  }
-  pending.clear();
-  pending_bytes.clear();
-  is_dirty = true;
-}
-
-base::Status RecordFeed::State::read_inputs() {
-  STILLWATCH_CHECK(log->flush());
-  const Published now = log->checkpoint();
-  if (!inputs.empty() && inputs.back().log == now.origin) {
-    inputs.back().to = now.size;
-    return {};
-  }
-  STILLWATCH_TRY(logs, logs_of_shard(options.log.folder, options.log.shards.front()));
-  inputs.clear();
-  bool is_in = base.base_origin.empty();
-  for (const ShardLog& one : logs) {
-    const bool is_base = one.origin == base.base_origin;
-    is_in = is_in || is_base;
-    if (!is_in) continue;
-    const std::uint64_t from = is_base ? base.base_index : 0;
-    inputs.push_back({one.origin, from, std::max(from, one.origin == now.origin ? now.size : one.size)});
-  }
-  // More than ten years of months: the last ones are named, and their `open` leaves lead to the others.
-  if (inputs.size() > ledger::kLeafListMax)
-    inputs.erase(inputs.begin(), inputs.end() - static_cast<std::ptrdiff_t>(ledger::kLeafListMax));
-  return {};
-}
-
-void RecordFeed::State::look_up_inputs() {
-  flush_pending();
-  if (!is_dirty) return;
-  is_dirty = !insist([this] { return read_inputs(); });
-}
-
-void RecordFeed::State::write_loss(const Loss& loss) {
-  const std::int64_t now_ms = options.is_replay ? newest_ms.load() : options.log.clock();
-  if (!make_gap(now_ms, loss, leaf)) return;
-  if (recalled.take_alike(leaf)) {
-    ++recalled_count;
-    return;
-  }
-  put(loss.to_us);
-  ++losses;
-}
-
-void RecordFeed::State::process(Given& given) {
-  if (options.is_replay) newest_ms.store(std::max(newest_ms.load(), time_of(given) / 1'000));
-  if (const auto* loss = std::get_if<Loss>(&given)) return write_loss(*loss);
-  const std::int64_t event_us = time_of(given);
-  if (const auto* deployment = std::get_if<Deployment>(&given)) {
-    const std::int64_t now_ms = options.is_replay ? newest_ms.load() : options.log.clock();
-    const ledger::RetentionProfile* profile = options.is_replay ? nullptr : &options.retention;
-    if (!insist([&] { return maker->deploy(*deployment, profile, now_ms, leaves); })) return;
-    for (std::string& made : leaves) {
-      leaf.swap(made);
-      policy_bytes = leaf;  // the last one is the policy leaf
-      if (recalled.take_alike(leaf)) {
-        ++recalled_count;
-        continue;
-      }
-      put(event_us);
-      ++deployments;
-    }
-    return;
-  }
-  LeafMaker::Made made;
-  std::optional<base::Error> refused;
-  const auto make = [&](auto&& step) {
-    return insist([&]() -> base::Status {
-      auto result = step();
-      if (!result && result.error().fault == Fault::environment) return base::fail(std::move(result).error());
-      if (result)
-        made = *result;
-      else
-        refused = std::move(result).error();
-      return {};
-    });
-  };
-  bool is_made = false;
-  if (auto* record = std::get_if<Record>(&given)) {
-    is_made = make([&] { return maker->make(*record, leaf); });
-  } else {
-    auto& decision = std::get<Decision>(given);
-    is_made = make([&] { return maker->make(decision, inputs, leaf); });
-    if (is_made && !refused && !(recalled.size() > 0 && recalled.take(made.id))) {
-      look_up_inputs();
-      is_made = make([&] { return maker->make(decision, inputs, leaf); });
-    } else if (is_made && !refused) {
-      ++recalled_count;
-      return;
-    }
-  }
-  if (!is_made) {
-    ++lost_at_stop;
-    return;
-  }
-  if (refused) {
-    // Ours to have avoided; the log says that something is missing.
-    return write_loss({event_us, event_us, 1, "not representable"});
-  }
-  const bool is_record = std::holds_alternative<Record>(given);
-  if (is_record && recalled.size() > 0 && recalled.take(made.id)) {
-    ++recalled_count;
-    return;
-  }
-  unnamed += made.is_named ? 0 : 1;
-  payloads += made.has_payload ? 1 : 0;
-  payloads_failed += made.payload_failed ? 1 : 0;
-  put(event_us);
-  ++(is_record ? records : decisions);
-}
-
-void RecordFeed::State::process(Visit& visit) {
-  flush_pending();
+void RecordFeed::State::visit(Visit& visit) {
   base::Result<std::string> answer;
   if (visit.work) {
-    const base::Status status = visit.work();
-    maker->forget_names();
-    is_dirty = true;
-    if (!status) answer = base::fail(status.error());
-  } else if (const base::Status status = log->flush(); !status) {
-    answer = base::fail(status.error());
+    if (const base::Status status = writer->run(visit.work); !status) answer = base::fail(status.error());
   } else {
-    const Published now = log->checkpoint();
-    FeedMark mark = base;
-    mark.origin = now.origin;
-    mark.index = now.size;
-    mark.policy = policy_bytes;
-    answer = text_of(mark);
+    answer = writer->settle();
   }
   const std::lock_guard lock(visit.mutex);
   visit.answer = std::move(answer);
@@ -326,17 +143,19 @@ void RecordFeed::State::run() {
     room.notify_all();
     for (Work& work : taken) {
       if (is_killed.load()) break;
-      if (auto* given = std::get_if<Given>(&work))
-        process(*given);
-      else if (auto* visit = std::get_if<std::shared_ptr<Visit>>(&work))
-        process(**visit);
-      else
-        recalled = {};
+      if (auto* given = std::get_if<Given>(&work)) {
+        if (options.is_replay) newest_ms.store(std::max(newest_ms.load(), time_of(*given) / 1'000));
+        writer->write(*given);
+      } else if (auto* visitor = std::get_if<std::shared_ptr<Visit>>(&work)) {
+        visit(**visitor);
+      } else {
+        writer->forget();
+      }
     }
     taken.clear();
     // They came when the queue was full of what was written just now.
-    if (overflow.records > 0) write_loss(overflow);
-    flush_pending();
+    if (overflow.records > 0) writer->write(overflow);
+    writer->flush();
     working_since_ms.store(0);
   }
 }
@@ -368,7 +187,14 @@ base::Result<std::unique_ptr<RecordFeed>> RecordFeed::open(FeedOptions options) 
   }
   STILLWATCH_TRY(log, AuditLog::open(to.log));
   raw->log = std::move(log);
-  raw->maker = std::make_unique<LeafMaker>(*raw->keys, raw->vault.get(), to.is_replay);
+  FeedWriter::Parts parts;
+  parts.options = &to;
+  parts.keys = raw->keys.get();
+  parts.vault = raw->vault.get();
+  parts.log = raw->log.get();
+  parts.now_ms = to.log.clock;
+  parts.wait_after_failure = [raw] { return raw->wait_after_failure(); };
+  raw->writer = std::make_unique<FeedWriter>(std::move(parts));
   return std::unique_ptr<RecordFeed>(new RecordFeed(std::move(state)));
 }
 
@@ -388,25 +214,7 @@ RecordFeed::~RecordFeed() {
 
 base::Status RecordFeed::recall(std::string_view mark) {
   State& state = *state_;
-  STILLWATCH_TRY(parsed, parse_mark(mark));
-  // So that the checkpoint covers what a crash left unsigned.
-  STILLWATCH_CHECK(state.log->flush());
-  STILLWATCH_TRY(logs, logs_of_shard(state.options.log.folder, state.options.log.shards.front()));
-  state.base.base_origin = parsed.base_origin;
-  state.base.base_index = parsed.base_index;
-  if (mark.empty() && state.options.is_replay) {
-    // A run of its own: what stands there already is of others.
-    const Published now = state.log->checkpoint();
-    state.base.base_origin = now.origin;
-    state.base.base_index = now.size;
-  } else {
-    STILLWATCH_CHECK(state.recalled.read(logs, parsed));
-  }
-  if (!parsed.policy.empty()) {
-    STILLWATCH_TRY(leaf, ledger::read_leaf(parsed.policy));
-    if (const auto* policy = std::get_if<ledger::PolicyLeaf>(&leaf)) state.maker->take_deployed(*policy);
-    state.policy_bytes = parsed.policy;
-  }
+  STILLWATCH_CHECK(state.writer->begin(mark));
   state.thread = std::thread([&state] { state.run(); });
   return {};
 }
@@ -478,7 +286,7 @@ void RecordFeed::give(Given given) {
 bool RecordFeed::has_room() const {
   const std::lock_guard lock(state_->mutex);
   return state_->queue.size() < state_->options.queue_count_max &&
-         state_->queue_bytes < state_->options.queue_bytes_max && !state_->is_failing.load();
+         state_->queue_bytes < state_->options.queue_bytes_max && !state_->writer->counters().is_failing.load();
 }
 
 base::Result<std::string> RecordFeed::settle(std::int64_t wait_ms_max) {
@@ -486,7 +294,7 @@ base::Result<std::string> RecordFeed::settle(std::int64_t wait_ms_max) {
     return base::fail(Fault::environment,
                       "the audit log is behind or cannot be written; see its alarms, and the disk of its folder", true);
   };
-  if (state_->is_failing.load()) return late();
+  if (state_->writer->counters().is_failing.load()) return late();
   auto visit = std::make_shared<State::Visit>();
   {
     const std::lock_guard lock(state_->mutex);
@@ -522,17 +330,18 @@ ledger::Vault* RecordFeed::vault() { return state_->vault.get(); }
 FeedCounters RecordFeed::counters() const {
   const State& state = *state_;
   FeedCounters out;
-  out.records = state.records;
-  out.decisions = state.decisions;
-  out.deployments = state.deployments;
-  out.losses = state.losses;
-  out.recalled = state.recalled_count;
+  const FeedWriter::Counters& written = state.writer->counters();
+  out.records = written.records;
+  out.decisions = written.decisions;
+  out.deployments = written.deployments;
+  out.losses = written.losses;
+  out.recalled = written.recalled;
+  out.unnamed = written.unnamed;
+  out.payloads = written.payloads;
+  out.payloads_failed = written.payloads_failed;
+  out.failures = written.failures;
   out.overflowed = state.overflowed_all;
-  out.unnamed = state.unnamed;
-  out.payloads = state.payloads;
-  out.payloads_failed = state.payloads_failed;
-  out.failures = state.failures;
-  out.is_failing = state.is_failing.load() || !state.log->not_ready().empty();
+  out.is_failing = written.is_failing.load() || !state.log->not_ready().empty();
   std::int64_t since_ms = state.working_since_ms.load();
   {
     const std::lock_guard lock(state_->mutex);
@@ -568,12 +377,13 @@ base::Status RecordFeed::stop() {
   base::Status status;
   if (state.options.is_replay) status = state.log->anchor_now(state.newest_ms.load());
   if (const base::Status stopped = state.log->stop(); !stopped && status) status = stopped;
-  if (state.lost_at_stop > 0 && status) {
+  const std::uint64_t given_up = state.writer->counters().given_up;
+  if (given_up > 0 && status) {
     status =
         base::fail(Fault::environment,
                    fmt::format("{} leaves could not be written to the audit log; they are made again from the query "
                                "log at the next start",
-                               state.lost_at_stop));
+                               given_up));
   }
   return status;
 }
