@@ -139,6 +139,7 @@ base::Status Run::write_verdicts(std::span<const event::Verdict> verdicts) {
     const std::string line = event::to_json(verdict, options_.policy_hash, open);
     STILLWATCH_CHECK(verdicts_->append(line));
     if (ledger_ != nullptr) ledger_->add(verdict, line, open);
+    if (options_.on_verdict) STILLWATCH_CHECK(options_.on_verdict(verdict, line, open));
   }
   return {};
 }
@@ -357,12 +358,7 @@ void Run::fill(Outcome& outcome) const {
   outcome.account_lines = accounts_.lines;
   outcome.account_lines_rejected = accounts_.rejected;
   outcome.bytes = intake.bytes;
-  for (std::size_t i = 0; i < intake::kRejectReasons; ++i) {
-    if (intake.rejected_by_reason[i] > 0) {
-      outcome.rejected_by_reason[std::string(name(static_cast<intake::RejectReason>(i)))] =
-          intake.rejected_by_reason[i];
-    }
-  }
+  outcome.rejected_by_reason = rejects_of(intake);
   outcome.accounts = detector.accounts().size();
   outcome.accounts_by_level["clear"] = outcome.accounts - engine_->case_book().standings().size();
   for (const auto& item : engine_->case_book().standings())

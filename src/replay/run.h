@@ -77,6 +77,8 @@ struct Options {
   std::function<base::Status(std::vector<event::Query>&, const std::vector<crypto::Sha256Digest>& digests,
                              const event::OpenId& open)>
       choose;
+  /// Each verdict and its line, as it is written. May be empty.
+  std::function<base::Status(const event::Verdict&, std::string_view line, const event::OpenId& open)> on_verdict;
   std::function<void(const Progress&)> on_progress;   // now and then
   const std::atomic<bool>* stop_requested = nullptr;  // set by a signal handler
   /// Adds the report's files to the outputs; `verdicts` is where the verdict lines stand by then. May be empty.
