@@ -58,11 +58,12 @@ class AuditLog {
   base::Status anchor_now(std::int64_t t_ms);
   /// Asks all witnesses for the newest anchor checkpoint, on this thread. A check error when the quorum is not met.
   base::Status ask_witnesses_now();
-  /// Asks all authorities for a stamp of the newest anchor checkpoint. A check error naming those that gave none.
+  /// Asks all authorities for a stamp of the newest anchor checkpoint (with its cosignatures when it has them). A check
+  /// error naming those that gave none.
   base::Status stamp_now();
 
   const Counters& counters() const;
-  /// What is wrong now, and what was raised since the start (at most kAlarmsKept), oldest first.
+  /// What is wrong now, and what was since the start (at most AlarmBook::kEndedMax), oldest first.
   std::vector<Alarm> alarms() const;
   /// Port of the i-th page server as bound, for its first listen address.
   std::uint16_t pages_port(std::size_t index = 0) const;

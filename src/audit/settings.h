@@ -26,13 +26,15 @@ struct WitnessSettings {
   std::int64_t interval_ms = 60'000;
   std::int64_t timeout_ms = 5'000;        // of one answer; all are asked at once
   std::int64_t alarm_after_ms = 600'000;  // without a quorum
+  std::string tls_ca_file;                // PEM, for https://; empty: the system's certificates
 };
 
 /// An RFC 3161 time stamping authority.
 struct StampAuthority {
-  std::string name;     // of its folder below stamps/: letters, digits, '-', '_'
-  std::string url;      // http:// or https://
-  std::string ca_file;  // PEM: the authorities whose signature on the signer's certificate counts
+  std::string name;         // of its folder below stamps/: letters, digits, '-', '_'
+  std::string url;          // http:// or https://
+  std::string ca_file;      // PEM: the authorities whose signature on the signer's certificate counts
+  std::string tls_ca_file;  // PEM, for https://; empty: the system's certificates
 };
 struct StampSettings {
   std::vector<StampAuthority> authorities;  // none: no stamps
@@ -70,6 +72,9 @@ struct Settings {
   std::vector<PagesSettings> pages;
   Clock clock = wall_clock_ms;
 };
+
+/// Caller error that says what is wrong. Names of authorities and the policy file are looked at when it is opened.
+base::Status check(const Settings& settings);
 
 inline constexpr std::size_t kShardsMax = 64;      // a manifest of so many shards has 32 KiB
 inline constexpr std::size_t kAuthoritiesMax = 8;  // each is asked once an interval. More: caller error

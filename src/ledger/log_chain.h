@@ -40,7 +40,9 @@ class LogChain {
   LogChain& operator=(LogChain&&) noexcept;
   ~LogChain();
 
-  /// Appends leaves whose ledger time is `now_ms`, to the log of its month: rotates first when that has changed.
+  /// Rotates when `now_ms` is in a later month than the present log.
+  base::Status roll(std::int64_t now_ms);
+  /// Appends leaves whose ledger time is `now_ms`: roll(), then log().append().
   base::Result<std::uint64_t> append(std::span<const std::string_view> leaves, std::int64_t now_ms);
   /// Closes the present log and opens the next, also within a month (which is then called "2026-11-2").
   base::Status rotate(std::int64_t now_ms, std::string_view why);

@@ -24,7 +24,8 @@ struct Checkpoint {
 
 /// "origin\nsize\nroot\n" and extension lines: what is signed.
 std::string checkpoint_text(const Checkpoint& checkpoint);
-/// Size without sign or leading zeros below 2^63, root canonical, extension lines not empty.
+/// Size without sign or leading zeros below 2^63, root canonical, extension lines not empty. Whether the root is the
+/// tree's, also for size 0, is for proofs to show.
 base::Result<Checkpoint> parse_checkpoint_text(std::string_view text);
 
 /// The whole note with the log's signature.

@@ -43,7 +43,7 @@ class RightEdge {
  private:
   std::uint64_t size_ = 0;
   std::size_t count_ = 0;
-  std::array<Hash, 64> hashes_;
+  std::array<Hash, 64> hashes_{};
 };
 
 /// MTH of these leaf hashes (or of subtree roots of one level, when all but the last are complete).
@@ -67,7 +67,7 @@ class SubtreeList {
 
  private:
   std::size_t count_ = 0;
-  std::array<Subtree, 126> subtrees_;
+  std::array<Subtree, 126> subtrees_{};
 };
 
 template <class Completed>
