@@ -84,7 +84,7 @@ base::Status AnchorWriter::Impl::open_log(const std::string& its_year) {
   ledger::LogStoreOptions store_options;
   if (!options.signed_folder.empty()) {
     STILLWATCH_CHECK(make_folder_durably(options.signed_folder));
-    store_options.signed_path = options.signed_folder + "/" + name;
+    store_options.signed_path = fmt::format("{}/{}.signed", options.signed_folder, name);
   }
   STILLWATCH_CHECK(make_folder_durably(options.folder + "/keys"));
   STILLWATCH_CHECK(make_folder_durably(options.folder + "/logs"));

@@ -17,15 +17,18 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "crypto/keyed_hash.h"
 #include "engine/engine.h"
 #include "engine/verdict_table.h"
 #include "gateway/exchange_queue.h"
+#include "gateway/feed_clock.h"
 #include "gateway/in_flight.h"
 #include "gateway/query_log.h"
 #include "gateway/record_line.h"
+#include "gateway/tail_place.h"
 #include "intake/line_parser.h"
 #include "intake/log_reader.h"
 
@@ -50,9 +53,20 @@ struct ObserverOptions {
   double accounts_seconds = 5;              // between looks at the accounts file
   /// For feed_line(): reads the lines (empty: native records), and how long after its arrival a request's line may
   /// come; 0: none are fed.
-  std::function<std::unique_ptr<intake::LineParser>(const crypto::KeyedHash&, const intake::Identities*)>
-      make_feed_parser;
+  using MakeParser =
+      std::function<std::unique_ptr<intake::LineParser>(const crypto::KeyedHash&, const intake::Identities*)>;
+  MakeParser make_feed_parser;
   std::int64_t feed_wait_us = 0;
+  std::vector<MakeParser> tail_parsers;  // for feed_tail_line(), one for each log that is tailed
+};
+
+/// A line of a log that is tailed (log_tail.h).
+struct TailLine {
+  std::string_view text;     // of a line over the limit its beginning
+  bool is_too_long = false;  // refused, but it counts for its account
+  unsigned parser = 0;       // of options.tail_parsers
+  unsigned source = 0;       // of the feed clock
+  TailPlace place;           // behind it
 };
 
 struct ObserverPorts {
@@ -106,6 +120,12 @@ class Observer {
   const engine::VerdictTable& verdicts() const;
   /// One line of another log, as options.make_feed_parser reads it. False when the queue is full.
   bool feed_line(unsigned shard, std::string_view line);
+  /// The same for a log that is tailed. False, and nothing is counted, when a quarter of the queue is taken: again
+  /// later.
+  bool feed_tail_line(unsigned shard, const TailLine& line);
+  FeedClock& feed_clock();
+  /// Where the logs that are tailed go on: what is before is in our own log. As it was found by start().
+  const std::vector<TailPlace>& tail_places() const;
   /// The raw id behind a token, or "unnamed-...": for people only. Counted.
   std::string open(base::Token token);
   ObserverCounters counters() const;

@@ -32,6 +32,7 @@ struct Observer::State {
   ExchangeQueue queue;
   InFlight in_flight;
   engine::VerdictTable levels;
+  FeedClock clock;
   intake::Identities identities;
   std::atomic<std::int64_t> round_started_us{0};  // steady clock; 0: between rounds
 
@@ -43,7 +44,11 @@ struct Observer::State {
   std::map<event::Token, std::string> unnamed;
   RecordLine record_line;
   GiveWay give_way;
-  std::unique_ptr<intake::LineParser> parser, feed_parser;
+  std::unique_ptr<intake::LineParser> parser;
+  std::vector<std::unique_ptr<intake::LineParser>> feed_parsers;  // the first for feed_line, then those of tails
+  TailPlaces places;                                              // of what is in the log
+  std::vector<TailPlace> staged_places;                           // of lines that were appended to it, not flushed
+  std::vector<TailPlace> places_at_start;                         // not changed after the start
   intake::RawRecord fed;
   intake::DuplicateFilter fed_ids;
   intake::ParsedLine parsed;
@@ -80,6 +85,8 @@ struct Observer::State {
   void end_with(const base::Status& status);
   void take(Exchange& exchange);
   void take_line(Exchange& exchange);
+  /// What is before has all been fed, as far as that can be told.
+  std::int64_t fed_until(const FeedClock::Reading& reading, std::int64_t watermark_us) const;
   void log_line(std::int64_t time_us, bool is_late);
   bool is_late(std::int64_t time_us) const;
   /// What a replay makes of a line: its record waits for its turn, unless it is too late for the engine.

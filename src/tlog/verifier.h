@@ -33,7 +33,7 @@ struct VerifySettings {
   /// False: tiles and checkpoints only.
   bool check_entries = true;
   /// Notes of older checkpoints of the same log, as an auditor kept them.
-  std::vector<std::string> older_checkpoints;
+  std::vector<std::string> older_checkpoints = {};
   std::size_t findings_max = 100;  // further are counted only
 };
 
