@@ -16,7 +16,7 @@
 namespace stillwatch::ledger {
 
 struct LogName {
-  std::string month;        // "2026-11"
+  std::string month;         // "2026-11"
   std::uint32_t number = 1;  // of the log within the month
 
   auto operator<=>(const LogName&) const = default;

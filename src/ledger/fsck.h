@@ -27,6 +27,7 @@ struct FsckReport {
   std::string origin;
   std::uint64_t size = 0, signed_size = 0, index_min = 0;
   std::uint64_t entries_checked = 0, bytes_checked = 0;
+  std::uint64_t tail_bytes = 0;       // behind what is committed: of a batch that a crash cut short
   std::vector<FsckFinding> findings;  // at most findings_max
   std::uint64_t findings_more = 0;
 };

@@ -177,8 +177,8 @@ struct EraseLeaf {
 struct GapLeaf {
   std::int64_t time_ms = 0;
   std::int64_t from_ms = 0, to_ms = 0;
-  std::uint64_t leaves = 0;
-  std::string why;  // overflow, crash, size, ...
+  std::uint64_t leaves = 0;  // lost; 0: unknown, after a crash
+  std::string why;           // overflow, size, crash
   bool operator==(const GapLeaf&) const = default;
 };
 

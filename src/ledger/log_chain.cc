@@ -49,13 +49,15 @@ std::string month_of(std::int64_t time_ms) {
 
 struct LogChain::Impl {
   LogChainOptions options;
-  std::optional<LogStore> store;
-  LogName name;  // of the present log
+  std::optional<LogStore> store;  // there as long as the chain is: an error leaves the one before
+  LogName name;                   // of the present log
   std::int64_t last_ms = 0;
   Counters counters;
 
   std::string logs_folder() const { return options.folder + "/logs"; }
-  std::string folder(const LogName& log) const { return fmt::format("{}/{}-{}", logs_folder(), options.folder_prefix, log.text()); }
+  std::string folder(const LogName& log) const {
+    return fmt::format("{}/{}-{}", logs_folder(), options.folder_prefix, log.text());
+  }
   std::string origin(const LogName& log) const { return fmt::format("{}/{}", options.origin_prefix, log.text()); }
   std::string seed_path(const LogName& log) const {
     return fmt::format("{}/keys/{}-{}.seed", options.folder, options.folder_prefix, log.text());
@@ -69,9 +71,7 @@ struct LogChain::Impl {
     if (now_ms < last_ms) ++counters.clock_backwards;
     return last_ms = std::max(last_ms, now_ms);
   }
-  base::Result<std::vector<LogName>> logs() const {
-    return log_names(logs_folder(), options.folder_prefix + "-", "");
-  }
+  base::Result<std::vector<LogName>> logs() const { return log_names(logs_folder(), options.folder_prefix + "-", ""); }
 
   base::Status settle(std::int64_t now_ms);
   base::Status begin(const LogName& log, const LogName* previous, std::int64_t now_ms);
@@ -94,26 +94,22 @@ base::Status LogChain::Impl::settle(std::int64_t now_ms) {
   if (!file_exists(LogFiles{folder(newest)}.state())) return begin(newest, previous, leaf_time(now_ms));
   if (store && store->folder() == folder(newest)) {
     STILLWATCH_CHECK(store->reopen());
+  } else if (has_seed(seed_path(newest))) {
+    STILLWATCH_TRY(seed, read_seed(seed_path(newest), origin(newest)));
+    STILLWATCH_TRY(opened, LogStore::open(folder(newest), seed, store_options(newest)));
+    store.emplace(std::move(opened));
   } else {
-    store.reset();
-    // The seed of a log that is closed may be gone already; then there is nothing left to do in it.
-    if (has_seed(seed_path(newest))) {
-      STILLWATCH_TRY(seed, read_seed(seed_path(newest), origin(newest)));
-      STILLWATCH_TRY(opened, LogStore::open(folder(newest), seed, store_options(newest)));
-      store.emplace(std::move(opened));
-    }
-  }
-  name = newest;
-  if (!store) {
-    // finish() was complete: a new log follows it.
-    STILLWATCH_TRY(state_text, base::read_file(LogFiles{folder(newest)}.state(), kSmallFileMax));
-    STILLWATCH_TRY(state, parse_state(state_text, LogFiles{folder(newest)}.state()));
+    // Only finish() leaves it like this: a new log follows it.
+    const std::string path = LogFiles{folder(newest)}.state();
+    STILLWATCH_TRY(state_text, base::read_file(path, kSmallFileMax));
+    STILLWATCH_TRY(state, parse_state(state_text, path));
     if (!state.is_closed) {
-      return base::fail(Fault::environment, fmt::format("{} is missing, and the log of {} is not closed; restore it",
+      return base::fail(Fault::environment, fmt::format("{} is missing, and the log in {} is not closed; restore it",
                                                         seed_path(newest), folder(newest)));
     }
     return begin(newest.next(month_of(now_ms)), &newest, leaf_time(now_ms));
   }
+  name = newest;
   if (store->size() == 0) return begin(newest, previous, leaf_time(now_ms));
   STILLWATCH_TRY(entries, last_entries(*store));
   for (const std::string& entry : entries) last_ms = std::max(last_ms, ledger_time(entry));
@@ -128,8 +124,8 @@ base::Status LogChain::Impl::settle(std::int64_t now_ms) {
       const auto named = LogName::parse(std::string_view(vkey).substr(0, vkey.find('+')), options.origin_prefix + "/");
       if (named) next = *named;
       if (named && (!has_seed(seed_path(next)) && !options.seed_of)) {
-        return base::fail(Fault::environment, fmt::format("{} is missing, whose key the log before named; restore it",
-                                                          seed_path(next)));
+        return base::fail(Fault::environment,
+                          fmt::format("{} is missing, whose key the log before named; restore it", seed_path(next)));
       }
     }
   }
@@ -160,7 +156,6 @@ base::Status LogChain::Impl::begin(const LogName& log, const LogName* previous, 
   const LogName begun = log;  // `log` may be `name`
   STILLWATCH_TRY(seed, seed_for(begun));
   if (!(store && store->folder() == folder(begun))) {
-    store.reset();
     auto opened = file_exists(LogFiles{folder(begun)}.state())
                       ? LogStore::open(folder(begun), seed, store_options(begun))
                       : LogStore::create(folder(begun), origin(begun), seed, store_options(begun));
@@ -213,7 +208,8 @@ LogChain::~LogChain() = default;
 base::Result<LogChain> LogChain::open(const LogChainOptions& options, std::int64_t now_ms) {
   constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-";
   if (options.folder_prefix.empty() || options.folder_prefix.find_first_not_of(kAllowed) != std::string::npos)
-    return base::fail(Fault::caller, "a log's folder begins with small letters, digits and '-' only, such as shard-s00");
+    return base::fail(Fault::caller,
+                      "a log's folder begins with small letters, digits and '-' only, such as shard-s00");
   auto impl = std::make_unique<Impl>();
   impl->options = options;
   STILLWATCH_CHECK(impl->settle(now_ms));
@@ -244,6 +240,10 @@ base::Status LogChain::finish(std::int64_t now_ms, std::string_view why) {
 LogStore& LogChain::log() { return *impl_->store; }
 const LogStore& LogChain::log() const { return *impl_->store; }
 std::int64_t LogChain::leaf_time(std::int64_t now_ms) { return impl_->leaf_time(now_ms); }
+std::int64_t LogChain::last_time() const { return impl_->last_ms; }
+std::string LogChain::running_path() const {
+  return fmt::format("{}/{}.running", impl_->logs_folder(), impl_->options.folder_prefix);
+}
 const LogChain::Counters& LogChain::counters() const { return impl_->counters; }
 
 }  // namespace stillwatch::ledger

@@ -57,6 +57,10 @@ class LogChain {
   /// The time to put into a leaf: `now_ms`, or the last time when that is later.
   std::int64_t leaf_time(std::int64_t now_ms);
 
+  std::int64_t last_time() const;
+  /// `<ledger>/logs/<prefix>.running`: there while a sequencer writes, so that a start can tell a crash before it.
+  std::string running_path() const;
+
   struct Counters {
     std::uint64_t rotations = 0, clock_backwards = 0, seeds_destroyed = 0;
   };

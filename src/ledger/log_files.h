@@ -17,7 +17,7 @@ namespace stillwatch::ledger {
 
 inline constexpr std::uint64_t kSegmentEntries = 65'536;
 inline constexpr std::uint64_t kSegmentBundles = kSegmentEntries / tlog::kTileWidth;
-inline constexpr std::uint64_t kIndexBytes = 8;        // of one bundle in an index file: where it ends, big-endian
+inline constexpr std::uint64_t kIndexBytes = 8;         // of one bundle in an index file: where it ends, big-endian
 inline constexpr std::uint64_t kSmallFileMax = 65'536;  // state, key, checkpoints. Longer: not ours
 
 struct LogFiles {

@@ -48,8 +48,9 @@ base::Result<KeySeed> read_seed(const std::string& path, std::string_view origin
   constexpr std::size_t kFieldBytes = 44;
   KeySeed seed;
   const std::size_t end = secret.text.size() - 1;
-  auto bytes = end < kFieldBytes ? std::nullopt
-                                 : base::base64_decode(std::string_view(secret.text).substr(end - kFieldBytes, kFieldBytes));
+  auto bytes = end < kFieldBytes
+                   ? std::nullopt
+                   : base::base64_decode(std::string_view(secret.text).substr(end - kFieldBytes, kFieldBytes));
   if (!bytes || bytes->size() != crypto::kEd25519SeedBytes + 1) STILLWATCH_CHECK(wrong(path, "is no key of a log"));
   std::copy(bytes->begin() + 1, bytes->end(), seed.writable().begin());
   crypto::wipe(*bytes);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,7 +46,8 @@ class LogReader {
   /// Calls visit(index, entry) for entries [from, to) until it returns false.
   base::Status scan(std::uint64_t from, std::uint64_t to,
                     const std::function<bool(std::uint64_t, std::string_view)>& visit) const;
-  /// Index of the query or decision leaf with this id; searched from the newest, about 1 GB/s. Empty: not there.
+  /// Index of the query or decision leaf with this id; searched from the newest on, through all bundles. Empty: not
+  /// there.
   base::Result<std::optional<std::uint64_t>> find(const Id16& id) const;
 
   /// In the tree of `tree_size` <= size(); 0 means size().

@@ -71,22 +71,25 @@ base::Status LogStore::Impl::read_signed() {
     if (!opened) return damaged(fmt::format("{} is not signed by the log's key", signed_path));
     signed_size = opened->size;
   } else if (published) {
-    return base::fail(Fault::environment,
-                      fmt::format("{} is missing, though the log has a signed checkpoint; mount or restore what holds it",
-                                  signed_path));
+    return base::fail(
+        Fault::environment,
+        fmt::format("{} is missing, though the log has a signed checkpoint; mount or restore what holds it",
+                    signed_path));
   }
   const std::uint64_t size_max = std::max(signed_size, published && shown ? shown->size : 0);
   if (signed_size < size_max) {
-    return base::fail(Fault::environment,
-                      fmt::format("{} is of size {}, older than the published checkpoint of size {}; restore the newest",
-                                  signed_path, signed_size, size_max));
+    return base::fail(
+        Fault::environment,
+        fmt::format("{} is of size {}, older than the published checkpoint of size {}; restore the newest", signed_path,
+                    signed_size, size_max));
   }
   if (state.size() >= signed_size) return {};
   return base::fail(
       Fault::environment,
-      fmt::format("{} is of size {}, older than the last signed checkpoint of size {}: it was rolled back, and going on "
-                  "would show two histories; restore the newest copy, or close this log and open a new one",
-                  files.state(), state.size(), signed_size));
+      fmt::format(
+          "{} is of size {}, older than the last signed checkpoint of size {}: it was rolled back, and going on "
+          "would show two histories; restore the newest copy, or close this log and open a new one",
+          files.state(), state.size(), signed_size));
 }
 
 base::Status LogStore::Impl::check_signed_root() {
@@ -121,11 +124,11 @@ base::Status LogStore::Impl::recover_segment() {
                      if (level == 0) leaf_hashes += tlog::hash_bytes(hash);
                      if (level == tlog::kTileHeight) level_one += tlog::hash_bytes(hash);
                    });
-                   if (read % tlog::kTileWidth == 0)
-                     append_end(ends, offset + tlog::kEntryLengthBytes + entry.size());
+                   if (read % tlog::kTileWidth == 0) append_end(ends, offset + tlog::kEntryLengthBytes + entry.size());
                  }));
   if (file_bytes < state.segment_bytes) {
-    return damaged(fmt::format("{} ends at byte {}; {} are committed", entries_.path(), file_bytes, state.segment_bytes));
+    return damaged(
+        fmt::format("{} ends at byte {}; {} are committed", entries_.path(), file_bytes, state.segment_bytes));
   }
   if (end != state.segment_bytes || read != count || !(*edge == state.edge)) {
     // The hashes that were written beside the entries tell which entry is not what it was.

@@ -17,7 +17,8 @@ using base::Fault;
 
 base::Status LogStore::Impl::ready() const {
   if (!is_broken) return {};
-  return base::fail(Fault::environment, fmt::format("the log in {} failed before; reopen it first", files.folder), true);
+  return base::fail(Fault::environment, fmt::format("the log in {} failed before; reopen it first", files.folder),
+                    true);
 }
 
 base::Status LogStore::Impl::sync(DiskFile& file) {
@@ -87,8 +88,8 @@ base::Status LogStore::Impl::write_part(std::span<const std::string_view> entrie
       STILLWATCH_TRY(file, DiskFile::open(files.level(level), DiskFile::Use::write));
       levels_[level] = std::move(file);
     }
-    STILLWATCH_CHECK(levels_[level].write_at(tlog::hashes_at_level(level, old_size) * tlog::kHashBytes,
-                                             level_bytes_[level]));
+    STILLWATCH_CHECK(
+        levels_[level].write_at(tlog::hashes_at_level(level, old_size) * tlog::kHashBytes, level_bytes_[level]));
   }
   next.segment_bytes += entry_bytes_.size();
   if (next.in_segment() != 0) return {};
@@ -145,9 +146,9 @@ base::Result<std::string> LogStore::Impl::sign() {
   STILLWATCH_TRY(last, read_if_there(signed_path, kSmallFileMax));
   if (last.value_or("") != signed_note) {
     is_broken = true;
-    return base::fail(Fault::environment,
-                      fmt::format("{} is not what this writer signed last; another writer has the log's key",
-                                  signed_path));
+    return base::fail(
+        Fault::environment,
+        fmt::format("{} is not what this writer signed last; another writer has the log's key", signed_path));
   }
   is_broken = true;
   STILLWATCH_CHECK(replace(signed_path, note));
@@ -188,13 +189,14 @@ base::Error has_log(const std::string& folder, std::string_view what) {
 base::Result<LogStore> LogStore::create(const std::string& folder, std::string_view origin, const KeySeed& seed,
                                         const LogStoreOptions& options) {
   if (!tlog::is_key_name(origin)) {
-    return base::fail(Fault::caller, "the log's origin must be a name such as audit.example.org/audit/s00/2026-11: "
-                                     "no white space, no '+', at most 255 bytes");
+    return base::fail(Fault::caller,
+                      "the log's origin must be a name such as audit.example.org/audit/s00/2026-11: "
+                      "no white space, no '+', at most 255 bytes");
   }
   STILLWATCH_CHECK(make_folder(folder));
   STILLWATCH_TRY(lock, base::FolderLock::take(folder));
-  auto impl = std::make_unique<Impl>(LogFiles{folder}, std::move(lock),
-                                     tlog::Ed25519NoteSigner(std::string(origin), seed));
+  auto impl =
+      std::make_unique<Impl>(LogFiles{folder}, std::move(lock), tlog::Ed25519NoteSigner(std::string(origin), seed));
   const LogFiles& files = impl->files;
   impl->signed_path = options.signed_path.empty() ? files.signed_default() : options.signed_path;
   if (file_exists(files.state())) return base::fail(has_log(folder, "a log already"));

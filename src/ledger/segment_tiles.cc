@@ -52,9 +52,9 @@ base::Status SegmentTiles::read_bundle(const tlog::TileId& tile, std::string& ou
   const std::uint64_t until = end ? *end : file_size;
   if (until > file_size) return too_short(file.path(), until);
   if (begin > until) {
-    return base::fail(base::Fault::environment,
-                      fmt::format("{} names places that do not follow each other; run `ledger fsck`",
-                                  files_.index(segment)));
+    return base::fail(
+        base::Fault::environment,
+        fmt::format("{} names places that do not follow each other; run `ledger fsck`", files_.index(segment)));
   }
   STILLWATCH_CHECK(file.read_at(begin, std::min<std::uint64_t>(until - begin, tlog::kBundleBytesMax), out));
   tlog::EntryReader reader(out);

@@ -32,6 +32,8 @@ struct SequencerOptions {
   std::size_t queue_bytes_max = std::size_t{64} << 20;
   std::size_t queue_entries_max = 262'144;
   std::int64_t retry_ms = 1'000;  // after an error of the disk
+  /// After a crash of the writer before: a `gap` leaf without a number, from the last time known to now.
+  bool is_crash_said = true;
   /// Full: refuse without loss, for a caller that then refuses the request; no gap leaf is written.
   bool is_fail_closed = false;
   /// On the writer's thread, after a commit: the leaves of the batch that have a cookie, in order of index.
@@ -44,7 +46,7 @@ struct SequencerOptions {
 
 class Sequencer {
  public:
-  /// Milliseconds since 1970, the ledger's clock; may go backwards.
+  /// Milliseconds since 1970, the ledger's clock; may go backwards. Called from any thread.
   using Clock = std::function<std::int64_t()>;
 
   Sequencer(LogChain chain, SequencerOptions options, Clock clock);
@@ -60,6 +62,7 @@ class Sequencer {
   /// Waits until all that was taken before is committed, and signs it. Error: the disk's, when writing fails now.
   base::Status flush();
   /// Runs `work` on the writer's thread between two batches, with the chain, and waits for it (rotation, pruning).
+  /// Not from a callback.
   base::Status run(const std::function<base::Status(LogChain&)>& work);
   /// Writes what is queued, signs, ends the thread. Error: leaves that could not be written, with their number.
   base::Status stop();
