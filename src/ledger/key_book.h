@@ -101,8 +101,10 @@ class KeyBook {
   /// late record does not make one. On disk when it returns; doing it again gives the same answer.
   base::Result<KeyFate> destroy(const KeyScope& scope, std::string_view tenant, std::string_view reason,
                                 bool also_absent = false);
-  /// Destroys the whole scope: its file goes, and no key of it is ever made again. Returns the keys that were live.
-  base::Result<std::vector<KeyId>> destroy_scope(const KeyScope& scope, std::string_view reason);
+  /// Destroys the whole scope: its file goes, and no key of it is ever made again. With `but`, the keys of these
+  /// tenants stay, and the others leave tombstones. Returns the keys that were live.
+  base::Result<std::vector<KeyId>> destroy_scope(const KeyScope& scope, std::string_view reason,
+                                                 const std::vector<NameTag>& but = {});
 
   /// Scopes with a file, in order. Scopes destroyed as a whole are not among them.
   std::vector<KeyScope> scopes() const;
@@ -118,6 +120,8 @@ class KeyBook {
   NameTag tag_of(std::string_view name) const;
   /// 32 bytes derived from the root key for another file of the ledger; equal purposes give equal bytes.
   Key32 key_for(std::string_view purpose) const;
+  /// Grows when a key is destroyed: whoever keeps keys at hand lets go of them then.
+  std::uint64_t generation() const;
   /// The ledger's clock; never before the last answer.
   std::int64_t now_us();
   KeyBookCounts counts() const;

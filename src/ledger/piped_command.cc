@@ -102,15 +102,13 @@ Talk talk(Pipe& in, Pipe& out, std::string_view input, std::size_t output_bytes_
   }
 }
 
-// Its status once it has ended; nothing when it has not by then.
-bool ended_by(pid_t child, std::int64_t deadline_ms, int& status) {
+// Whether it has ended by then. It is left to be waited for, so that its number is not given to another process.
+bool has_ended_by(pid_t child, std::int64_t deadline_ms) {
   for (;;) {
-    const pid_t which = ::waitpid(child, &status, WNOHANG);
-    if (which == child) return true;
-    if (which < 0 && errno != EINTR) {
-      status = 0x100;  // somebody else waited for it: not known to be well
+    siginfo_t info{};
+    if (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno != EINTR)
       return true;
-    }
+    if (info.si_pid == child) return true;
     if (steady_ms() >= deadline_ms) return false;
     const timespec pause{0, 2'000'000};
     ::nanosleep(&pause, nullptr);
@@ -156,11 +154,14 @@ base::Result<std::string> run_piped(const PipedCommand& command, std::string_vie
   std::string output;
   output.reserve(command.output_bytes_max + 4'096);  // one place in memory, so that one wipe is enough
   const Talk talked = talk(in, out, input, command.output_bytes_max, deadline_ms, output);
+  const bool ended = talked == Talk::done && has_ended_by(child, deadline_ms);
+  ::kill(-child, SIGKILL);  // whatever it started goes too
   int status = 0;
-  bool ended = talked == Talk::done && ended_by(child, deadline_ms, status);
-  // Whatever it started goes too; a group that is gone already is no error.
-  ::kill(-child, SIGKILL);
-  if (!ended) (void)::waitpid(child, &status, 0);
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno == EINTR) continue;
+    status = 0xFF00;  // somebody else waited for it: not known to be well
+    break;
+  }
   const auto refused = [&](std::string_view why) {
     crypto::wipe({reinterpret_cast<std::uint8_t*>(output.data()), output.size()});
     return failed(command, why);

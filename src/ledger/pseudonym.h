@@ -16,15 +16,16 @@
 
 namespace stillwatch::ledger {
 
-/// The names of one tenant in one month.
+/// The names of one tenant in one month. When the tenant's key was destroyed, or there is none to look up, every value
+/// is drawn at random: a leaf can still be written, and nobody can link or check it.
 class Pseudonyms {
  public:
-  /// Made when there is no key yet: call KeyBook::sync() before a leaf with these names is appended. When the tenant's
-  /// key was destroyed, the result has no names, only `fate`.
+  /// A key is made when there is none yet: call KeyBook::sync() before a leaf with these names is appended.
   static base::Result<Pseudonyms> obtain(KeyBook& book, std::string_view tenant, std::int64_t time_us);
   /// For checking: as obtain(), but never makes a key.
   static base::Result<Pseudonyms> look_up(KeyBook& book, std::string_view tenant, std::int64_t time_us);
 
+  /// False: the values are random, and fate() says why.
   bool are_live() const { return key_.is_live(); }
   const KeyFate& fate() const { return key_.fate; }
 
@@ -39,8 +40,11 @@ class Pseudonyms {
   Id16 leaf_id(std::string_view record_id) const;
 
  private:
+  Pseudonyms(KeyAnswer key, std::string_view tenant);
+  Id16 name(std::string_view domain, std::string_view text) const;
+  Hash32 commitment(std::string_view domain, std::string_view line) const;
   KeyAnswer key_;
-  Id16 tenant_{};
+  Id16 tenant_;
 };
 
 }  // namespace stillwatch::ledger

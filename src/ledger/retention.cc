@@ -10,30 +10,8 @@ namespace {
 constexpr std::array<std::string_view, kRetentionClasses> kNames = {"content",      "evidence", "flagged", "query_log",
                                                                     "engine_state", "verdicts", "reports", "entries"};
 
-struct YearMonth {
-  std::int64_t year;
-  int month;
-};
-
-// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": the proleptic Gregorian calendar by eras of 400 years.
-YearMonth year_month_of(std::int64_t day) {
-  const std::int64_t shifted = day + 719'468;
-  const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146'096) / 146'097;
-  const std::int64_t day_of_era = shifted - era * 146'097;
-  const std::int64_t year_of_era = (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const auto shifted_month = (5 * day_of_year + 2) / 153;
-  const int month = static_cast<int>(shifted_month < 10 ? shifted_month + 3 : shifted_month - 9);
-  return {year_of_era + era * 400 + (month <= 2 ? 1 : 0), month};
-}
-
-std::int64_t first_day_of(YearMonth when) {
-  const std::int64_t year = when.month <= 2 ? when.year - 1 : when.year;
-  const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
-  const std::int64_t year_of_era = year - era * 400;
-  const std::int64_t day_of_year = (153 * (when.month > 2 ? when.month - 3 : when.month + 9) + 2) / 5;
-  return era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
-}
+// The years that event time knows: 1970-2261.
+constexpr std::int64_t kDayMax = 106'000;
 
 }  // namespace
 
@@ -63,16 +41,18 @@ std::int64_t day_of(std::int64_t time_us) {
   return time_us % base::kDayUs < 0 ? day - 1 : day;
 }
 
-std::int32_t month_of(std::int64_t day) {
-  const YearMonth when = year_month_of(day);
-  return static_cast<std::int32_t>(when.year * 100 + when.month);
+std::int32_t month_of_day(std::int64_t day) {
+  const std::string date = base::format_time(std::clamp<std::int64_t>(day, 0, kDayMax) * base::kDayUs);
+  const auto digit = [&](std::size_t at) { return date[at] - '0'; };
+  return ((digit(0) * 10 + digit(1)) * 10 + digit(2)) * 1'000 + digit(3) * 100 + digit(5) * 10 + digit(6);
 }
 
-std::int64_t first_day_of(std::int32_t month) { return first_day_of(YearMonth{month / 100, month % 100}); }
+std::int64_t first_day_of(std::int32_t month) {
+  return day_of(base::parse_time(fmt::format("{:04}-{:02}-01T00:00:00Z", month / 100, month % 100)).value_or(0));
+}
 
 std::int64_t first_day_after(std::int32_t month) {
-  const bool december = month % 100 == 12;
-  return first_day_of(YearMonth{month / 100 + (december ? 1 : 0), december ? 1 : month % 100 + 1});
+  return first_day_of(month % 100 == 12 ? month + 100 - 11 : month + 1);
 }
 
 std::int64_t last_day_due(const RetentionProfile& profile, RetentionClass kind, std::int64_t now_us) {
@@ -84,8 +64,8 @@ std::int32_t last_month_due(const RetentionProfile& profile, std::int64_t now_us
   for (std::size_t i = 1; i < kRetentionClasses; ++i) {
     day = std::min(day, last_day_due(profile, static_cast<RetentionClass>(i), now_us));
   }
-  // The month before the one of the first day that is not due.
-  return month_of(first_day_of(month_of(day + 1)) - 1);
+  const std::int32_t month = month_of_day(day + 1);  // of the first day that is not due
+  return month % 100 == 1 ? month - 100 + 11 : month - 1;
 }
 
 }  // namespace stillwatch::ledger
