@@ -25,11 +25,12 @@ FeedWriter::FeedWriter(Parts parts)
       wait_after_failure_(std::move(parts.wait_after_failure)),
       maker_(keys_, vault_, options_.is_replay) {}
 
-base::Status FeedWriter::begin(std::string_view mark) {
+base::Result<bool> FeedWriter::begin(std::string_view mark) {
   STILLWATCH_TRY(parsed, parse_mark(mark));
   // So that the checkpoint covers what a crash left unsigned.
   STILLWATCH_CHECK(log_.flush());
   base_ = parsed;
+  bool is_known = false;
   if (mark.empty() && options_.is_replay) {
     // A run of its own: what stands there already is of others.
     const Published now = log_.checkpoint();
@@ -37,13 +38,14 @@ base::Status FeedWriter::begin(std::string_view mark) {
     base_.base_index = now.size;
   } else {
     STILLWATCH_TRY(logs, logs_of_shard(options_.log.folder, options_.log.shards.front()));
-    STILLWATCH_CHECK(recalled_.read(logs, parsed));
+    STILLWATCH_TRY(found, recalled_.read(logs, parsed));
+    is_known = found;
   }
-  if (parsed.policy.empty()) return {};
+  if (parsed.policy.empty()) return is_known;
   STILLWATCH_TRY(leaf, ledger::read_leaf(parsed.policy));
   if (const auto* policy = std::get_if<ledger::PolicyLeaf>(&leaf)) maker_.take_deployed(*policy);
   policy_bytes_ = parsed.policy;
-  return {};
+  return is_known;
 }
 
 bool FeedWriter::insist(const std::function<base::Status()>& step) {

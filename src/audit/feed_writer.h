@@ -30,7 +30,7 @@ class FeedWriter {
   explicit FeedWriter(Parts parts);
 
   /// RecordFeed::recall.
-  base::Status begin(std::string_view mark);
+  base::Result<bool> begin(std::string_view mark);
   void forget() { recalled_ = {}; }
 
   void write(const Given& given);

@@ -125,7 +125,7 @@ void RecalledLeaves::add(std::string_view leaf) {
   ++size_;
 }
 
-base::Status RecalledLeaves::read(const std::vector<ShardLog>& logs, const FeedMark& mark) {
+base::Result<bool> RecalledLeaves::read(const std::vector<ShardLog>& logs, const FeedMark& mark) {
   // A mark of another ledger says nothing about this one.
   const bool is_known =
       std::any_of(logs.begin(), logs.end(), [&](const ShardLog& log) { return log.origin == mark.origin; });
@@ -147,7 +147,7 @@ base::Status RecalledLeaves::read(const std::vector<ShardLog>& logs, const FeedM
       return true;
     }));
   }
-  return {};
+  return is_known;
 }
 
 bool RecalledLeaves::take(const ledger::Id16& id) {

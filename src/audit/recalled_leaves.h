@@ -37,8 +37,8 @@ base::Result<std::vector<ShardLog>> logs_of_shard(const std::string& ledger_fold
 
 class RecalledLeaves {
  public:
-  /// Reads from the mark's place on; without one all.
-  base::Status read(const std::vector<ShardLog>& logs, const FeedMark& mark);
+  /// Reads from the mark's place on; without one all. False: the mark is of no log here.
+  base::Result<bool> read(const std::vector<ShardLog>& logs, const FeedMark& mark);
   /// True, and one less, when such a leaf is there.
   bool take(const ledger::Id16& id);
   bool take_alike(std::string_view leaf);

@@ -212,11 +212,11 @@ RecordFeed::~RecordFeed() {
   if (state_->thread.joinable()) state_->thread.join();
 }
 
-base::Status RecordFeed::recall(std::string_view mark) {
+base::Result<bool> RecordFeed::recall(std::string_view mark) {
   State& state = *state_;
-  STILLWATCH_CHECK(state.writer->begin(mark));
+  STILLWATCH_TRY(is_known, state.writer->begin(mark));
   state.thread = std::thread([&state] { state.run(); });
-  return {};
+  return is_known;
 }
 
 void RecordFeed::forget() {

@@ -169,6 +169,36 @@ struct QueryLog {
   Answer on_error = Answer::pass;  // the log cannot be written: pass, count and alarm, or 503
 };
 
+struct StampAuthority {
+  std::string name, url, ca_file, tls_ca_file;
+  bool operator==(const StampAuthority&) const = default;
+};
+
+/// The audit log (module audit). Off while `folder` is empty.
+struct Ledger {
+  std::string folder;
+  std::string host;                   // beginning of its logs' names, such as "audit.provider.example"
+  std::string shard = "s00";          // of this gateway's log; another one for each gateway
+  std::string signed_folder;          // of the last signed checkpoints; better on other storage. Empty: beside the logs
+  Answer on_overflow = Answer::pass;  // it cannot be written or its queue is full: pass with a gap leaf, or 503
+  bool leaf_header = true;            // stillwatch-leaf on answers: the id of the request's leaf
+  std::uint32_t queue_records_max = 65'536;
+  std::uint64_t queue_bytes_max = 128U << 20;
+  std::int64_t anchor_ms = 10'000;
+  std::string witness_policy_file;  // C2SP tlog-policy: witnesses and quorum. Empty: nobody is asked
+  std::int64_t witness_ms = 60'000, witness_alarm_ms = 600'000;
+  std::vector<StampAuthority> stamp_authorities;
+  std::int64_t stamp_ms = 600'000, stamp_alarm_ms = 3'600'000;
+  std::int64_t behind_alarm_ms = 10'000;
+  std::vector<std::string> listen, auditor_listen;  // pages of the anchor log; of all logs
+  std::string master_key_file;                      // empty: keys/master in the folder
+  std::vector<std::string> unwrap_command;          // instead of the file: a program that wraps and unwraps
+  bool vault = false;                               // bodies of requests are kept, encrypted
+  bool vault_compress = false;
+  std::int32_t content_days = 30, evidence_days = 396, flagged_days = 731, entries_days = 396;
+  bool operator==(const Ledger&) const = default;
+};
+
 struct State {
   std::string folder = "state";
   std::string secret_file = "stillwatch.secret";
@@ -223,6 +253,7 @@ struct Configuration {
   settings::Observer observer;
   settings::QueryLog query_log;
   settings::State state;
+  settings::Ledger ledger;
   settings::Webhooks webhooks;
   settings::Decisions decisions;
   settings::Metrics metrics;

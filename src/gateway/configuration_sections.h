@@ -20,6 +20,7 @@ void read_remedies(SettingReader& reader, settings::Remedies& to);
 void read_observer(SettingReader& reader, settings::Observer& to);
 void read_query_log(SettingReader& reader, settings::QueryLog& to);
 void read_state(SettingReader& reader, settings::State& to);
+void read_ledger(SettingReader& reader, settings::Ledger& to);
 void read_webhooks(SettingReader& reader, settings::Webhooks& to);
 void read_decisions(SettingReader& reader, settings::Decisions& to);
 void read_metrics(SettingReader& reader, settings::Metrics& to);

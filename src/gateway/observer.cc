@@ -51,6 +51,7 @@ Observer::State::State(ObserverOptions given, const crypto::KeyedHash& hash, Obs
                                                   : intake::make_query_parser(hash, &identities));
   for (const auto& make : options.tail_parsers) feed_parsers.push_back(make(hash, &identities));
   for (const auto& made : feed_parsers) (void)made->keep_raw(&fed);
+  if (ports.audit != nullptr) (void)parser->keep_raw(&raw);
   // Until the tail has looked what there is.
   if (!options.tail_parsers.empty()) clock.begin(0);
 }
@@ -82,6 +83,7 @@ void Observer::State::parse_line(std::string_view padded_line, std::vector<event
   parser->parse(padded_line, parsed);
   identities.add(parser->new_ids());
   parser->new_ids().clear();
+  if (!parsed.is_blank) note_line(padded_line);
   const event::Query& query = parsed.query;
   counts.refused += parsed.accepted ? 0 : 1;
   // As intake::LogReader: of a refused line only account, time and size count, and only with an account.
@@ -106,8 +108,11 @@ void Observer::State::take(Exchange& exchange) {
   counts.late_shed += late && !exchange.shed ? 1 : 0;
   counts.queue_shed += exchange.shed ? 1 : 0;
   if (log.lines_waiting() > 0 && log.wants_new_file(exchange.arrived_us)) flush();
+  const std::size_t body_bytes = exchange.body.size();
   record_line.write(exchange, late, line);
   log_line(exchange.arrived_us, late);
+  exchange.body.resize(std::min(body_bytes, exchange.body.size()));  // without the padding
+  note_body(std::move(exchange.body));
 }
 
 void Observer::State::flush() {
@@ -123,11 +128,14 @@ void Observer::State::flush() {
     clock.set_log_failing(true);
     staged.clear();
     staged_places.clear();
+    audit_lines.clear();
+    audit_losses.clear();
     tell(status.error().message);
     return;
   }
   counts.log_failing = false;
   clock.set_log_failing(false);
+  hand_over_lines();
   for (const TailPlace& place : staged_places) places.add(place);
   staged_places.clear();
   if (!problem.empty() && !verdicts->is_behind()) tell("");
@@ -194,6 +202,7 @@ void Observer::State::give() {
     for (const event::Query& query : batch) ports.on_given(now_us - std::max(query.ended_us, query.time_us));
   }
   batch.clear();
+  if (ports.audit != nullptr) ports.audit->note(*engine, is_recovering);
   give_way.between_pieces();
   give_alarms();
   if (!is_recovering && engine->counters().epochs != epochs_seen) refresh_expiries();
@@ -201,10 +210,12 @@ void Observer::State::give() {
 
 base::Status Observer::State::take_verdicts(std::span<const event::Verdict> given) {
   const auto open_id = [this](event::Token token) { return name_of(token); };
+  if (ports.audit != nullptr) ports.audit->note(*engine, is_recovering);
   for (const event::Verdict& verdict : given) {
     const std::string text = event::to_json(verdict, options.policy_hash, open_id);
     const bool again = verdicts->give(text);
     levels.apply(verdict);
+    tell_verdict(verdict, text);
     if (ports.on_verdict) ports.on_verdict(verdict, text, again);
   }
   if (const base::Status status = verdicts->flush(); !status) tell(status.error().message);

@@ -34,6 +34,8 @@
 
 namespace stillwatch::gateway {
 
+class AuditPort;
+
 struct ObserverOptions {
   std::string state_folder;   // snapshot, verdicts.ndjson, alarms.ndjson, accounts.ndjson
   std::string accounts_file;  // may be empty; read again when it changes
@@ -75,6 +77,8 @@ struct ObserverPorts {
   std::function<void(const event::Alarm& alarm, std::string_view line, bool again)> on_alarm;
   /// A record had its turn in the engine, so long after its request ended. Not in recovery.
   std::function<void(std::int64_t wait_us)> on_given;
+  /// The audit log; null without one. Outlives the observer.
+  AuditPort* audit = nullptr;
   /// The log or a state file cannot be written (or can again: an empty text). For a person; no raw id in it.
   std::function<void(std::string_view problem)> on_problem;
 };

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gateway/account_feed.h"
+#include "gateway/audit_port.h"
 #include "gateway/line_journal.h"
 #include "gateway/observer.h"
 #include "gateway/observer_state.h"
@@ -52,6 +53,9 @@ struct Observer::State {
   intake::RawRecord fed;
   intake::DuplicateFilter fed_ids;
   intake::ParsedLine parsed;
+  intake::RawRecord raw;                   // of the same line, when there is an audit log
+  std::vector<audit::Record> audit_lines;  // of lines that were appended to the log, not flushed
+  std::vector<audit::Loss> audit_losses;   // of gap lines among them
   std::string line;
   std::vector<std::unique_ptr<Exchange>> taken;
   std::vector<event::Query> staged;  // appended to the log, not flushed
@@ -73,6 +77,14 @@ struct Observer::State {
   // Under the mutex of `threads`.
   struct Threads;
   std::unique_ptr<Threads> threads;
+
+  // observer_audit.cc
+  void note_line(std::string_view text);
+  void note_body(std::string&& body);
+  void hand_over_lines();
+  void tell_verdict(const event::Verdict& verdict, std::string_view text);
+  base::Status recall_audit(std::string_view mark, const LogPosition& from);
+  base::Status tell_lines_before(const LogPosition& until);
 
   // observer_recovery.cc
   base::Status recover();

@@ -60,6 +60,7 @@ base::Status Observer::State::read_tail(const LogPosition& from) {
         if (!is_shed || !is_late(query.time_us)) waiting.add(query);
       }
       staged.clear();
+      hand_over_lines();
       if (logged_us != INT64_MIN) release(std::max(released_us, logged_us - options.lateness_us), waiting_max);
     }
     if (source.problem()) return base::fail(*source.problem());
@@ -104,10 +105,14 @@ base::Status Observer::State::archive_journals() {
 
 base::Status Observer::State::snapshot() {
   const std::int64_t started_us = steady_now_us();
+  ObserverState state;
+  if (ports.audit != nullptr) {
+    STILLWATCH_TRY(mark, ports.audit->settle());
+    state.audit_mark = std::move(mark);
+  }
   STILLWATCH_CHECK(log.sync());
   STILLWATCH_CHECK(verdicts->sync());
   STILLWATCH_CHECK(alarms->sync());
-  ObserverState state;
   state.policy_hash = options.policy_hash;
   state.secret_id = keyed_hash.secret_id();
   state.log = log.position();
@@ -200,9 +205,11 @@ base::Status Observer::State::recover() {
     recovered = from;
   }
   engine->add_accounts(std::move(updates));
+  STILLWATCH_CHECK(recall_audit(is_same ? found->audit_mark : std::string(), from));
   is_recovering = true;
   STILLWATCH_CHECK(read_tail(from));
   is_recovering = false;
+  if (ports.audit != nullptr) ports.audit->caught_up();
   refresh_expiries();
   // Levels of before that the log does not give under other settings end when they were to end.
   if (found && !is_same && logged_us != INT64_MIN) levels.drop_expired(logged_us);

@@ -196,6 +196,7 @@ base::Result<std::unique_ptr<Service>> Service::start(const std::string& configu
   state->metrics =
       std::make_unique<Metrics>(state->network_threads() + 2, names, configuration.metrics.label_values_max);
   STILLWATCH_CHECK(state->start_webhooks());
+  STILLWATCH_CHECK(state->start_ledger());
   STILLWATCH_CHECK(state->start_observer());
   state->station = std::make_unique<Station>(*state->keyed_hash, *state->observer, *state->metrics, *state->log,
                                              state->webhooks.get(), rules, configuration.decisions.stream_events_max);
@@ -247,11 +248,12 @@ base::Status Service::reload() {
     const bool fixed = was.server.listen == is.server.listen && was.server.admin_listen == is.server.admin_listen &&
                        was.server.decision_listen == is.server.decision_listen &&
                        was.server.threads == is.server.threads && was.state.folder == is.state.folder &&
-                       was.state.secret_file == is.state.secret_file && was.query_log.folder == is.query_log.folder;
+                       was.state.secret_file == is.state.secret_file && was.query_log.folder == is.query_log.folder &&
+                       was.ledger == is.ledger;
     if (!fixed) {
       status = base::fail(Fault::caller,
-                          "server.listen, decision_listen, admin_listen, threads, state and query_log.folder change "
-                          "with a restart only; everything stays as it was");
+                          "server.listen, decision_listen, admin_listen, threads, state, query_log.folder and ledger "
+                          "change with a restart only; everything stays as it was");
     } else if (state_->proxy != nullptr) {
       status = state_->proxy->reload_tls();
     }
@@ -290,6 +292,9 @@ base::Status Service::stop() {
   if (state.decisions != nullptr) state.decisions->stop();
   if (state.admin != nullptr) state.admin->stop();
   base::Status status = state.observer->stop();
+  if (state.ledger != nullptr) {
+    if (const auto ended = state.ledger->stop(); !ended && status) status = ended;
+  }
   if (const auto saved = state.save_quota(true); !saved && status) status = saved;
   if (state.webhooks != nullptr) state.webhooks->stop(1'000);
   state.log->write(settings::LogLevel::info, "stopped", {{"requests_cut", cut}});

@@ -103,6 +103,7 @@ base::Status Service::State::start_observer() {
     alarm_verdict_rate_ms.store(http::monotonic_ms());
     if (webhooks != nullptr) webhooks->push(WebhookType::alarm_raised, alarm.time_us, line);
   };
+  ports.audit = ledger.get();
   ports.on_given = [&shard](std::int64_t wait_us) {
     shard.observe(metric::Duration::observer_wait, static_cast<double>(wait_us) / 1e6);
   };
@@ -240,6 +241,7 @@ void Service::State::count_up() {
     metrics->set(metric::Gauge::snapshot_age_seconds,
                  static_cast<double>(http::monotonic_ms() - counters.snapshot_steady_us / 1'000) / 1e3);
   }
+  count_ledger(shard);
   if (webhooks == nullptr) return;
   const WebhookCounts sent = webhooks->counts();
   up(metric::WebhookResult::delivered, sent.delivered, told.delivered);
@@ -278,6 +280,7 @@ void Service::State::raise_alarms() {
       counters.busy_us > kStalledUs;
   show_alarm(metric::AlarmKind::engine_behind, "engine_behind", behind && settings().demo.time_header.empty());
   show_alarm(metric::AlarmKind::query_log, "query_log", counters.log_failing);
+  raise_ledger_alarms();
   show_alarm(metric::AlarmKind::calibration_drift, "calibration_drift", counters.calibration_drifted);
   show_alarm(metric::AlarmKind::snapshot, "snapshot", counters.snapshot_failures > 0 && alarm_log.load());
   const bool recent = alarm_verdict_rate.load() && http::monotonic_ms() - alarm_verdict_rate_ms.load() < kAlarmShownMs;

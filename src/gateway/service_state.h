@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "gateway/admin_api.h"
+#include "gateway/ledger_link.h"
 #include "gateway/service.h"
 #include "gateway/station.h"
 #include "http/server.h"
@@ -21,6 +22,7 @@ struct Service::State {
   std::unique_ptr<RunLog> log;
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<WebhookSender> webhooks;
+  std::unique_ptr<LedgerLink> ledger;  // null: none is configured
   std::unique_ptr<Observer> observer;
   std::unique_ptr<Station> station;
   AdminPorts admin_ports;
@@ -48,6 +50,8 @@ struct Service::State {
     std::uint64_t accepted = 0, refused = 0, tls_failed = 0, closed = 0, rejected = 0, overload = 0;
     std::uint64_t written = 0, failed = 0, gaps_queue = 0, gaps_log = 0, shed_late = 0, shed_unreadable = 0;
     std::uint64_t delivered = 0, undelivered = 0, dropped = 0;
+    std::uint64_t records = 0, decisions = 0, others = 0, recalled = 0, lost = 0, failures = 0, payloads = 0;
+    std::uint64_t anchors = 0, quorums = 0, stamps = 0;
   } told;
 
   ~State();
@@ -64,6 +68,7 @@ struct Service::State {
   base::Result<std::shared_ptr<const Ruleset>> compile_rules() const;
   base::Status start_observer();
   base::Status start_webhooks();
+  base::Status start_ledger();
   base::Status start_servers();
   base::Status load_quota();
   base::Status save_quota(bool stopped);
@@ -73,6 +78,8 @@ struct Service::State {
   void look_after();  // the body of `care`
   void update_gauges();
   void count_up();
+  void count_ledger(Metrics::Shard& shard);
+  void raise_ledger_alarms();
   void note_certificate();
   void raise_alarms();
   void show_alarm(metric::AlarmKind kind, std::string_view name, bool active);

@@ -52,7 +52,8 @@ struct Station {
   std::uint32_t instance = 0;               // drawn at start; part of request ids
   std::atomic<std::uint32_t> followers{0};  // of the decision stream
   std::atomic<bool> draining{false};
-  std::atomic<bool> log_failing{false};  // the query log cannot be written
+  std::atomic<bool> log_failing{false};     // the query log cannot be written
+  std::atomic<bool> ledger_failing{false};  // nor can the audit log, or its queue is full
 };
 
 /// One network thread's own.
