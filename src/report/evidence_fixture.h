@@ -62,7 +62,7 @@ inline ExampleCase example_case() {
   for (int i = 0; i < 4; ++i)
     anchors.push_back(
         ledger::anchor_leaf_text({1'795'305'600 + 10 * i, ledger::manifest_hash(salt32, out.manifest), {}}));
-  const tlog::test::MemoryLog anchor("audit.example/anchor/2026", anchors);
+  const tlog::test::MemoryLog anchor("audit.example/anchor/2026", anchors, 2);
   const tlog::Ed25519Cosigner witness("w1.example", tlog::test::seed_of(9));
   const std::string bare = anchor.checkpoint_of(anchors.size());
   const tlog::NoteSignature cosignature = *witness.cosign(tlog::parse_note(bare)->text, 1'795'305'660);
@@ -90,7 +90,7 @@ inline ExampleCase example_case() {
   input.attachments = {{"case/campaign.json", "{}\n"}};
   input.export_origin = "audit.example/audit/desk/2026-11";
 
-  const tlog::Ed25519NoteSigner desk("audit.example/audit/desk/2026-11", tlog::test::seed_of(1));
+  const tlog::Ed25519NoteSigner desk("audit.example/audit/desk/2026-11", tlog::test::seed_of(3));
   tlog::Policy policy;
   policy.logs = {{log.key(), {}}, {anchor.key(), {}}, {desk.verifier_key(), {}}};
   policy.witnesses = {{"w1", witness.verifier_key(), {}}};
@@ -108,7 +108,7 @@ inline EvidenceEntry export_of(const EvidenceBundle& bundle) {
   leaf.entries = 4;
   leaf.by = "J. Doe";
   const std::string bytes = leaf_bytes(leaf);
-  const tlog::test::MemoryLog desk("audit.example/audit/desk/2026-11", {bytes});
+  const tlog::test::MemoryLog desk("audit.example/audit/desk/2026-11", {bytes}, 3);
   return {"shard-desk-2026-11", 0, bytes, proof_in(desk, 0, desk.checkpoint_of(1))};
 }
 
