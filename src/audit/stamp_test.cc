@@ -111,7 +111,9 @@ TEST_F(stamp, no_changed_byte_of_an_answer_changes_what_it_says) {
     changed[at] = static_cast<char>(changed[at] ^ 0x10);
     const auto taken = check(asked, changed);
     // What is outside of the signed part (such as certificates that nobody needs) may change, the time may not.
-    if (taken) EXPECT_EQ(taken->time_ms, good->time_ms) << at;
+    if (taken) {
+      EXPECT_EQ(taken->time_ms, good->time_ms) << at;
+    }
   }
   EXPECT_FALSE(check(asked, reply + '\0'));
   EXPECT_FALSE(check(asked, reply.substr(0, reply.size() - 1)));

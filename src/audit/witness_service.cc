@@ -92,7 +92,7 @@ base::Result<std::unique_ptr<WitnessService>> WitnessService::start(WitnessServi
   options.tls = state->settings.tls;
   options.threads = 1;  // one mutex and one disk anyway
   options.limits.head_bytes_max = 8U << 10;
-  options.limits.body_bytes_max = kBodyBytesMax;
+  options.limits.body_bytes_max = 2 * kBodyBytesMax;  // so that what is somewhat too large is counted here
   options.limits.connections_max = 1'000;
   options.limits.streams_max = 256;
   State* raw = state.get();

@@ -20,9 +20,10 @@ Hash32 filled(std::uint8_t byte) {
 
 TEST(anchor_leaf, has_exactly_these_160_bytes) {
   const std::string text = anchor_leaf_text({1'795'305'610, filled(0xff), {}});
-  EXPECT_EQ(text, R"({"v":1,"t":"2026-11-22T00:00:10Z","m":"__________________________________________8","p":")"
-                  R"(AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"})" +
-                      std::string(26, ' '));
+  std::string expected = R"({"v":1,"t":"2026-11-22T00:00:10Z","m":"__________________________________________8",)"
+                         R"("p":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"})";
+  expected.resize(expected.size() + 26, ' ');
+  EXPECT_EQ(text, expected);
   EXPECT_EQ(text.size(), kAnchorLeafBytes);
 }
 
@@ -37,7 +38,9 @@ TEST(anchor_leaf, is_read_back_and_only_in_that_form) {
         std::string changed = text;
         changed[at] = byte;
         const auto read = read_anchor_leaf(changed);
-        if (read) EXPECT_EQ(anchor_leaf_text(*read), changed) << at;
+        if (read) {
+          EXPECT_EQ(anchor_leaf_text(*read), changed) << at;
+        }
       }
     }
     EXPECT_FALSE(read_anchor_leaf(text.substr(0, 159)));
@@ -81,7 +84,9 @@ TEST_F(manifest, takes_no_other_form) {
     std::string changed = text;
     changed[at] = static_cast<char>(changed[at] ^ 1);
     const auto read = read_manifest(changed);
-    if (read) EXPECT_EQ(*manifest_text(*read), changed) << at;  // a byte of a signature, which is not checked here
+    if (read) {  // a byte of a signature, which is not checked here
+      EXPECT_EQ(*manifest_text(*read), changed) << at;
+    }
   }
   EXPECT_FALSE(read_manifest(text + "\n"));
   EXPECT_FALSE(read_manifest(std::string(kManifestBytesMax + 1, 'x')));
@@ -94,7 +99,8 @@ TEST_F(manifest, takes_no_other_form) {
 TEST_F(manifest, hash_is_of_label_salt_and_text) {
   const Hash32 salt = filled(7);
   std::string bytes("aud1 anchor\0", 12);
-  bytes += std::string(32, '\x07') + "\n";
+  bytes.append(32, '\x07');
+  bytes += '\n';
   EXPECT_EQ(manifest_hash(salt, "\n"), crypto::sha256(bytes));
   EXPECT_NE(manifest_hash(salt, "\n"), manifest_hash(filled(8), "\n"));
 }

@@ -31,13 +31,21 @@ class SmallLog final : public tlog::HashSource {
   }
   std::uint64_t size() const { return leaves_.size(); }
   tlog::Hash root(std::uint64_t n) const { return tlog::root_of(std::span(leaves_).first(n)); }
-  tlog::Proof consistency(std::uint64_t from, std::uint64_t to) { return *tlog::consistency_proof(*this, from, to); }
+  tlog::Proof consistency(std::uint64_t from, std::uint64_t to) {
+    return tlog::consistency_proof(*this, from, to).value();
+  }
+  /// Signs anything, such as an empty log with a root of its own.
   std::string signed_note(const tlog::Checkpoint& checkpoint) const {
-    return *tlog::sign_checkpoint(checkpoint, signer_);
+    const std::string text = tlog::checkpoint_text(checkpoint);
+    return tlog::format_note({text, {signer_.sign(text).value()}});
   }
   std::string note(std::uint64_t n) const { return signed_note({origin_, n, root(n), ""}); }
   std::string request(std::uint64_t from, std::uint64_t to) {
-    return tlog::AddCheckpoint{from, consistency(from, to), note(to)}.text();
+    tlog::AddCheckpoint request;
+    request.old_size = from;
+    request.proof = consistency(from, to);
+    request.checkpoint = note(to);
+    return request.text();
   }
   std::string vkey() const { return signer_.verifier_key().text(); }
   std::string policy() const { return "log " + vkey() + "\nquorum none\n"; }

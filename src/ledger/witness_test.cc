@@ -37,6 +37,14 @@ class MemoryStore final : public WitnessStore {
   int replaced = 0;
 };
 
+std::string body(std::uint64_t old_size, tlog::Proof proof, std::string note) {
+  tlog::AddCheckpoint request;
+  request.old_size = old_size;
+  request.proof = std::move(proof);
+  request.checkpoint = std::move(note);
+  return request.text();
+}
+
 std::unique_ptr<Witness> make_witness(std::string_view policy, WitnessStore& store) {
   auto made =
       Witness::create(std::make_unique<tlog::Ed25519Cosigner>("witness.example/w1", test_seed(9)), policy, store);
@@ -92,8 +100,8 @@ TEST_F(witness, says_400_to_what_is_no_request) {
   EXPECT_EQ(ask(long_proof + good.substr(6)).status, 400);
   EXPECT_EQ(ask(log_.request(0, 3)).status, 200);
   // The old size beyond the checkpoint's, also when it is the one cosigned last.
-  EXPECT_EQ(ask(tlog::AddCheckpoint{3, {}, log_.note(2)}.text()).status, 400);
-  EXPECT_EQ(ask(tlog::AddCheckpoint{9, {}, log_.note(2)}.text()).status, 400);
+  EXPECT_EQ(ask(body(3, {}, log_.note(2))).status, 400);
+  EXPECT_EQ(ask(body(9, {}, log_.note(2))).status, 400);
 }
 
 TEST_F(witness, says_403_without_a_good_signature_of_a_trusted_key) {
@@ -106,7 +114,7 @@ TEST_F(witness, says_403_without_a_good_signature_of_a_trusted_key) {
   // Another key's line beside a good one is ignored.
   const auto other = tlog::Ed25519NoteSigner("other.example", test_seed(3)).sign("something else\n");
   const std::string both = *tlog::add_signatures(log_.note(3), std::vector{*other});
-  EXPECT_EQ(ask(tlog::AddCheckpoint{0, {}, both}.text()).status, 200);
+  EXPECT_EQ(ask(body(0, {}, both)).status, 200);
   EXPECT_EQ(store_.notes["log.example/a"].find("other.example"), std::string::npos);
 }
 
@@ -137,19 +145,19 @@ TEST_F(witness, says_422_to_a_proof_that_does_not_hold) {
   forked.grow(9, 4);
   EXPECT_EQ(ask(forked.request(5, 9)).status, 422);
   EXPECT_EQ(ask(forked.request(5, 5)).status, 422);  // equal size, another root
-  EXPECT_EQ(ask(tlog::AddCheckpoint{5, {}, log_.note(9)}.text()).status, 422);
+  EXPECT_EQ(ask(body(5, {}, log_.note(9))).status, 422);
   tlog::Proof more = log_.consistency(5, 9);
   more.push_back(tlog::empty_root());
-  EXPECT_EQ(ask(tlog::AddCheckpoint{5, more, log_.note(9)}.text()).status, 422);
-  EXPECT_EQ(ask(tlog::AddCheckpoint{5, {tlog::empty_root()}, log_.note(5)}.text()).status, 422);
+  EXPECT_EQ(ask(body(5, more, log_.note(9))).status, 422);
+  EXPECT_EQ(ask(body(5, tlog::Proof(1, tlog::empty_root()), log_.note(5))).status, 422);
   EXPECT_EQ(ask(log_.request(5, 9)).status, 200);  // and nothing of this did any harm
 }
 
 TEST_F(witness, takes_an_empty_log_and_its_first_entries_by_the_rules_for_size_0) {
   const tlog::Checkpoint wrong{"log.example/a", 0, log_.root(1), ""};
-  EXPECT_EQ(ask(tlog::AddCheckpoint{0, {}, log_.signed_note(wrong)}.text()).status, 422);
-  EXPECT_EQ(ask(tlog::AddCheckpoint{0, {tlog::empty_root()}, log_.note(0)}.text()).status, 422);
-  EXPECT_EQ(ask(tlog::AddCheckpoint{0, {tlog::empty_root()}, log_.note(1)}.text()).status, 422);
+  EXPECT_EQ(ask(body(0, {}, log_.signed_note(wrong))).status, 422);
+  EXPECT_EQ(ask(body(0, tlog::Proof(1, tlog::empty_root()), log_.note(0))).status, 422);
+  EXPECT_EQ(ask(body(0, tlog::Proof(1, tlog::empty_root()), log_.note(1))).status, 422);
   EXPECT_EQ(ask(log_.request(0, 0)).status, 200);
   EXPECT_EQ(ask(log_.request(0, 0)).status, 200);
   EXPECT_EQ(ask(log_.request(0, 1)).status, 200);
