@@ -79,7 +79,7 @@ class SmallFiles {
     const auto text = read_file(files_.key(), true);
     if (!text) return;
     const auto key = tlog::VerifierKey::parse(std::string_view(*text).substr(0, text->find('\n')));
-    if (key && key->text() + "\n" == *text) {
+    if (key && key->type == tlog::KeyType::ed25519 && key->text() + "\n" == *text) {
       key_ = *key;
     } else {
       findings_.add(files_.key(), 0, {}, "is not a public key whose id matches its name and bytes");

@@ -61,11 +61,14 @@ inline std::string read(const std::string& path) {
 inline void write(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
+/// In place; a second time gives the file back as it was.
 inline void flip_bit(const std::string& path, std::uint64_t bit) {
-  std::string bytes = read(path);
-  ASSERT_LT(bit / 8, bytes.size()) << path;
-  bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1U << bit % 8));
-  write(path, bytes);
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekg(static_cast<std::streamoff>(bit / 8));
+  const int byte = file.get();
+  ASSERT_NE(byte, std::char_traits<char>::eof()) << path;
+  file.seekp(static_cast<std::streamoff>(bit / 8));
+  file.put(static_cast<char>(byte ^ (1 << bit % 8)));
 }
 
 }  // namespace stillwatch::ledger::test

@@ -57,7 +57,8 @@ base::Status remove_pruned(const std::string& folder, std::uint64_t index_min, s
   }
   for (std::uint64_t bundle = high; bundle < end; ++bundle) STILLWATCH_CHECK(remove_file(path(bundle)));
   std::error_code gone;
-  if (index_min >= old_size) std::filesystem::remove_all(path(old_size / tlog::kTileWidth) + ".p", gone);
+  if (index_min > 0 && index_min >= old_size)
+    std::filesystem::remove_all(path(old_size / tlog::kTileWidth) + ".p", gone);
   return {};
 }
 
