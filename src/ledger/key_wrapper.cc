@@ -98,6 +98,7 @@ class CommandWrapper final : public KeyWrapper {
  private:
   base::Result<std::string> run(std::string_view verb, std::string_view input) const {
     PipedCommand command;
+    if (command_.words.empty()) return base::fail(Fault::caller, "the command for the master key is empty; name one");
     command.words = command_.words;
     command.words.emplace_back(verb);
     command.timeout_ms = command_.timeout_ms;

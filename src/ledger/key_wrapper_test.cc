@@ -80,7 +80,8 @@ TEST(MasterKeyCommand, WrapsAndUnwraps) {
   const auto kms = make_command_wrapper({{"python3", folder / "kms.py"}, 60'000});
   const auto wrapped = kms->wrap(a_key());
   ASSERT_TRUE(wrapped.has_value()) << wrapped.error().message;
-  EXPECT_NE(*wrapped, std::string(a_key().begin(), a_key().end()));
+  const auto key = a_key();
+  EXPECT_NE(*wrapped, std::string(key.begin(), key.end()));
   EXPECT_EQ(kms->unwrap(*wrapped).value(), a_key());
 }
 
