@@ -25,7 +25,7 @@ class LedgerTest(unittest.TestCase):
         """Standard output of the writer. With `fault` the calls are counted, and syncs are not done."""
         environment = dict(os.environ)
         if fault or FAULTS:
-            environment.update(LD_PRELOAD=FAULTS, LEDGER_FAULT_AT=str(at), LEDGER_FAULT=kind,
+            environment.update(LD_PRELOAD=FAULTS, LEDGER_FAULT_AT=str(at), LEDGER_FAULT=str(kind),
                                LEDGER_FAULT_COUNT=str(count_file))
         done = subprocess.run([WRITER, *map(str, arguments)], env=environment, capture_output=True, text=True,
                               timeout=120)
