@@ -293,7 +293,7 @@ base::Status Run::take_snapshot() {
     ledger_mark_ = std::move(mark);
   }
   snapshot.ledger = ledger_mark_;
-  if (snapshot.ledger.empty() && !options_.ledger.folder.empty()) snapshot.ledger = kNoMarkYet;
+  if (snapshot.ledger.empty() && !options_.ledger.folder.empty()) snapshot.ledger = std::string(kNoMarkYet);
   return write_snapshot(options_.state, snapshot);
 }
 
