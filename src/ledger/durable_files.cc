@@ -84,6 +84,13 @@ std::string folder_of(const std::string& path) {
   return folder.empty() ? "." : folder;
 }
 
+bool is_same_file(const std::string& path, const std::string& other) {
+  struct stat one {
+  }, two{};
+  return ::stat(path.c_str(), &one) == 0 && ::stat(other.c_str(), &two) == 0 && one.st_ino == two.st_ino &&
+         one.st_dev == two.st_dev;
+}
+
 }  // namespace
 
 void watch_disk(DiskWatcher watcher) { disk_watcher = watcher; }
@@ -203,6 +210,25 @@ base::Result<bool> overwrite_and_remove(const std::string& path) {
   return overwritten;
 }
 
+base::Result<bool> overwrite_and_remove_all(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code code;
+  if (!fs::is_directory(fs::symlink_status(path, code))) return overwrite_and_remove(path);
+  std::vector<std::string> files;
+  for (fs::recursive_directory_iterator entry(path, code), end; !code && entry != end; entry.increment(code)) {
+    if (fs::is_regular_file(entry->symlink_status())) files.push_back(entry->path().string());
+  }
+  if (code) return failed("list", path, code.value());
+  bool overwritten = true;
+  for (const std::string& file : files) {
+    STILLWATCH_TRY(done, overwrite_and_remove(file));
+    overwritten = overwritten && done;
+  }
+  fs::remove_all(path, code);
+  if (code) return failed("remove", path, code.value());
+  return overwritten;
+}
+
 base::Result<std::uint64_t> finish_replacements(const std::string& folder) {
   std::vector<std::string> leftovers;
   std::error_code code;
@@ -215,11 +241,7 @@ base::Result<std::uint64_t> finish_replacements(const std::string& folder) {
       STILLWATCH_CHECK(overwrite_and_remove(path));
     } else if (path.ends_with(kOld)) {
       const std::string current = path.substr(0, path.size() - kOld.size());
-      struct stat of_old {
-      }, of_current{};
-      const bool same = ::stat(path.c_str(), &of_old) == 0 && ::stat(current.c_str(), &of_current) == 0 &&
-                        of_old.st_ino == of_current.st_ino && of_old.st_dev == of_current.st_dev;
-      if (same) {  // the crash came before the rename: this is the file in use
+      if (is_same_file(path, current)) {  // the crash came before the rename: this is the file in use
         ::unlink(path.c_str());
         continue;
       }
@@ -228,6 +250,18 @@ base::Result<std::uint64_t> finish_replacements(const std::string& folder) {
     }
   }
   return overwrites_failed;
+}
+
+base::Status finish_replacement_of(const std::string& path) {
+  STILLWATCH_CHECK(overwrite_and_remove(path + std::string(kNew)));
+  const std::string old_path = path + std::string(kOld);
+  if (!exists(old_path)) return {};
+  if (is_same_file(old_path, path)) {
+    ::unlink(old_path.c_str());
+    return {};
+  }
+  STILLWATCH_CHECK(overwrite_and_remove(old_path));
+  return {};
 }
 
 base::Status sync_folder_of(const std::string& path) { return sync_folder(folder_of(path)); }

@@ -55,8 +55,13 @@ base::Result<bool> replace_file(const std::string& path, std::string_view bytes)
 base::Result<bool> replace_by(const std::string& path, const std::string& new_path);
 /// True when the bytes were overwritten; the file is gone all the same. Done also when there is none.
 base::Result<bool> overwrite_and_remove(const std::string& path);
+/// The same for a folder with everything in it, or a file. Links are removed, not followed.
+base::Result<bool> overwrite_and_remove_all(const std::string& path);
 /// After a crash: takes away what replacements left in a folder. How many old files could not be overwritten.
 base::Result<std::uint64_t> finish_replacements(const std::string& folder);
+
+/// The same for one file, in a folder that has files of others too.
+base::Status finish_replacement_of(const std::string& path);
 
 base::Status sync_folder_of(const std::string& path);
 bool exists(const std::string& path);

@@ -25,26 +25,36 @@ enum class OrderKind : std::uint8_t { record, customer, retention };
 
 /// How a file outside the vault is erased from.
 enum class FileRule : std::uint8_t {
-  lines,   // NDJSON: the customer's lines go
-  remove,  // the whole file: engine snapshots, HTML reports; they are made again from what is left
+  lines,   // NDJSON, plain or zstd: the customer's lines go
+  remove,  // the whole file or folder: engine snapshots, HTML reports; they are made again from what is left
 };
 
 struct ErasureFile {
   std::string path;
   FileRule rule = FileRule::lines;
   RetentionClass retention = RetentionClass::query_log;
-  std::int64_t last_day = 0;  // of the records in it: what a hold or the retention is compared with
+  std::int64_t first_day = 0, last_day = 0;  // of the records in it: what holds and retention are compared with
+};
+
+/// A key that an order destroys, with the records that were under it when it was planned.
+struct PlannedKey {
+  KeyScope scope;
+  KeyId id{};
+  std::uint64_t records = 0;
 };
 
 struct ErasureOrder {
   std::string id;  // 22 characters of base64url; given by the eraser
   OrderKind kind = OrderKind::customer;
-  RecordId record{};                  // of OrderKind::record
-  std::string tenant;                 // of record and customer
-  std::vector<std::string> accounts;  // of customer: as they stand in query logs and verdicts, the tenant's own too
-  std::string who, why;               // `why` is written into tombstones: no names in it
-  std::int64_t placed_us = 0;
+  RecordName record;               // of OrderKind::record
+  std::string line_id;             // of OrderKind::record: `id` of its line in query logs; empty: no line is looked for
+  std::string tenant;              // of record and customer, as vault and pseudonyms name it
+  std::vector<std::string> names;  // of customer: its accounts as they stand in files; `tenant` is one of them anyway
+  RetentionProfile profile;        // of retention
+  std::string who, why;            // `why` is written into tombstones, cut to 55 bytes: no names in it
+  std::int64_t placed_us = 0;      // given by the eraser
   std::vector<ErasureFile> files;
+  std::vector<PlannedKey> plan;  // kept by the eraser, so that a result tells of all keys also after a crash
 };
 
 struct ErasureResult {
@@ -52,12 +62,12 @@ struct ErasureResult {
   OrderKind kind = OrderKind::customer;
   std::int64_t time_us = 0;
   std::string who, why;
-  bool complete = false;    // nothing was held back and every step is done
+  bool complete = false;    // nothing was held back
   std::vector<KeyId> keys;  // destroyed by this order, now or in an earlier try; sorted
   std::uint64_t records = 0;
-  std::uint64_t lines = 0;
+  std::uint64_t lines = 0;  // by this try: an earlier one that a crash ended is not counted
   std::uint64_t files_rewritten = 0, files_removed = 0;
-  std::vector<std::string> held_by;  // names of the holds that kept something
+  std::vector<std::string> held_by;  // names of the holds that kept something; sorted
   std::uint64_t keys_held = 0, records_held = 0, lines_held = 0, files_held = 0;
   std::uint64_t overwrites_failed = 0;  // old bytes let go without being overwritten
   std::vector<std::string> remains;     // sentences: what is still there, for people
@@ -65,29 +75,40 @@ struct ErasureResult {
 
 class Eraser {
  public:
-  /// `vault` may be null: then there are no payloads. Orders lie in `orders_folder`.
+  /// `vault` may be null: then there are no payloads. Orders lie in `orders_folder`. All must live longer.
   static base::Result<Eraser> open(const std::string& orders_folder, KeyBook& book, Vault* vault,
                                    const HoldBook& holds);
 
   /// Writes the order, carries it out. After an error the order stays, and resume() goes on with it.
   base::Result<ErasureResult> erase(ErasureOrder order);
-  /// Writes the order only: another run, which has the vault, carries it out.
-  base::Result<std::string> place(ErasureOrder order);
+  /// Writes the order only, and returns it with its id: another run, which has the vault, carries it out.
+  base::Result<ErasureOrder> place(ErasureOrder order);
   /// Orders that were not acknowledged, oldest first. A damaged one is an error that names its file.
   base::Result<std::vector<ErasureOrder>> open_orders() const;
-  base::Result<ErasureResult> resume(const ErasureOrder& order);
-  /// The `erase` leaf of this order is durable: its file goes. An order that holds kept back goes too: it is placed
+  base::Result<ErasureResult> resume(ErasureOrder order);
+  /// The `erase` leaf of this order is durable: its file goes. Also when holds kept something: the order is placed
   /// again when they are released.
   base::Status acknowledge(const std::string& order_id);
 
   /// Destroys what is past its time: whole scopes of keys with their records, tenant by tenant where a hold keeps some;
-  /// and of `files` those whose last day is due. One order, as above.
+  /// and of `files` those whose last day is due. An order, as above.
   base::Result<ErasureResult> apply_retention(const RetentionProfile& profile, std::vector<ErasureFile> files,
                                               std::string who);
 
  private:
   Eraser(std::string folder, KeyBook& book, Vault* vault, const HoldBook& holds)
       : folder_(std::move(folder)), book_(&book), vault_(vault), holds_(&holds) {}
+  struct Run;
+  base::Status write(const ErasureOrder& order) const;
+  std::string path_of(const std::string& order_id) const { return folder_ + "/" + order_id + ".order"; }
+  base::Status plan_customer(Run& run) const;
+  base::Status plan_retention(Run& run) const;
+  base::Status destroy_planned(Run& run) const;
+  base::Status remove_records(Run& run) const;
+  base::Status erase_record(Run& run) const;
+  base::Status erase_files(Run& run) const;
+  base::Status collect_keys(Run& run) const;
+
   std::string folder_;
   KeyBook* book_;
   Vault* vault_;
@@ -100,6 +121,8 @@ std::vector<std::string> what_remains();
 /// The bytes of an order file and back. `key` is KeyBook::key_for(kOrderPurpose).
 inline constexpr std::string_view kOrderPurpose = "erasure orders";
 std::string seal_order(const ErasureOrder& order, const Key32& key);
+/// What is inside the seal; input error when it is no order.
+base::Result<ErasureOrder> parse_order(std::string_view plain);
 base::Result<ErasureOrder> open_order(std::string_view bytes, const Key32& key);
 
 }  // namespace stillwatch::ledger

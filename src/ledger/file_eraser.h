@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,8 +23,7 @@ using JudgeLine = std::function<LineFate(std::string_view line)>;
 struct FileErasure {
   std::uint64_t lines_seen = 0;
   std::uint64_t lines_erased = 0;
-  std::uint64_t lines_held = 0;        // would go, but a hold keeps them
-  std::uint64_t lines_unreadable = 0;  // over the length limit: cannot be judged, so the file is an error
+  std::uint64_t lines_held = 0;  // would go, but a hold keeps them
   bool rewritten = false;
   bool overwritten = false;  // the old bytes were overwritten before they were let go
 };
@@ -33,17 +33,15 @@ struct FileErasure {
 /// disk; the file is then as it was.
 base::Result<FileErasure> erase_lines(const std::string& path, const JudgeLine& judge);
 
-/// Overwrites a file's bytes once, then removes it. False when the bytes could not be overwritten; the file is gone all
-/// the same.
-base::Result<bool> overwrite_and_remove(const std::string& path);
-
 /// Judges NDJSON lines by the values of fields: a line goes when one of its fields named in `fields` (a path of keys
-/// joined by dots) has one of `values`, on a day for which `is_held` is false.
+/// joined by dots) has one of `values`, on a day for which `is_held` is false. A line that is no JSON goes when it
+/// holds one of `values` anywhere.
 struct FieldJudge {
   std::vector<std::string> fields;  // such as "account", "subject.id", "subject.account"
   std::vector<std::string> values;
   std::string time_field = "time";
-  std::function<bool(std::int64_t day)> is_held;  // may be empty: nothing is
+  /// Whether a hold keeps a line of this day; without a day, whether one keeps a line of any day. May be empty.
+  std::function<bool(std::optional<std::int64_t> day)> is_held;
 };
 JudgeLine make_field_judge(FieldJudge judge);
 

@@ -21,7 +21,7 @@ struct Hold {
   std::string name;               // what releases it: 1-64 of A-Z a-z 0-9 . _ -
   std::string case_id;            // of the matter; at most 128 bytes
   std::string who, why;           // at most 256 bytes each
-  std::vector<NameTag> subjects;  // tenants, accounts or records; none means everybody
+  std::vector<NameTag> subjects;  // tenants; none means everybody
   std::int64_t from_day = 0;      // days of the records, both included
   std::int64_t until_day = 0;
   std::int64_t placed_us = 0;
@@ -32,7 +32,7 @@ struct Hold {
 
 struct HoldRequest {
   std::string name, case_id, who, why;
-  std::vector<std::string> subjects;  // names as in the logs: tenants, accounts, or ids of leaves; none: everybody
+  std::vector<std::string> subjects;  // tenants, as the vault and the pseudonyms name them; none: everybody
   std::int64_t from_day = 0, until_day = 0;
 };
 
@@ -56,9 +56,9 @@ class HoldBook {
 
   /// The first hold that keeps something of these names on a day from `from_day` to `until_day`; nothing when none
   /// does.
-  const Hold* keeping(const std::vector<NameTag>& names, std::int64_t from_day, std::int64_t until_day) const;
-  /// Any hold on these days, whoever it names: what is erased for everybody at once must be asked so.
-  const Hold* keeping_any(std::int64_t from_day, std::int64_t until_day) const;
+  const Hold* keeping(const std::vector<NameTag>& tags, std::int64_t from_day, std::int64_t until_day) const;
+  /// All holds on these days, whoever they name: what is erased for everybody at once must be asked so.
+  std::vector<const Hold*> keeping_any(std::int64_t from_day, std::int64_t until_day) const;
   const std::vector<Hold>& holds() const { return holds_; }
 
  private:

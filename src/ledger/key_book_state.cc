@@ -51,7 +51,7 @@ Key32 KeyBook::State::derive(std::string_view purpose) const {
 }
 
 base::Status KeyBook::State::open_root(KeyWrapper& master) {
-  const std::string path = folder + "/root";
+  const std::string path = book_path();
   if (!exists(path)) {
     if (options.read_only)
       return base::fail(Fault::environment, fmt::format("{} is not there; is it the right folder?", path));
@@ -372,9 +372,9 @@ base::Result<std::vector<std::string>> KeyBook::State::check() {
   if (const auto parsed = parse_index(bytes, record_key); !parsed) {
     damages.push_back(fmt::format("{}: {}", index_path(), parsed.error().message));
   }
-  STILLWATCH_TRY(root_bytes, base::read_file(folder + "/root", kRootFileBytesMax));
+  STILLWATCH_TRY(root_bytes, base::read_file(book_path(), kRootFileBytesMax));
   if (const auto parsed = parse_root(root_bytes); !parsed || root_check(root) != parsed->check) {
-    damages.push_back(fmt::format("{}/root: {}", folder, parsed ? "it is another one" : parsed.error().message));
+    damages.push_back(fmt::format("{}: {}", book_path(), parsed ? "it is another one" : parsed.error().message));
   }
   for (const auto& [scope, entry] : index) {
     if (entry.destroyed) continue;

@@ -63,6 +63,7 @@ struct KeyBook::State {
   Key32 derive(std::string_view purpose) const;
   std::int64_t now_us();
   std::string path_of(const KeyScope& scope) const { return folder + "/" + file_name_of(scope); }
+  std::string book_path() const { return folder + "/book"; }
   std::string index_path() const { return folder + "/index"; }
 
   /// Null when the scope has no file and none shall be made. The pointer holds until the next load().

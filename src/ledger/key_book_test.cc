@@ -164,12 +164,12 @@ TEST(KeyBook, APeriodGoesExceptForTenantsThatAreHeld) {
 TEST(KeyBook, AnotherMasterKeyIsNamedAsSuchAndNothingIsChanged) {
   Bookcase shelf;
   (void)shelf.open()->obtain(kToday, "acme").value();
-  const std::string root = test::bytes_of_file(shelf.folder / "keys/root");
+  const std::string root = test::bytes_of_file(shelf.folder / "keys/book");
   std::filesystem::rename(shelf.folder / "master", shelf.folder / "right");
   const auto refused = shelf.try_open();
   ASSERT_FALSE(refused.has_value());
   EXPECT_THAT(refused.error().message, HasSubstr("not the master key"));
-  EXPECT_EQ(test::bytes_of_file(shelf.folder / "keys/root"), root);
+  EXPECT_EQ(test::bytes_of_file(shelf.folder / "keys/book"), root);
   std::filesystem::rename(shelf.folder / "right", shelf.folder / "master");
   EXPECT_TRUE(shelf.open()->look_up(kToday, "acme")->is_live());
 }

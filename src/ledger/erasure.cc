@@ -1,0 +1,346 @@
+#include "ledger/erasure.h"
+
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/files.h"
+#include "crypto/random_bytes.h"
+#include "ledger/durable_files.h"
+#include "ledger/file_eraser.h"
+#include "ledger/hold_file.h"
+
+namespace stillwatch::ledger {
+namespace {
+
+using base::Fault;
+
+constexpr std::string_view kEnd = ".order";
+constexpr std::uint64_t kOrderBytesMax = 256U << 20;  // 7 million keys: all tenants of one large provider's month
+constexpr std::size_t kOrderTextBytesMax = 256;       // of who and why, as in a leaf
+
+bool was_given(const std::string& text) { return !text.empty() && text.size() <= kOrderTextBytesMax; }
+
+base::Status check_order(const ErasureOrder& order) {
+  if (!was_given(order.who) || !was_given(order.why)) {
+    return base::fail(Fault::caller, fmt::format("an erasure needs who ordered it and why, at most {} bytes each",
+                                                 kOrderTextBytesMax));
+  }
+  if (order.kind != OrderKind::retention && order.tenant.empty()) {
+    return base::fail(Fault::caller, "an erasure needs the customer that it is of");
+  }
+  return order.kind == OrderKind::retention ? check_profile(order.profile) : base::Status();
+}
+
+std::string reason_of(const ErasureOrder& order, const KeyScope& scope) {
+  if (order.kind != OrderKind::retention) return order.why;
+  if (scope.kind == KeyKind::pseudonym) return "retention: nothing of the month is kept any longer";
+  return fmt::format("retention of {}: {} days", name_of(scope.retention), order.profile.of(scope.retention));
+}
+
+}  // namespace
+
+struct Eraser::Run {
+  ErasureOrder order;
+  ErasureResult result;
+  std::set<std::string> holds;
+
+  bool is_planned(const KeyScope& scope, const KeyId& id) const {
+    const auto same = [&](const PlannedKey& key) { return key.scope == scope && key.id == id; };
+    return std::any_of(order.plan.begin(), order.plan.end(), same);
+  }
+};
+
+std::vector<std::string> what_remains() {
+  return {
+      "in the log, for ever or until its entries are pruned: the time of each request, sizes in tokens, model, "
+      "endpoint, verdicts and actions, under pseudonyms that nobody can link any more",
+      "in the log: hashes of payloads and record lines, made with salts and keys that are destroyed",
+      "in the key book: that keys were destroyed, when and why, under a keyed hash of the customer's name that only "
+      "the "
+      "holder of the master key can make",
+      "in free space of file systems, in SSDs, snapshots and backups: old copies of ciphertext, which nothing opens, "
+      "and "
+      "of wrapped keys where they could not be overwritten",
+      "outside of this ledger: evidence bundles that were handed out, and backups that include both the key book and "
+      "the master key",
+      "in memory of a running engine: fingerprints of fixed size, until its state is made again from what is left",
+  };
+}
+
+base::Result<Eraser> Eraser::open(const std::string& orders_folder, KeyBook& book, Vault* vault,
+                                  const HoldBook& holds) {
+  STILLWATCH_CHECK(base::make_writable_folder(orders_folder));
+  STILLWATCH_TRY(failures, finish_replacements(orders_folder));
+  (void)failures;  // orders are sealed, and hold no keys
+  return Eraser(orders_folder, book, vault, holds);
+}
+
+base::Status Eraser::write(const ErasureOrder& order) const {
+  STILLWATCH_TRY(overwritten, replace_file(path_of(order.id), seal_order(order, book_->key_for(kOrderPurpose))));
+  (void)overwritten;
+  return {};
+}
+
+base::Result<ErasureOrder> Eraser::place(ErasureOrder order) {
+  STILLWATCH_CHECK(check_order(order));
+  order.id = base64url(crypto::random_array<16>());
+  order.placed_us = book_->now_us();
+  order.plan.clear();
+  STILLWATCH_CHECK(write(order));
+  return order;
+}
+
+base::Result<ErasureResult> Eraser::erase(ErasureOrder order) {
+  STILLWATCH_TRY(placed, place(std::move(order)));
+  return resume(std::move(placed));
+}
+
+base::Result<ErasureResult> Eraser::apply_retention(const RetentionProfile& profile, std::vector<ErasureFile> files,
+                                                    std::string who) {
+  ErasureOrder order;
+  order.kind = OrderKind::retention;
+  order.profile = profile;
+  order.files = std::move(files);
+  order.who = std::move(who);
+  order.why = "retention";
+  return erase(std::move(order));
+}
+
+base::Result<std::vector<ErasureOrder>> Eraser::open_orders() const {
+  std::vector<ErasureOrder> orders;
+  std::error_code code;
+  for (const auto& file : std::filesystem::directory_iterator(folder_, code)) {
+    const std::string path = file.path().string();
+    if (!path.ends_with(kEnd)) continue;
+    STILLWATCH_TRY(bytes, base::read_file(path, kOrderBytesMax));
+    auto order = open_order(bytes, book_->key_for(kOrderPurpose));
+    if (!order || path_of(order->id) != path) {
+      return base::fail(Fault::environment,
+                        fmt::format("{} is no order of this ledger, or damaged; restore it from its backup, or take it "
+                                    "away and order the erasure again",
+                                    path));
+    }
+    orders.push_back(std::move(*order));
+  }
+  if (code) return base::fail(disk_error("list", folder_, code.value()));
+  std::sort(orders.begin(), orders.end(), [](const ErasureOrder& left, const ErasureOrder& right) {
+    return std::tie(left.placed_us, left.id) < std::tie(right.placed_us, right.id);
+  });
+  return orders;
+}
+
+base::Status Eraser::acknowledge(const std::string& order_id) {
+  STILLWATCH_TRY(overwritten, overwrite_and_remove(path_of(order_id)));
+  (void)overwritten;
+  return {};
+}
+
+base::Result<ErasureResult> Eraser::resume(ErasureOrder order) {
+  Run run;
+  run.order = std::move(order);
+  run.result.order = run.order.id;
+  run.result.kind = run.order.kind;
+  run.result.who = run.order.who;
+  run.result.why = run.order.why;
+  const std::uint64_t failures_before =
+      book_->counts().overwrites_failed + (vault_ == nullptr ? 0 : vault_->counts().overwrites_failed);
+  if (vault_ != nullptr) STILLWATCH_CHECK(vault_->commit());
+  const std::size_t planned_before = run.order.plan.size();
+  if (run.order.kind == OrderKind::customer) STILLWATCH_CHECK(plan_customer(run));
+  if (run.order.kind == OrderKind::retention) STILLWATCH_CHECK(plan_retention(run));
+  if (run.order.plan.size() != planned_before) STILLWATCH_CHECK(write(run.order));
+  // Keys first: from then on the rest is unreadable, whatever happens.
+  STILLWATCH_CHECK(destroy_planned(run));
+  if (vault_ != nullptr) {
+    STILLWATCH_CHECK(run.order.kind == OrderKind::record ? erase_record(run) : remove_records(run));
+    STILLWATCH_CHECK(vault_->compact());
+  }
+  STILLWATCH_CHECK(erase_files(run));
+  STILLWATCH_CHECK(collect_keys(run));
+  run.result.time_us = book_->now_us();
+  run.result.held_by.assign(run.holds.begin(), run.holds.end());
+  run.result.complete = run.holds.empty();
+  run.result.overwrites_failed += book_->counts().overwrites_failed +
+                                  (vault_ == nullptr ? 0 : vault_->counts().overwrites_failed) - failures_before;
+  run.result.remains = what_remains();
+  return std::move(run.result);
+}
+
+base::Status Eraser::plan_customer(Run& run) const {
+  const NameTag tag = book_->tag_of(run.order.tenant);
+  for (const KeyScope& scope : book_->scopes()) {
+    STILLWATCH_TRY(answer, book_->look_up(scope, run.order.tenant));
+    if (!answer.is_live()) continue;
+    std::uint64_t records = 0;
+    if (vault_ != nullptr && scope.kind == KeyKind::payload) {
+      STILLWATCH_TRY(ids, vault_->records_under(answer.fate.id));
+      records = ids.size();
+    }
+    if (const Hold* hold = holds_->keeping({tag}, first_day_of_scope(scope), last_day_of_scope(scope))) {
+      run.holds.insert(hold->name);
+      ++run.result.keys_held;
+      run.result.records_held += records;
+    } else if (!run.is_planned(scope, answer.fate.id)) {
+      run.order.plan.push_back({scope, answer.fate.id, records});
+    }
+  }
+  return {};
+}
+
+base::Status Eraser::plan_retention(Run& run) const {
+  const std::int64_t now_us = run.order.placed_us;
+  std::set<std::pair<KeyScope, KeyId>> planned;
+  for (const PlannedKey& key : run.order.plan) planned.emplace(key.scope, key.id);
+  for (const KeyScope& scope : book_->scopes()) {
+    const bool due = scope.kind == KeyKind::payload
+                         ? scope.period <= last_day_due(run.order.profile, scope.retention, now_us)
+                         : scope.period <= last_month_due(run.order.profile, now_us);
+    if (!due) continue;
+    STILLWATCH_TRY(entries, book_->entries(scope));
+    for (const KeyBook::Entry& entry : entries) {
+      if (entry.fate.state != KeyState::live) continue;
+      const Hold* hold = holds_->keeping({entry.tenant}, first_day_of_scope(scope), last_day_of_scope(scope));
+      if (hold != nullptr) {
+        run.holds.insert(hold->name);
+        ++run.result.keys_held;
+      } else if (planned.emplace(scope, entry.fate.id).second) {
+        run.order.plan.push_back({scope, entry.fate.id, 0});
+      }
+    }
+  }
+  return {};
+}
+
+base::Status Eraser::destroy_planned(Run& run) const {
+  if (run.order.kind == OrderKind::customer) {
+    for (const PlannedKey& key : run.order.plan) {
+      STILLWATCH_CHECK(book_->destroy(key.scope, run.order.tenant, reason_of(run.order, key.scope)));
+    }
+    return {};
+  }
+  if (run.order.kind == OrderKind::record) return {};
+  // Scopes that are due and have no live key go as well, so that their files do.
+  std::set<KeyScope> scopes;
+  for (const PlannedKey& key : run.order.plan) scopes.insert(key.scope);
+  for (const KeyScope& scope : scopes) {
+    std::vector<NameTag> kept;
+    STILLWATCH_TRY(entries, book_->entries(scope));
+    for (const KeyBook::Entry& entry : entries) {
+      const bool live = entry.fate.state == KeyState::live;
+      if (live && holds_->keeping({entry.tenant}, first_day_of_scope(scope), last_day_of_scope(scope)) != nullptr) {
+        kept.push_back(entry.tenant);
+      }
+    }
+    STILLWATCH_CHECK(book_->destroy_scope(scope, reason_of(run.order, scope), kept));
+  }
+  return {};
+}
+
+base::Status Eraser::remove_records(Run& run) const {
+  std::map<KeyScope, std::vector<KeyId>> keys;
+  for (const PlannedKey& key : run.order.plan) {
+    if (key.scope.kind == KeyKind::payload) keys[key.scope].push_back(key.id);
+  }
+  const std::vector<KeyScope> with_file = book_->scopes();
+  std::uint64_t removed = 0, planned = 0;
+  for (const PlannedKey& key : run.order.plan) planned += key.records;
+  for (const auto& [scope, ids] : keys) {
+    // A scope that is gone as a whole has no records that anybody keeps: its files go without being rewritten.
+    const bool gone = std::find(with_file.begin(), with_file.end(), scope) == with_file.end();
+    if (gone && run.order.kind == OrderKind::retention) {
+      STILLWATCH_TRY(count, vault_->remove_scope(scope, ids));
+      removed += count;
+      continue;
+    }
+    for (const KeyId& id : ids) {
+      STILLWATCH_TRY(count, vault_->remove_under(id));
+      removed += count;
+    }
+  }
+  run.result.records += std::max(removed, planned);
+  return {};
+}
+
+base::Status Eraser::erase_record(Run& run) const {
+  STILLWATCH_TRY(place, vault_->find(run.order.record));
+  if (!place) return {};
+  const std::int64_t day = place->scope.period;
+  if (const Hold* hold = holds_->keeping({book_->tag_of(run.order.tenant)}, day, day)) {
+    run.holds.insert(hold->name);
+    ++run.result.records_held;
+    return {};
+  }
+  STILLWATCH_TRY(removed, vault_->remove(run.order.record));
+  run.result.records += removed;
+  return {};
+}
+
+base::Status Eraser::collect_keys(Run& run) const {
+  std::map<KeyScope, std::set<KeyId>> live;
+  const std::vector<KeyScope> with_file = book_->scopes();
+  for (const PlannedKey& key : run.order.plan) {
+    if (std::find(with_file.begin(), with_file.end(), key.scope) != with_file.end() && !live.contains(key.scope)) {
+      STILLWATCH_TRY(entries, book_->entries(key.scope));
+      for (const KeyBook::Entry& entry : entries) {
+        if (entry.fate.state == KeyState::live) live[key.scope].insert(entry.fate.id);
+      }
+      live.try_emplace(key.scope);
+    }
+    const auto found = live.find(key.scope);
+    if (found != live.end() && found->second.contains(key.id)) continue;  // a hold came after the plan
+    run.result.keys.push_back(key.id);
+  }
+  std::sort(run.result.keys.begin(), run.result.keys.end());
+  return {};
+}
+
+base::Status Eraser::erase_files(Run& run) const {
+  const ErasureOrder& order = run.order;
+  const bool of_all = order.kind == OrderKind::retention;
+  const NameTag tag = of_all ? NameTag{} : book_->tag_of(order.tenant);
+  FieldJudge fields;
+  if (order.kind == OrderKind::customer) {
+    fields.fields = {"account", "tenant", "subject.id", "subject.account"};
+    fields.values = order.names;
+    fields.values.push_back(order.tenant);
+  } else if (!order.line_id.empty()) {
+    fields.fields = {"id"};
+    fields.values = {order.line_id};
+  }
+  for (const ErasureFile& file : order.files) {
+    if (!exists(file.path)) continue;
+    const auto note = [&](const Hold* hold) {
+      if (hold != nullptr) run.holds.insert(hold->name);
+      return hold != nullptr;
+    };
+    if (file.rule == FileRule::lines && !of_all) {
+      if (fields.values.empty()) continue;
+      fields.is_held = [&](std::optional<std::int64_t> day) {
+        return note(holds_->keeping({tag}, day.value_or(0), day.value_or(kHoldDayMax)));
+      };
+      STILLWATCH_TRY(erased, erase_lines(file.path, make_field_judge(fields)));
+      run.result.lines += erased.lines_erased;
+      run.result.lines_held += erased.lines_held;
+      run.result.files_rewritten += erased.rewritten ? 1 : 0;
+      run.result.overwrites_failed += erased.rewritten && !erased.overwritten ? 1 : 0;
+      continue;
+    }
+    if (of_all && file.last_day > last_day_due(order.profile, file.retention, order.placed_us)) continue;
+    const auto any = holds_->keeping_any(file.first_day, file.last_day);
+    const bool held = of_all ? note(any.empty() ? nullptr : any.front())
+                             : note(holds_->keeping({tag}, file.first_day, file.last_day));
+    if (held) {
+      ++run.result.files_held;
+      continue;
+    }
+    STILLWATCH_TRY(overwritten, overwrite_and_remove_all(file.path));
+    ++run.result.files_removed;
+    run.result.overwrites_failed += overwritten ? 0 : 1;
+  }
+  return {};
+}
+
+}  // namespace stillwatch::ledger
