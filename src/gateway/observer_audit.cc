@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/event_time.h"
+#include "base/limits.h"
 #include "gateway/audit_port.h"
 #include "gateway/observer_parts.h"
 #include "intake/line_source.h"
@@ -32,6 +33,20 @@ audit::Loss loss_of(std::string_view line, std::int64_t time_us) {
 
 }  // namespace
 
+/// In place of what the parser keeps of a line, when the line was not parsed.
+void Observer::State::take_raw(const Exchange& exchange) {
+  if (ports.audit == nullptr) return;
+  raw.id = exchange.id;
+  raw.account = exchange.account;
+}
+
+const std::string& Observer::State::model_name(event::Token model) {
+  const auto found = model_names.find(model);
+  if (found != model_names.end()) return found->second;
+  if (model_names.size() >= intake::kModelsMax) model_names.clear();
+  return model_names.emplace(model, model == 0 ? std::string_view{} : identities.open(model)).first->second;
+}
+
 void Observer::State::note_line(std::string_view text) {
   if (ports.audit == nullptr) return;
   if (raw.account == kGapAccount && raw.id.starts_with(kGapId)) {
@@ -40,8 +55,10 @@ void Observer::State::note_line(std::string_view text) {
   }
   audit::Record record = audit::record_of(parsed.query);
   record.id = raw.id;
-  record.account = raw.account;
-  record.model = raw.model;
+  // The line has a longer one cut, or not at all: the record that it gives has it as it is there.
+  record.account = raw.account.size() <= base::limits::kIdBytesMax ? std::string_view(raw.account)
+                                                                   : identities.open(parsed.query.account);
+  record.model = model_name(parsed.query.model);
   record.line = text;
   record.is_refused = !parsed.accepted;
   record.is_flagged = levels.look_up(parsed.query.account).level >= event::Level::verify;

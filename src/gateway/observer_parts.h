@@ -55,7 +55,8 @@ struct Observer::State {
   intake::ParsedLine parsed;
   intake::RawRecord raw;                   // of the same line, when there is an audit log
   std::vector<audit::Record> audit_lines;  // of lines that were appended to the log, not flushed
-  std::vector<audit::Loss> audit_losses;   // of gap lines among them
+  std::map<event::Token, std::string> model_names;
+  std::vector<audit::Loss> audit_losses;  // of gap lines among them
   std::string line;
   std::vector<std::unique_ptr<Exchange>> taken;
   std::vector<event::Query> staged;  // appended to the log, not flushed
@@ -79,7 +80,9 @@ struct Observer::State {
   std::unique_ptr<Threads> threads;
 
   // observer_audit.cc
+  void take_raw(const Exchange& exchange);
   void note_line(std::string_view text);
+  const std::string& model_name(event::Token model);
   void note_body(std::string&& body);
   void hand_over_lines();
   void tell_verdict(const event::Verdict& verdict, std::string_view text);
@@ -99,10 +102,11 @@ struct Observer::State {
   void take_line(Exchange& exchange);
   /// What is before has all been fed, as far as that can be told.
   std::int64_t fed_until(const FeedClock::Reading& reading, std::int64_t watermark_us) const;
-  void log_line(std::int64_t time_us, bool is_late);
+  /// `is_read`: `parsed` is the record of `line`.
+  void log_line(std::int64_t time_us, bool is_late, bool is_read = false);
   bool is_late(std::int64_t time_us) const;
   /// What a replay makes of a line: its record waits for its turn, unless it is too late for the engine.
-  void parse_line(std::string_view padded_line, std::vector<event::Query>& out);
+  void parse_line(std::string_view padded_line, std::vector<event::Query>& out, bool is_read = false);
   void flush();
   void write_gaps(bool is_last);
   /// Gives the engine what is before a time, and what goes beyond waiting_max.
