@@ -121,8 +121,8 @@ base::Result<int> publish(const PublishFlags& flags) {
     std::filesystem::create_directories(folder, code);
     if (code) return base::fail(Fault::environment, fmt::format("cannot create {}: {}", folder, code.message()));
     STILLWATCH_TRY(counts, ledger::publish(reader, folder));
-    STILLWATCH_CHECK(print_text(fmt::format("{}: {} entries, {} files written\n", folder, reader.size(),
-                                            counts.files_written)));
+    STILLWATCH_CHECK(
+        print_text(fmt::format("{}: {} entries, {} files written\n", folder, reader.size(), counts.files_written)));
   }
   return 0;
 }

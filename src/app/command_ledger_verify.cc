@@ -68,8 +68,9 @@ std::string as_json(const LedgerCheck& check) {
   std::string out = fmt::format("{{\"v\":1,\"holds\":{},\"logs\":[", check.holds());
   std::string_view comma = "";
   for (const report::LogCheck& log : check.logs) {
-    out += fmt::format("{}{{\"origin\":{},\"size\":{},\"root\":{},\"entries_checked\":{},\"first_entry\":{},\"leaves\":{{",
-                       comma, quoted(log.origin), log.size, quoted(log.root), log.entries_checked, log.index_min);
+    out +=
+        fmt::format("{}{{\"origin\":{},\"size\":{},\"root\":{},\"entries_checked\":{},\"first_entry\":{},\"leaves\":{{",
+                    comma, quoted(log.origin), log.size, quoted(log.root), log.entries_checked, log.index_min);
     std::string_view inner = "";
     for (const auto& [kind, count] : log.leaves) {
       out += fmt::format("{}\"{}\":{}", inner, kind, count);
@@ -81,11 +82,12 @@ std::string as_json(const LedgerCheck& check) {
   out += "],\"anchors\":[";
   comma = "";
   for (const report::AnchorCheck& anchor : check.anchors) {
-    out += fmt::format("{}{{\"origin\":{},\"leaves\":{},\"manifests\":{},\"checkpoints\":{},\"cosigned_size\":{},"
-                       "\"quorum\":{},\"stamps_good\":{},\"stamps_unchecked\":{}}}",
-                       comma, quoted(anchor.origin), anchor.leaves, anchor.manifests, anchor.checkpoints,
-                       anchor.cosigned_size, anchor.has_policy ? (anchor.is_quorum_met ? "true" : "false") : "null",
-                       anchor.stamps_good, anchor.stamps_unchecked);
+    out += fmt::format(
+        "{}{{\"origin\":{},\"leaves\":{},\"manifests\":{},\"checkpoints\":{},\"cosigned_size\":{},"
+        "\"quorum\":{},\"stamps_good\":{},\"stamps_unchecked\":{}}}",
+        comma, quoted(anchor.origin), anchor.leaves, anchor.manifests, anchor.checkpoints, anchor.cosigned_size,
+        anchor.has_policy ? (anchor.is_quorum_met ? "true" : "false") : "null", anchor.stamps_good,
+        anchor.stamps_unchecked);
     comma = ",";
   }
   out += fmt::format("],\"findings_count\":{},\"findings\":[", check.findings_count);
@@ -115,8 +117,8 @@ std::string anchor_text(const report::AnchorCheck& anchor) {
                        report::time_text(anchor.newest_stamp_ms));
   }
   if (anchor.stamps_unchecked > 0) {
-    out += fmt::format("  {} time stamps not checked: no --stamp-ca for them\n",
-                       report::grouped(anchor.stamps_unchecked));
+    out +=
+        fmt::format("  {} time stamps not checked: no --stamp-ca for them\n", report::grouped(anchor.stamps_unchecked));
   }
   return out;
 }
@@ -157,8 +159,8 @@ base::Result<LedgerCheck> check_one(tlog::LogSource& source, const Flags& flags)
 }
 
 base::Result<int> verify(Flags flags) {
-  const bool is_address = flags.target.starts_with("http://") || flags.target.starts_with("https://") ||
-                          flags.target.starts_with("unix:");
+  const bool is_address =
+      flags.target.starts_with("http://") || flags.target.starts_with("https://") || flags.target.starts_with("unix:");
   base::Result<LedgerCheck> check;
   if (is_address) {
     FetchedLog source(flags.target);
@@ -192,8 +194,9 @@ base::Result<int> check_files(const LedgerFlags& flags) {
     if (!place.signed_folder.empty()) options.signed_path = place.signed_folder + "/" + name;
     STILLWATCH_TRY(report, ledger::fsck(folder, options));
     findings += report.findings.size() + report.findings_more;
-    text += fmt::format("{}: {} entries, {} bytes checked, {} findings\n", name, report::grouped(report.entries_checked),
-                        report::grouped(report.bytes_checked), report.findings.size() + report.findings_more);
+    text +=
+        fmt::format("{}: {} entries, {} bytes checked, {} findings\n", name, report::grouped(report.entries_checked),
+                    report::grouped(report.bytes_checked), report.findings.size() + report.findings_more);
     for (const ledger::FsckFinding& finding : report.findings) {
       text += fmt::format("WRONG logs/{}/{}, byte {}{}: {}\n", name, finding.file, finding.offset,
                           finding.index ? fmt::format(", entry {}", *finding.index) : std::string(), finding.what);

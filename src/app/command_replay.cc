@@ -1,7 +1,6 @@
 // `stillwatch replay`: logs in, verdicts and a report out.
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <thread>
 
 #include <fmt/format.h>
@@ -26,13 +25,6 @@ struct Flags {
   std::string config, truth;
   bool json = false, quiet = false;
 };
-
-std::string default_secret_path() {
-  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != '\0')
-    return std::string(state) + "/stillwatch/secret";
-  const char* home = std::getenv("HOME");
-  return std::string(home != nullptr && *home != '\0' ? home : ".") + "/.local/state/stillwatch/secret";
-}
 
 report::Summary summarise(const Flags& flags, const replay::Outcome& outcome, const std::string& policy_hash) {
   report::Summary summary;

@@ -39,9 +39,7 @@ void add_outside_flags(CLI::App& command, LedgerFlags& flags) {
       ->type_name("NAME=FILE");
 }
 
-void add_json_flag(CLI::App& command, LedgerFlags& flags) {
-  command.add_flag("--json", flags.json, "One JSON object");
-}
+void add_json_flag(CLI::App& command, LedgerFlags& flags) { command.add_flag("--json", flags.json, "One JSON object"); }
 
 base::Result<LedgerPlace> find_ledger(const LedgerFlags& flags) {
   LedgerPlace place;
@@ -62,9 +60,10 @@ base::Result<LedgerPlace> find_ledger(const LedgerFlags& flags) {
     return base::fail(Fault::caller, "name the audit log with --ledger=DIR, or its gateway with --config=FILE");
   std::error_code code;
   if (!std::filesystem::is_directory(place.folder + "/logs", code)) {
-    return base::fail(Fault::environment,
-                      fmt::format("{} holds no audit log; name the folder that a gateway or `replay --ledger` writes to",
-                                  place.folder));
+    return base::fail(
+        Fault::environment,
+        fmt::format("{} holds no audit log; name the folder that a gateway or `replay --ledger` writes to",
+                    place.folder));
   }
   if (!flags.master_key_file.empty()) {
     place.master_key_file = flags.master_key_file;
