@@ -22,7 +22,8 @@ with an error at the first thing that does not hold. To run all of them:
 constexpr std::string_view kFiles = R"sh(set -eu
 export LC_ALL=C
 work=$(mktemp -d)
-sed -n 's/^ {"path":"\([^"]*\)","bytes":[0-9]*,"sha256":"\([0-9a-f]*\)"},\{0,1\}$/\2  \1/p' manifest.json >"$work/sums"
+sed -n 's/^ {"path":"\([^"]*\)","bytes":[0-9]*,"sha256":"\([0-9a-f]*\)"},\{0,1\}$/\2  \1/p' manifest.json \
+  >"$work/sums"
 sha256sum --check --strict --quiet "$work/sums"
 test "$(find . -type f ! -path ./manifest.json ! -path './export/*' | wc -l)" -eq "$(wc -l <"$work/sums")"
 test "$(find . ! -type f ! -type d | wc -l)" -eq 0
@@ -36,7 +37,10 @@ constexpr std::string_view kChecker =
 constexpr std::string_view kEntries =
     R"sh(key() { awk -v name="$1+" '$1 == "log" && index($2, name) == 1 { print $2 }' policy.txt; }
 prove() {
-  "$work/checker" -proof "$1" "$2" "$(key "$(head -n 1 "$3")")" >>"$work/proofs" || { tail -n 1 "$work/proofs"; exit 1; }
+  "$work/checker" -proof "$1" "$2" "$(key "$(head -n 1 "$3")")" >>"$work/proofs" || {
+    tail -n 1 "$work/proofs"
+    exit 1
+  }
   sed '1,/^$/d' "$1" | cmp - "$3"
 }
 test "$(find entries -type f | wc -l)" -eq "$(find proofs -type f | wc -l)"
@@ -76,7 +80,10 @@ anchored() {
 
 constexpr std::string_view kSignature = R"sh(# verify KEY MESSAGE SIGNATURE: an Ed25519 signature, KEY as in policy.txt.
 verify() {
-  { printf '\060\052\060\005\006\003\053\145\160\003\041\000'; printf %s "${1##*+}" | base64 -d | tail -c 32; } >"$work/key"
+  {
+    printf '\060\052\060\005\006\003\053\145\160\003\041\000'
+    printf %s "${1##*+}" | base64 -d | tail -c 32
+  } >"$work/key"
   openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/key" -rawin -in "$2" -sigfile "$3" >"$work/answer"
 }
 # line NOTE NAME HASH: the signature of the key with this name and hash, without the hash.

@@ -19,17 +19,17 @@ std::string quoted(std::string_view text) {
 constexpr std::string_view kProcess = R"md(
 ## The process
 
-1. Each request that the operator's gateway served, or each record of a log that was replayed, became one line of JSON, a
-   leaf, in a log that can only grow. A leaf holds times, sizes, the model, the action taken, pseudonyms of customer and
-   account, and commitments (SHA-256 or HMAC-SHA256) to the content and to the record. It holds no content.
+1. Each request that the operator's gateway served, or each record of a log that was replayed, became one line of JSON,
+   a leaf, in a log that can only grow. A leaf holds times, sizes, the model, the action taken, pseudonyms of customer
+   and account, and commitments (SHA-256 or HMAC-SHA256) to the content and to the record. It holds no content.
 2. Every leaf is a leaf of a Merkle tree as in RFC 6962. The root and the number of leaves are signed with Ed25519 by a
    key that belongs to this log alone. The same size is never signed with two roots.
 3. At a fixed interval the checkpoints of all logs go into one leaf of an anchor log. Its checkpoints are shown to
    witnesses, which sign only what extends what they signed before, and to time stamping authorities (RFC 3161).
 4. Decisions about accounts were made by a program from the records in the ranges that each decision leaf names, under
    the software, configuration and calibration whose hashes stand in it.
-5. This bundle was made by the program named below. It copied the leaves listed in manifest.json, byte for byte, made for
-   each a proof to the signed checkpoint beside it, and wrote the SHA-256 of manifest.json into the log.
+5. This bundle was made by the program named below. It copied the leaves listed in manifest.json, byte for byte, made
+   for each a proof to the signed checkpoint beside it, and wrote the SHA-256 of manifest.json into the log.
 
 ## How its accuracy is shown
 
