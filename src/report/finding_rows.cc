@@ -63,30 +63,53 @@ tl::unexpected<base::Error> unreadable(const std::string& path) {
                     fmt::format("cannot read {}: is it the folder that replay wrote, or a gateway's state?", path));
 }
 
+/// Parses line after line, and counts those that are no object.
+class Lines {
+ public:
+  explicit Lines(const std::function<void(const Row&)>& visit) : parser_(base::limits::kLineBytesMax), visit_(visit) {}
+  void take(std::string_view line) {
+    if (line.ends_with('\n')) line.remove_suffix(1);
+    if (line.empty()) return;
+    dom::element element;
+    const bool is_object = line.size() <= base::limits::kLineBytesMax &&
+                           parser_.parse(line.data(), line.size()).get(element) == simdjson::SUCCESS &&
+                           element.is_object();
+    is_object ? visit_(ParsedRow(line, element)) : static_cast<void>(++passed_over_);
+  }
+  std::uint64_t passed_over() const { return passed_over_; }
+
+ private:
+  dom::parser parser_;
+  const std::function<void(const Row&)>& visit_;
+  std::uint64_t passed_over_ = 0;
+};
+
 }  // namespace
 
 base::Result<std::uint64_t> for_each_row(const std::string& path, const std::function<void(const Row&)>& visit) {
   std::FILE* file = std::fopen(path.c_str(), "rbe");
   if (file == nullptr) return unreadable(path);
-  dom::parser parser(base::limits::kLineBytesMax);
+  Lines lines(visit);
   char* line = nullptr;
   std::size_t capacity = 0;
-  std::uint64_t passed_over = 0;
-  for (ssize_t length; (length = ::getline(&line, &capacity, file)) >= 0;) {
-    std::string_view text(line, static_cast<std::size_t>(length));
-    if (text.ends_with('\n')) text.remove_suffix(1);
-    if (text.empty()) continue;
-    dom::element element;
-    const bool is_object = text.size() <= base::limits::kLineBytesMax &&
-                           parser.parse(text.data(), text.size()).get(element) == simdjson::SUCCESS &&
-                           element.is_object();
-    is_object ? visit(ParsedRow(text, element)) : static_cast<void>(++passed_over);
-  }
+  for (ssize_t length; (length = ::getline(&line, &capacity, file)) >= 0;)
+    lines.take({line, static_cast<std::size_t>(length)});
   const bool broken = std::ferror(file) != 0;
   std::free(line);
   std::fclose(file);
   if (broken) return unreadable(path);
-  return passed_over;
+  return lines.passed_over();
+}
+
+std::uint64_t for_each_row_of(std::string_view text, const std::function<void(const Row&)>& visit) {
+  Lines lines(visit);
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::size_t length = end == std::string_view::npos ? text.size() : end + 1;
+    lines.take(text.substr(0, length));
+    text.remove_prefix(length);
+  }
+  return lines.passed_over();
 }
 
 base::Status read_object(const std::string& path, const std::function<void(const Row&)>& visit) {

@@ -36,6 +36,8 @@ class Row {
 
 /// Gives the number of lines passed over. Environment error when the file cannot be read.
 base::Result<std::uint64_t> for_each_row(const std::string& path, const std::function<void(const Row&)>& visit);
+/// The same of lines in memory.
+std::uint64_t for_each_row_of(std::string_view text, const std::function<void(const Row&)>& visit);
 /// One object over several lines, such as summary.json.
 base::Status read_object(const std::string& path, const std::function<void(const Row&)>& visit);
 

@@ -13,7 +13,6 @@ import subprocess
 import world_fixture
 from world_fixture import records_of
 
-VKEY = re.compile(r"^log (\S+)$", re.MULTILINE)
 GO_PACKAGES = "/usr/share/gocode/src/golang.org/x/mod/sumdb/note"
 
 
@@ -47,8 +46,8 @@ class LedgerTest(world_fixture.WorldTest):
     def ledger_json(self, command, *arguments, **options):
         return json.loads(self.ledger(command, *arguments, "--json", **options).stdout)
 
-    def verify(self, ledger="ledger", code=0, **options):
-        return json.loads(self.run_program("ledger", "verify", ledger, "--json", code=code, **options).stdout)
+    def verify(self, ledger="ledger", more=(), code=0):
+        return json.loads(self.run_program("ledger", "verify", ledger, *more, "--json", code=code).stdout)
 
     def copy_of_ledger(self, name):
         """A ledger of its own, with the files that an erasure rewrites."""
@@ -64,9 +63,12 @@ class LedgerTest(world_fixture.WorldTest):
         for folder in sorted((self.folder / ledger / "logs").glob(f"{shard}-*")):
             published = self.folder / f"published-{ledger}-{folder.name}"
             self.ledger("publish", f"--log={folder.name}", f"--out={published}", ledger=ledger)
-            for path in sorted(path for path in published.rglob("tile/entries/**/*") if path.is_file()):
-                number = int("".join(part.lstrip("x") for part in path.relative_to(
-                    next(parent for parent in path.parents if parent.name == "entries")).parts[:1]).split(".")[0])
+            widest = {}
+            for path in (path for path in published.rglob("tile/entries/**/*") if path.is_file()):
+                number, _, width = path.as_posix().split("tile/entries/")[1].partition(".p/")
+                number = int(number.replace("/", "").replace("x", ""))
+                widest[number] = max(widest.get(number, (0, None)), (int(width or 256), path))
+            for number, (_, path) in sorted(widest.items()):
                 bundle, index = path.read_bytes(), number * 256
                 while bundle:
                     length = int.from_bytes(bundle[:2], "big")
