@@ -91,7 +91,8 @@ class Prove(ledger_fixture.LedgerTest):
         try:
             port = int(server.stderr.readline().split()[-1])
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}/checkpoint", timeout=10) as answer:
-                self.assertEqual(answer.read(), (self.folder / "ledger/logs" / anchor["name"] / "checkpoint").read_bytes())
+                checkpoint = self.folder / "ledger/logs" / anchor["name"] / "checkpoint"
+                self.assertEqual(answer.read(), checkpoint.read_bytes())
             check = self.verify(f"http://127.0.0.1:{port}/{path}", more=[f"--key={anchor['vkey']}"])
             self.assertTrue(check["holds"], check)
         finally:
@@ -236,8 +237,9 @@ class Erase(ledger_fixture.LedgerTest):
             lock = self.folder / ledger / "keys/tenants"
             deadline = time.monotonic() + 20
             while time.monotonic() < deadline:
-                done = subprocess.run([BINARY, "ledger", "erase", f"--ledger={ledger}", "--account=nobody", "--reason=x"],
-                                      cwd=self.folder, capture_output=True, check=False)
+                done = subprocess.run(
+                    [BINARY, "ledger", "erase", f"--ledger={ledger}", "--account=nobody", "--reason=x"],
+                    cwd=self.folder, capture_output=True, check=False)
                 if done.returncode == 4:
                     break
                 time.sleep(0.2)

@@ -101,12 +101,14 @@ class Bundle(ledger_fixture.LedgerTest):
     def test_an_entry_changed_together_with_the_manifest_is_seen(self):
         script = ledger_fixture.commands_of(self.bundle / "VERIFY.md")
         forged = self.copy("forged")
-        path = next(path for path in sorted(forged.glob("entries/shard-*/*.bin")) if b'"k":"query"' in path.read_bytes())
+        path = next(path for path in sorted(forged.glob("entries/shard-*/*.bin"))
+                    if b'"k":"query"' in path.read_bytes())
         before = path.read_bytes()
         after = before.replace(b'"ac":"', b'"ac":"x', 1)[:len(before)]
         path.write_bytes(after)
         manifest = (forged / "manifest.json").read_bytes()
-        manifest = manifest.replace(hashlib.sha256(before).hexdigest().encode(), hashlib.sha256(after).hexdigest().encode())
+        manifest = manifest.replace(hashlib.sha256(before).hexdigest().encode(),
+                                    hashlib.sha256(after).hexdigest().encode())
         (forged / "manifest.json").write_bytes(manifest)
         self.assert_rejected(forged, script)
         # Even with its proof left out of the game, the log's own record of the bundle speaks.
