@@ -46,7 +46,7 @@ class OpensslAuthority {
   }
   /// Runs a shell command in the authority's folder.
   bool run(const std::string& command) const {
-    const std::string line = "cd '" + folder_.path() + "' && " + command + " >>openssl.log 2>&1";
+    const std::string line = "cd '" + folder_.path() + "' && ( " + command + " ) >>openssl.log 2>&1";
     return std::system(line.c_str()) == 0;
   }
 
