@@ -125,7 +125,7 @@ base::Result<std::vector<ErasureOrder>> Eraser::open_orders() const {
     }
     orders.push_back(std::move(*order));
   }
-  if (code) return base::fail(disk_error("list", folder_, code.value()));
+  if (code) return base::fail(file_error("list", folder_, code.value()));
   std::sort(orders.begin(), orders.end(), [](const ErasureOrder& left, const ErasureOrder& right) {
     return std::tie(left.placed_us, left.id) < std::tie(right.placed_us, right.id);
   });
