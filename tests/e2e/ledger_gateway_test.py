@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The audit log of a gateway under load: one leaf for each line of its query log and one for each verdict, however often
-the process is killed; and what happens while its disk refuses."""
+"""The audit log of a gateway under load: one leaf for each line of its query log and one for each verdict, however
+often the process is killed; and what happens while its disk refuses."""
 import json
 import random
 

@@ -65,7 +65,7 @@ class LedgerReplay(world_fixture.WorldTest):
             last = leaf["in"][-1]
             self.assertLessEqual(last["to"], index)
             newest = max(entry["t"] for _, _, entry in leaves[:place] if entry["k"] == "query")
-            self.assertLessEqual(leaf["t"], newest, "no look-ahead, and the record that closed the epoch is in the range")
+            self.assertLessEqual(leaf["t"], newest, "the record that closed the epoch is in the range")
 
         # Nothing readable: no account, key, prompt or secret in any file of the ledger.
         marks = {record["account"].encode() for record in records} | {record["id"].encode() for record in records}
