@@ -1,7 +1,7 @@
 """The leaves of a ledger folder, read without any code of ours; and the independent checker, where it is built.
 
-The environment variable TLOG_VERIFY names the checker (tools/tlog_verify, built with Go), LEDGER_WRITER what publishes a
-log for it (tests/ledger); tests of what it says skip without them.
+The environment variable TLOG_VERIFY names the checker (tools/tlog_verify, built with Go), LEDGER_WRITER what publishes
+a log for it (tests/ledger); tests of what it says skip without them.
 """
 import base64
 import collections
