@@ -15,6 +15,7 @@
 #include "audit/recalled_leaves.h"
 #include "gateway/observer_fixture.h"
 #include "ledger/log_reader.h"
+#include "ledger/vault.h"
 
 namespace stillwatch::gateway {
 namespace {
@@ -327,6 +328,52 @@ TEST(LedgerLink, WhileItsDiskRefusesTheQueryLogGoesOnAndNoSnapshotIsTaken) {
   wait_for([&] { return pair.observer->counters().snapshots > snapshots; });
   ASSERT_TRUE(pair.stop());
   expect_one_leaf_each(options, ledger);
+}
+
+TEST(LedgerLink, WhatIsPastItsTimeIsDestroyedAndLogged) {
+  const Folder folder;
+  settings::Ledger settings = ledger_in(folder);
+  settings.vault = true;
+  auto link = LedgerLink::open(settings, kPolicy);
+  ASSERT_TRUE(link) << link.error().message;
+  ASSERT_TRUE((*link)->recall(""));
+  const std::int64_t now_us = audit::wall_clock_ms() * 1'000;
+  const auto give = [&](const char* id, std::int64_t age_days) {
+    audit::Record record;
+    record.time_us = now_us - age_days * base::kDayUs;
+    record.id = std::string("req_") + id;
+    record.account = "acct_1";
+    record.line = id;
+    record.prompt = "a prompt";
+    std::vector<audit::Record> records;
+    records.push_back(std::move(record));
+    (*link)->lines(records, true);
+  };
+  give("oooooooooooooooooooooA", 40);
+  give("nnnnnnnnnnnnnnnnnnnnnA", 2);
+  ASSERT_TRUE((*link)->settle());
+  ledger::Vault& vault = *(*link)->feed().vault();
+  const auto is_there = [&](const char* id) { return vault.find(*ledger::record_id_of(id))->has_value(); };
+  EXPECT_TRUE(is_there("oooooooooooooooooooooA") && is_there("nnnnnnnnnnnnnnnnnnnnnA"));
+  const ledger::RetentionProfile profile;
+  ASSERT_TRUE(apply_retention((*link)->feed(), settings.folder, profile, now_us));
+  EXPECT_FALSE(is_there("oooooooooooooooooooooA"));
+  EXPECT_TRUE(is_there("nnnnnnnnnnnnnnnnnnnnnA"));
+  ASSERT_TRUE(apply_retention((*link)->feed(), settings.folder, profile, now_us));  // nothing is due any more
+  ASSERT_TRUE((*link)->stop());
+  const auto logs = audit::logs_of_shard(settings.folder, settings.shard);
+  const auto reader = ledger::LogReader::open(logs->back().folder);
+  ASSERT_TRUE(reader);
+  std::vector<ledger::EraseLeaf> erased;
+  ASSERT_TRUE(reader->scan(0, reader->size(), [&](std::uint64_t, std::string_view bytes) {
+    const auto leaf = ledger::read_leaf(bytes);
+    if (const auto* one = std::get_if<ledger::EraseLeaf>(&*leaf)) erased.push_back(*one);
+    return true;
+  }));
+  ASSERT_EQ(erased.size(), 1U);
+  EXPECT_EQ(erased[0].why, "retention");
+  EXPECT_EQ(erased[0].records, 1U);
+  EXPECT_EQ(erased[0].keys.size(), 1U);
 }
 
 }  // namespace
