@@ -128,6 +128,7 @@ class RecordFeed {
   /// The same, waiting for room.
   void give(Given given);
   void give(std::vector<Record>& records);
+  /// False also while the disk refuses.
   bool has_room() const;
 
   /// Waits until everything given before is committed and signed, at most so long. Gives the mark to recall() from

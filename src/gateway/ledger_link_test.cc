@@ -144,6 +144,9 @@ void expect_one_leaf_each(const ObserverOptions& options, const settings::Ledger
     const auto found = held.records.find(*leaf);
     ASSERT_NE(found, held.records.end()) << id;
     EXPECT_EQ(found->second, 1) << id;
+    bool is_shed = false;
+    for (const auto& score : held.record_leaves.at(*leaf).scores) is_shed = is_shed || score.detector == "shed";
+    EXPECT_EQ(is_shed, line.find(R"("shed":true)") != std::string::npos) << id;
   }
   EXPECT_EQ(held.records.size(), records);
 
@@ -160,7 +163,9 @@ void expect_one_leaf_each(const ObserverOptions& options, const settings::Ledger
     for (std::string line; std::getline(file, line); ++decisions) {
       const auto time = base::parse_time(text_after(line, R"("time":")"));
       const bool is_end_user = line.find(R"("kind":"end_user")") != std::string::npos;
-      const std::string_view account = text_after(line, is_end_user ? R"("account":")" : R"("id":")");
+      const bool is_campaign = line.find(R"("kind":"campaign")") != std::string::npos;
+      const std::string_view account =
+          is_campaign ? "" : text_after(line, is_end_user ? R"("account":")" : R"("id":")");
       const auto names = ledger::Pseudonyms::look_up(**book, audit::tenant_of(account), *time);
       ASSERT_TRUE(names && names->are_live()) << line;
       const ledger::Id16 id = audit::decision_leaf_id(*names, line);
@@ -187,9 +192,7 @@ TEST(LedgerLink, EveryLineAndEveryVerdictHasItsLeaf) {
   const std::vector<Exchange> world = test::make_world();
   {
     Pair pair = started(options, ledger, keyed_hash);
-    test::serve(*pair.observer, world, 3, 5, [](Exchange& exchange, std::size_t number) {
-      exchange.shed = number % 97 == 0;  // as a full queue does
-    });
+    test::serve(*pair.observer, world, 3, 5);
     ASSERT_TRUE(pair.stop());
   }
   expect_one_leaf_each(options, ledger);
@@ -198,17 +201,28 @@ TEST(LedgerLink, EveryLineAndEveryVerdictHasItsLeaf) {
   EXPECT_EQ(held.calibrations, 1U);
   EXPECT_EQ(held.policies, 2U);  // before and after calibration
   EXPECT_EQ(held.gaps, 0U);
-  std::size_t shed = 0;
-  for (const auto& [id, leaf] : held.record_leaves) {
-    for (const auto& score : leaf.scores) shed += score.detector == "shed" ? 1 : 0;
-  }
-  EXPECT_GE(shed, world.size() / 97);
   for (const auto& [id, leaf] : held.decision_leaves) {
     EXPECT_TRUE(leaf.calibration.has_value());
     ASSERT_FALSE(leaf.inputs.empty());
     EXPECT_EQ(leaf.inputs.front().from, 0U);
     EXPECT_GT(leaf.inputs.back().to, 100U);
   }
+}
+
+TEST(LedgerLink, WhatWasKeptFromTheEngineSaysSo) {
+  const Folder folder;
+  const crypto::KeyedHash keyed_hash = test::fixed_hash();
+  ObserverOptions options = test::options_in(folder);
+  options.queue.count_max = 60;  // so that it sheds now and then
+  const settings::Ledger ledger = ledger_in(folder);
+  const std::vector<Exchange> world = test::make_world({120, 6, 0});
+  {
+    Pair pair = started(options, ledger, keyed_hash);
+    test::serve(*pair.observer, world, 3, 5);
+    ASSERT_TRUE(pair.stop());
+    EXPECT_GT(pair.observer->counters().queue_shed, 10U);
+  }
+  expect_one_leaf_each(options, ledger);
 }
 
 /// True when the child had finished before it was killed.
@@ -353,12 +367,20 @@ TEST(LedgerLink, WhatIsPastItsTimeIsDestroyedAndLogged) {
   give("nnnnnnnnnnnnnnnnnnnnnA", 2);
   ASSERT_TRUE((*link)->settle());
   ledger::Vault& vault = *(*link)->feed().vault();
-  const auto is_there = [&](const char* id) { return vault.find(*ledger::record_id_of(id))->has_value(); };
-  EXPECT_TRUE(is_there("oooooooooooooooooooooA") && is_there("nnnnnnnnnnnnnnnnnnnnnA"));
+  const auto record_of = [&](const char* id, std::int64_t age_days) {
+    const auto scope =
+        ledger::KeyScope::payload(ledger::RetentionClass::content, ledger::day_of(now_us - age_days * base::kDayUs));
+    return ledger::RecordName{*ledger::read_base64url<16>(id),
+                              (*link)->feed().keys().look_up(scope, "acct_1")->fate.id};
+  };
+  const ledger::RecordName old = record_of("oooooooooooooooooooooA", 40),
+                           fresh = record_of("nnnnnnnnnnnnnnnnnnnnnA", 2);
+  const auto is_there = [&](const ledger::RecordName& record) { return vault.find(record)->has_value(); };
+  EXPECT_TRUE(is_there(old) && is_there(fresh));
   const ledger::RetentionProfile profile;
   ASSERT_TRUE(apply_retention((*link)->feed(), settings.folder, profile, now_us));
-  EXPECT_FALSE(is_there("oooooooooooooooooooooA"));
-  EXPECT_TRUE(is_there("nnnnnnnnnnnnnnnnnnnnnA"));
+  EXPECT_FALSE(is_there(old));
+  EXPECT_TRUE(is_there(fresh));
   ASSERT_TRUE(apply_retention((*link)->feed(), settings.folder, profile, now_us));  // nothing is due any more
   ASSERT_TRUE((*link)->stop());
   const auto logs = audit::logs_of_shard(settings.folder, settings.shard);
