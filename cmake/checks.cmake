@@ -75,6 +75,12 @@ if(STILLWATCH_TESTS)
     add_test(NAME ledger.${suite} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/ledger/${suite}_test.py)
     set_tests_properties(ledger.${suite} PROPERTIES TIMEOUT 600 ENVIRONMENT "${ledger_environment}")
   endforeach()
+  foreach(suite replay gateway)
+    add_test(NAME e2e.ledger_${suite}
+      COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/ledger_${suite}_test.py)
+    set_tests_properties(e2e.ledger_${suite} PROPERTIES TIMEOUT 600
+      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${ledger_environment}")
+  endforeach()
 endif()
 
 # The audit log's commands: checking, proving, evidence, erasure, decisions made again. What only the Go checker can say

@@ -64,8 +64,8 @@ std::optional<ledger::Id16> gateway_leaf_id(std::string_view record_id) {
   return ledger::read_base64url<16>(record_id.substr(kRequestPrefix.size()));
 }
 
-ledger::Id16 derived_leaf_id(const ledger::Pseudonyms& names, const crypto::Sha256Digest& line) {
-  return names.leaf_id(with_label("line", line));
+ledger::Id16 derived_leaf_id(const ledger::Pseudonyms& names, const crypto::Sha256Digest& line, bool is_refused) {
+  return names.leaf_id(with_label(is_refused ? "refused" : "line", line));
 }
 
 ledger::Id16 decision_leaf_id(const ledger::Pseudonyms& names, std::string_view verdict_line) {

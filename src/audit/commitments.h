@@ -30,8 +30,10 @@ ledger::Hash32 verdict_commitment(const ledger::Pseudonyms& names, std::string_v
 
 /// A gateway's own record id, "req_" and 22 letters, is the leaf's id; its customer knows it.
 std::optional<ledger::Id16> gateway_leaf_id(std::string_view record_id);
-/// Of all other records, and of all in a replay: from the line, under the tenant's key.
-ledger::Id16 derived_leaf_id(const ledger::Pseudonyms& names, const crypto::Sha256Digest& line);
+/// Of all other records, and of all in a replay: from the line, under the tenant's key. `is_refused`: of one that
+/// intake refuses, such as a line that comes twice.
+ledger::Id16 derived_leaf_id(const ledger::Pseudonyms& names, const crypto::Sha256Digest& line,
+                             bool is_refused = false);
 /// Of a decision leaf.
 ledger::Id16 decision_leaf_id(const ledger::Pseudonyms& names, std::string_view verdict_line);
 

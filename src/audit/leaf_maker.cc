@@ -103,7 +103,7 @@ base::Result<LeafMaker::Made> LeafMaker::make(const Record& record, std::string&
     leaf.tenant = names->names.tenant();
     leaf.account = names->account;
     leaf.record = record_commitment(names->names, digest);
-    leaf.id = own_id ? *own_id : derived_leaf_id(names->names, digest);
+    leaf.id = own_id ? *own_id : derived_leaf_id(names->names, digest, record.is_refused);
   } else {
     leaf.tenant = leaf.account = {};
     leaf.record = {};

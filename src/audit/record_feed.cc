@@ -284,9 +284,10 @@ void RecordFeed::give(Given given) {
 }
 
 bool RecordFeed::has_room() const {
+  if (state_->writer->counters().is_failing.load() || !state_->log->not_ready().empty()) return false;
   const std::lock_guard lock(state_->mutex);
   return state_->queue.size() < state_->options.queue_count_max &&
-         state_->queue_bytes < state_->options.queue_bytes_max && !state_->writer->counters().is_failing.load();
+         state_->queue_bytes < state_->options.queue_bytes_max;
 }
 
 base::Result<std::string> RecordFeed::settle(std::int64_t wait_ms_max) {

@@ -116,8 +116,8 @@ class RecordFeed {
   RecordFeed& operator=(const RecordFeed&) = delete;
 
   /// Before anything is given: reads what the logs hold since `mark` (of settle(); empty: all that this feed wrote), so
-  /// that the same things given again are passed over, each as often as it is there. forget() ends that. False: the mark
-  /// is not of these logs, so that they may lack what was given before it.
+  /// that the same things given again are passed over, each as often as it is there. forget() ends that. False: the
+  /// mark is not of these logs, so that they may lack what was given before it.
   base::Result<bool> recall(std::string_view mark);
   void forget();
 
@@ -128,6 +128,7 @@ class RecordFeed {
   /// The same, waiting for room.
   void give(Given given);
   void give(std::vector<Record>& records);
+  /// False also while the disk refuses.
   bool has_room() const;
 
   /// Waits until everything given before is committed and signed, at most so long. Gives the mark to recall() from

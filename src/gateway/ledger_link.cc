@@ -1,6 +1,10 @@
 #include "gateway/ledger_link.h"
 
+#include <chrono>
+#include <condition_variable>
 #include <filesystem>
+#include <mutex>
+#include <thread>
 
 #include "audit/ledger_paths.h"
 #include "base/files.h"
@@ -8,6 +12,7 @@
 namespace stillwatch::gateway {
 namespace {
 
+constexpr auto kFirstHousekeeping = std::chrono::seconds(60), kHousekeepingEvery = std::chrono::seconds(3'600);
 constexpr std::int64_t kSettleMs = 5'000;  // the observer stands still meanwhile; its queue holds minutes
 
 audit::PagesSettings pages_of(const std::vector<std::string>& listen, audit::Audience audience) {
@@ -15,6 +20,16 @@ audit::PagesSettings pages_of(const std::vector<std::string>& listen, audit::Aud
   for (const std::string& address : listen) pages.listen.push_back({address, false});
   pages.audience = audience;
   return pages;
+}
+
+ledger::RetentionProfile retention_of(const settings::Ledger& from) {
+  using Class = ledger::RetentionClass;
+  ledger::RetentionProfile profile;
+  profile.of(Class::content) = from.content_days;
+  profile.of(Class::evidence) = from.evidence_days;
+  profile.of(Class::flagged) = from.flagged_days;
+  profile.of(Class::entries) = from.entries_days;
+  return profile;
 }
 
 }  // namespace
@@ -52,11 +67,7 @@ base::Result<audit::FeedOptions> feed_options(const settings::Ledger& from) {
   }
   to.has_vault = from.vault;
   to.vault.compress = from.vault_compress;
-  using Class = ledger::RetentionClass;
-  to.retention.of(Class::content) = from.content_days;
-  to.retention.of(Class::evidence) = from.evidence_days;
-  to.retention.of(Class::flagged) = from.flagged_days;
-  to.retention.of(Class::entries) = from.entries_days;
+  to.retention = retention_of(from);
   STILLWATCH_CHECK(ledger::check_profile(to.retention));
   to.queue_count_max = from.queue_records_max;
   to.queue_bytes_max = from.queue_bytes_max;
@@ -70,7 +81,56 @@ base::Result<std::unique_ptr<LedgerLink>> LedgerLink::open(const settings::Ledge
   std::unique_ptr<LedgerLink> link(new LedgerLink(std::move(feed)));
   link->policy_hash_ = std::move(policy_hash);
   link->behind_ms_max_ = from.behind_alarm_ms;
+  link->folder_ = from.folder;
+  link->retention_ = retention_of(from);
   return link;
+}
+
+struct LedgerLink::Housekeeping {
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool is_ending = false;
+  std::thread thread;
+};
+
+LedgerLink::LedgerLink(std::unique_ptr<audit::RecordFeed> feed)
+    : feed_(std::move(feed)), housekeeping_(std::make_unique<Housekeeping>()) {}
+
+LedgerLink::~LedgerLink() { end_housekeeping(); }
+
+void LedgerLink::end_housekeeping() {
+  {
+    const std::lock_guard lock(housekeeping_->mutex);
+    housekeeping_->is_ending = true;
+  }
+  housekeeping_->wake.notify_all();
+  if (housekeeping_->thread.joinable()) housekeeping_->thread.join();
+}
+
+base::Status LedgerLink::stop() {
+  end_housekeeping();
+  return feed_->stop();
+}
+
+void LedgerLink::caught_up() {
+  feed_->forget();
+  housekeeping_->thread = std::thread([this] {
+    auto wait = kFirstHousekeeping;
+    std::int64_t done_day = 0;
+    std::unique_lock lock(housekeeping_->mutex);
+    while (!housekeeping_->wake.wait_for(lock, wait, [this] { return housekeeping_->is_ending; })) {
+      lock.unlock();
+      // Days become due at their end, so that once a day is enough.
+      const std::int64_t now_us = audit::wall_clock_ms() * 1'000, today = ledger::day_of(now_us);
+      if (today != done_day) {
+        const base::Status status = apply_retention(*feed_, folder_, retention_, now_us);
+        retention_failing_.store(!status);
+        if (status) done_day = today;
+      }
+      wait = kHousekeepingEvery;
+      lock.lock();
+    }
+  });
 }
 
 base::Result<bool> LedgerLink::recall(std::string_view mark) { return feed_->recall(mark); }
@@ -111,7 +171,7 @@ base::Result<std::string> LedgerLink::settle() { return feed_->settle(kSettleMs)
 LedgerTrouble LedgerLink::look() {
   LedgerTrouble out;
   const audit::FeedCounters counters = feed_->counters();
-  out.is_failing = counters.is_failing;
+  out.is_failing = counters.is_failing || retention_failing_.load();
   out.is_behind = counters.behind_ms > behind_ms_max_ || counters.overflowed > overflowed_seen_;
   overflowed_seen_ = counters.overflowed;
   for (const audit::Alarm& alarm : feed_->log().alarms()) {

@@ -15,6 +15,7 @@
 #include "audit/recalled_leaves.h"
 #include "gateway/observer_fixture.h"
 #include "ledger/log_reader.h"
+#include "ledger/vault.h"
 
 namespace stillwatch::gateway {
 namespace {
@@ -143,6 +144,9 @@ void expect_one_leaf_each(const ObserverOptions& options, const settings::Ledger
     const auto found = held.records.find(*leaf);
     ASSERT_NE(found, held.records.end()) << id;
     EXPECT_EQ(found->second, 1) << id;
+    bool is_shed = false;
+    for (const auto& score : held.record_leaves.at(*leaf).scores) is_shed = is_shed || score.detector == "shed";
+    EXPECT_EQ(is_shed, line.find(R"("shed":true)") != std::string::npos) << id;
   }
   EXPECT_EQ(held.records.size(), records);
 
@@ -159,7 +163,9 @@ void expect_one_leaf_each(const ObserverOptions& options, const settings::Ledger
     for (std::string line; std::getline(file, line); ++decisions) {
       const auto time = base::parse_time(text_after(line, R"("time":")"));
       const bool is_end_user = line.find(R"("kind":"end_user")") != std::string::npos;
-      const std::string_view account = text_after(line, is_end_user ? R"("account":")" : R"("id":")");
+      const bool is_campaign = line.find(R"("kind":"campaign")") != std::string::npos;
+      const std::string_view account =
+          is_campaign ? "" : text_after(line, is_end_user ? R"("account":")" : R"("id":")");
       const auto names = ledger::Pseudonyms::look_up(**book, audit::tenant_of(account), *time);
       ASSERT_TRUE(names && names->are_live()) << line;
       const ledger::Id16 id = audit::decision_leaf_id(*names, line);
@@ -186,9 +192,7 @@ TEST(LedgerLink, EveryLineAndEveryVerdictHasItsLeaf) {
   const std::vector<Exchange> world = test::make_world();
   {
     Pair pair = started(options, ledger, keyed_hash);
-    test::serve(*pair.observer, world, 3, 5, [](Exchange& exchange, std::size_t number) {
-      exchange.shed = number % 97 == 0;  // as a full queue does
-    });
+    test::serve(*pair.observer, world, 3, 5);
     ASSERT_TRUE(pair.stop());
   }
   expect_one_leaf_each(options, ledger);
@@ -197,17 +201,28 @@ TEST(LedgerLink, EveryLineAndEveryVerdictHasItsLeaf) {
   EXPECT_EQ(held.calibrations, 1U);
   EXPECT_EQ(held.policies, 2U);  // before and after calibration
   EXPECT_EQ(held.gaps, 0U);
-  std::size_t shed = 0;
-  for (const auto& [id, leaf] : held.record_leaves) {
-    for (const auto& score : leaf.scores) shed += score.detector == "shed" ? 1 : 0;
-  }
-  EXPECT_GE(shed, world.size() / 97);
   for (const auto& [id, leaf] : held.decision_leaves) {
     EXPECT_TRUE(leaf.calibration.has_value());
     ASSERT_FALSE(leaf.inputs.empty());
     EXPECT_EQ(leaf.inputs.front().from, 0U);
     EXPECT_GT(leaf.inputs.back().to, 100U);
   }
+}
+
+TEST(LedgerLink, WhatWasKeptFromTheEngineSaysSo) {
+  const Folder folder;
+  const crypto::KeyedHash keyed_hash = test::fixed_hash();
+  ObserverOptions options = test::options_in(folder);
+  options.queue.count_max = 60;  // so that it sheds now and then
+  const settings::Ledger ledger = ledger_in(folder);
+  const std::vector<Exchange> world = test::make_world({120, 6, 0});
+  {
+    Pair pair = started(options, ledger, keyed_hash);
+    test::serve(*pair.observer, world, 3, 5);
+    ASSERT_TRUE(pair.stop());
+    EXPECT_GT(pair.observer->counters().queue_shed, 10U);
+  }
+  expect_one_leaf_each(options, ledger);
 }
 
 /// True when the child had finished before it was killed.
@@ -327,6 +342,60 @@ TEST(LedgerLink, WhileItsDiskRefusesTheQueryLogGoesOnAndNoSnapshotIsTaken) {
   wait_for([&] { return pair.observer->counters().snapshots > snapshots; });
   ASSERT_TRUE(pair.stop());
   expect_one_leaf_each(options, ledger);
+}
+
+TEST(LedgerLink, WhatIsPastItsTimeIsDestroyedAndLogged) {
+  const Folder folder;
+  settings::Ledger settings = ledger_in(folder);
+  settings.vault = true;
+  auto link = LedgerLink::open(settings, kPolicy);
+  ASSERT_TRUE(link) << link.error().message;
+  ASSERT_TRUE((*link)->recall(""));
+  const std::int64_t now_us = audit::wall_clock_ms() * 1'000;
+  const auto give = [&](const char* id, std::int64_t age_days) {
+    audit::Record record;
+    record.time_us = now_us - age_days * base::kDayUs;
+    record.id = std::string("req_") + id;
+    record.account = "acct_1";
+    record.line = id;
+    record.prompt = "a prompt";
+    std::vector<audit::Record> records;
+    records.push_back(std::move(record));
+    (*link)->lines(records, true);
+  };
+  give("oooooooooooooooooooooA", 40);
+  give("nnnnnnnnnnnnnnnnnnnnnA", 2);
+  ASSERT_TRUE((*link)->settle());
+  ledger::Vault& vault = *(*link)->feed().vault();
+  const auto record_of = [&](const char* id, std::int64_t age_days) {
+    const auto scope =
+        ledger::KeyScope::payload(ledger::RetentionClass::content, ledger::day_of(now_us - age_days * base::kDayUs));
+    return ledger::RecordName{*ledger::read_base64url<16>(id),
+                              (*link)->feed().keys().look_up(scope, "acct_1")->fate.id};
+  };
+  const ledger::RecordName old = record_of("oooooooooooooooooooooA", 40),
+                           fresh = record_of("nnnnnnnnnnnnnnnnnnnnnA", 2);
+  const auto is_there = [&](const ledger::RecordName& record) { return vault.find(record)->has_value(); };
+  EXPECT_TRUE(is_there(old) && is_there(fresh));
+  const ledger::RetentionProfile profile;
+  ASSERT_TRUE(apply_retention((*link)->feed(), settings.folder, profile, now_us));
+  EXPECT_FALSE(is_there(old));
+  EXPECT_TRUE(is_there(fresh));
+  ASSERT_TRUE(apply_retention((*link)->feed(), settings.folder, profile, now_us));  // nothing is due any more
+  ASSERT_TRUE((*link)->stop());
+  const auto logs = audit::logs_of_shard(settings.folder, settings.shard);
+  const auto reader = ledger::LogReader::open(logs->back().folder);
+  ASSERT_TRUE(reader);
+  std::vector<ledger::EraseLeaf> erased;
+  ASSERT_TRUE(reader->scan(0, reader->size(), [&](std::uint64_t, std::string_view bytes) {
+    const auto leaf = ledger::read_leaf(bytes);
+    if (const auto* one = std::get_if<ledger::EraseLeaf>(&*leaf)) erased.push_back(*one);
+    return true;
+  }));
+  ASSERT_EQ(erased.size(), 1U);
+  EXPECT_EQ(erased[0].why, "retention");
+  EXPECT_EQ(erased[0].records, 1U);
+  EXPECT_EQ(erased[0].keys.size(), 1U);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ Observer::State::State(ObserverOptions given, const crypto::KeyedHash& hash, Obs
                                                   : intake::make_query_parser(hash, &identities));
   for (const auto& make : options.tail_parsers) feed_parsers.push_back(make(hash, &identities));
   for (const auto& made : feed_parsers) (void)made->keep_raw(&fed);
-  if (ports.audit != nullptr) (void)parser->keep_raw(&raw);
+  if (ports.audit != nullptr) (void)parser->keep_raw(&raw_fields);
   // Until the tail has looked what there is.
   if (!options.tail_parsers.empty()) clock.begin(0);
 }

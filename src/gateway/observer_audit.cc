@@ -36,8 +36,8 @@ audit::Loss loss_of(std::string_view line, std::int64_t time_us) {
 /// In place of what the parser keeps of a line, when the line was not parsed.
 void Observer::State::take_raw(const Exchange& exchange) {
   if (ports.audit == nullptr) return;
-  raw.id = exchange.id;
-  raw.account = exchange.account;
+  raw_fields.id = exchange.id;
+  raw_fields.account = exchange.account;
 }
 
 const std::string& Observer::State::model_name(event::Token model) {
@@ -49,15 +49,15 @@ const std::string& Observer::State::model_name(event::Token model) {
 
 void Observer::State::note_line(std::string_view text) {
   if (ports.audit == nullptr) return;
-  if (raw.account == kGapAccount && raw.id.starts_with(kGapId)) {
+  if (raw_fields.account == kGapAccount && raw_fields.id.starts_with(kGapId)) {
     audit_losses.push_back(loss_of(text, parsed.query.time_us));
     return;
   }
   audit::Record record = audit::record_of(parsed.query);
-  record.id = raw.id;
+  record.id = raw_fields.id;
   // The line has a longer one cut, or not at all: the record that it gives has it as it is there.
-  record.account = raw.account.size() <= base::limits::kIdBytesMax ? std::string_view(raw.account)
-                                                                   : identities.open(parsed.query.account);
+  record.account = raw_fields.account.size() <= base::limits::kIdBytesMax ? std::string_view(raw_fields.account)
+                                                                          : identities.open(parsed.query.account);
   record.model = model_name(parsed.query.model);
   record.line = text;
   record.is_refused = !parsed.accepted;

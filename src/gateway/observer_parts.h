@@ -53,7 +53,7 @@ struct Observer::State {
   intake::RawRecord fed;
   intake::DuplicateFilter fed_ids;
   intake::ParsedLine parsed;
-  intake::RawRecord raw;                   // of the same line, when there is an audit log
+  intake::RawRecord raw_fields;            // of the same line, when there is an audit log
   std::vector<audit::Record> audit_lines;  // of lines that were appended to the log, not flushed
   std::map<event::Token, std::string> model_names;
   std::vector<audit::Loss> audit_losses;  // of gap lines among them

@@ -1,7 +1,7 @@
 """The leaves of a ledger folder, read without any code of ours; and the independent checker, where it is built.
 
-The environment variable STILLWATCH_TLOG_VERIFY names the checker (tools/tlog_verify, built with Go); tests of what it
-says skip without it.
+The environment variable TLOG_VERIFY names the checker (tools/tlog_verify, built with Go), LEDGER_WRITER what publishes
+a log for it (tests/ledger); tests of what it says skip without them.
 """
 import base64
 import collections
@@ -12,7 +12,7 @@ import re
 import struct
 import subprocess
 
-TLOG_VERIFY = os.environ.get("STILLWATCH_TLOG_VERIFY", "")
+TLOG_VERIFY, LEDGER_WRITER = os.environ.get("TLOG_VERIFY", ""), os.environ.get("LEDGER_WRITER", "")
 KEY_ORDER = {
     "query": ["v", "k", "t", "id", "tn", "ak", "md", "ep", "in", "out", "cp", "ch", "kp", "dv", "ac", "pv", "rc"],
     "decision": ["v", "k", "t", "id", "ak", "sk", "rule", "level", "class", "campaign", "dry", "auto", "vh", "sw", "cf",
@@ -62,3 +62,12 @@ def repeated(ids):
 
 def letters(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def check_log(test, folder, published):
+    """Publishes a log as static files, and has the independent checker look at every entry."""
+    subprocess.run([LEDGER_WRITER, "publish", folder, published], check=True, capture_output=True)
+    vkey = subprocess.run([LEDGER_WRITER, "vkey", folder], check=True, capture_output=True).stdout.decode().strip()
+    done = subprocess.run([TLOG_VERIFY, published, vkey], capture_output=True, check=False)
+    test.assertEqual(done.returncode, 0, (done.stdout + done.stderr).decode())
+    return done.stdout.decode()
