@@ -39,6 +39,7 @@ std::string year_month(std::int32_t month) { return fmt::format("{:04}-{:02}", m
 /// Entries of one log that the case takes.
 struct Taken {
   std::vector<std::uint64_t> requests, decisions, others;
+  std::vector<std::string> gaps;  // told when the log is in the bundle
 };
 
 class Gatherer {
@@ -154,16 +155,17 @@ void Gatherer::take_other(const ledger::Leaf& leaf, std::uint64_t index, Taken& 
   if (out_.input.gaps.size() >= kGapsTold) return;
   if (const auto* gap = std::get_if<ledger::GapLeaf>(&leaf)) {
     tell(fmt::format("Between {} and {} the log lost {} entries, as its entry {} says: {}.", time_text(gap->from_ms),
-                     time_text(gap->to_ms), gap->leaves, index, markdown(gap->why)));
+                     time_text(gap->to_ms), gap->leaves, index, gap->why));
   } else if (const auto* erased = std::get_if<ledger::EraseLeaf>(&leaf)) {
     tell(fmt::format("Before {} records and keys were erased ({} records, {} keys), as entry {} says: {}.",
-                     time_text(erased->time_ms), erased->records, erased->keys.size(), index, markdown(erased->why)));
+                     time_text(erased->time_ms), erased->records, erased->keys.size(), index, erased->why));
   }
 }
 
 base::Status Gatherer::scan_log(const std::string& name, EvidenceAnchors& anchors) {
   auto opened = ledger::LogReader::open(query_.ledger_folder + "/logs/" + name);
   if (!opened) return base::fail(opened.error());
+  Taken taken;
   EvidenceLog log{name, opened->origin(), opened->vkey(), opened->checkpoint(), false, false};
   std::uint64_t size = opened->size();
   if (const auto anchored = anchors.checkpoint_of(log.origin); anchored && anchored->size > 0) {
@@ -173,10 +175,10 @@ base::Status Gatherer::scan_log(const std::string& name, EvidenceAnchors& anchor
     if (root != anchored->root)
       return base::fail(Fault::check, fmt::format("the log {} is not the one that was anchored", name));
     if (anchored->size < size) {
-      tell(
+      taken.gaps.push_back(
           fmt::format("The last {} entries of {} are younger than its newest anchor and were left out; a later bundle "
                       "can have them.",
-                      size - anchored->size, markdown(log.origin)));
+                      size - anchored->size, log.origin));
     }
     STILLWATCH_TRY(key, tlog::VerifierKey::parse(log.vkey));
     STILLWATCH_CHECK(tlog::open_checkpoint(anchored->note, key));
@@ -184,13 +186,13 @@ base::Status Gatherer::scan_log(const std::string& name, EvidenceAnchors& anchor
     log.is_anchored = true;
     size = anchored->size;
   } else {
-    tell(fmt::format("No anchor covers {}: that it was not rewritten since rests on who kept its checkpoints.",
-                     markdown(log.origin)));
+    taken.gaps.push_back(fmt::format(
+        "No anchor covers {}: that it was not rewritten since rests on who kept its checkpoints.", log.origin));
   }
   const std::uint64_t from = opened->index_min();
   if (from > 0)
-    tell(fmt::format("Entries 0 to {} of {} are past their retention and deleted.", from - 1, markdown(log.origin)));
-  Taken taken;
+    taken.gaps.push_back(
+        fmt::format("Entries 0 to {} of {} are past their retention and deleted.", from - 1, log.origin));
   std::optional<base::Error> failed;
   STILLWATCH_CHECK(opened->scan(from, size, [&](std::uint64_t index, std::string_view bytes) {
     auto leaf = ledger::read_leaf(bytes);
@@ -259,6 +261,7 @@ base::Status Gatherer::take_entries(std::size_t i) {
     out_.input.entries.push_back({logs_[i].name, index, std::move(bytes), offline.text()});
   }
   out_.input.logs.push_back(logs_[i]);
+  for (std::string& gap : taken_[i].gaps) tell(std::move(gap));
   return {};
 }
 

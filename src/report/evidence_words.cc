@@ -101,7 +101,7 @@ std::string markdown(std::string_view bytes) {
     if (length == 0 || byte < 0x20 || byte == 0x7F) {
       out += '?';
     } else {
-      if (length == 1 && std::string_view("\\`*_{}[]<>()#+-!|~&").find(bytes[0]) != std::string_view::npos) out += '\\';
+      if (length == 1 && std::string_view("\\`*_{}[]<>|~&").find(bytes[0]) != std::string_view::npos) out += '\\';
       out += bytes.substr(0, length);
     }
     bytes.remove_prefix(std::max<std::size_t>(length, 1));
@@ -139,7 +139,7 @@ std::string certification_text(const EvidenceInput& input) {
 std::string known_gaps_text(const EvidenceInput& input) {
   std::string out = "# Known gaps\n\nWhat is missing from this bundle, and what it cannot show.\n\n## In this case\n\n";
   if (input.gaps.empty()) out += "- None is known.\n";
-  for (const std::string& gap : input.gaps) out += "- " + gap + "\n";
+  for (const std::string& gap : input.gaps) out += "- " + markdown(gap) + "\n";
   return out + std::string(kLimits);
 }
 
