@@ -58,7 +58,7 @@ class FetchedLog final : public tlog::LogSource {
   std::string address_;
 };
 
-std::string quoted(std::string_view text) {
+std::string json_of(std::string_view text) {
   std::string out;
   base::append_json_string(out, text);
   return out;
@@ -70,7 +70,7 @@ std::string as_json(const LedgerCheck& check) {
   for (const report::LogCheck& log : check.logs) {
     out +=
         fmt::format("{}{{\"origin\":{},\"size\":{},\"root\":{},\"entries_checked\":{},\"first_entry\":{},\"leaves\":{{",
-                    comma, quoted(log.origin), log.size, quoted(log.root), log.entries_checked, log.index_min);
+                    comma, json_of(log.origin), log.size, json_of(log.root), log.entries_checked, log.index_min);
     std::string_view inner = "";
     for (const auto& [kind, count] : log.leaves) {
       out += fmt::format("{}\"{}\":{}", inner, kind, count);
@@ -85,7 +85,7 @@ std::string as_json(const LedgerCheck& check) {
     out += fmt::format(
         "{}{{\"origin\":{},\"leaves\":{},\"manifests\":{},\"checkpoints\":{},\"cosigned_size\":{},"
         "\"quorum\":{},\"stamps_good\":{},\"stamps_unchecked\":{}}}",
-        comma, quoted(anchor.origin), anchor.leaves, anchor.manifests, anchor.checkpoints, anchor.cosigned_size,
+        comma, json_of(anchor.origin), anchor.leaves, anchor.manifests, anchor.checkpoints, anchor.cosigned_size,
         anchor.has_policy ? (anchor.is_quorum_met ? "true" : "false") : "null", anchor.stamps_good,
         anchor.stamps_unchecked);
     comma = ",";
@@ -93,8 +93,8 @@ std::string as_json(const LedgerCheck& check) {
   out += fmt::format("],\"findings_count\":{},\"findings\":[", check.findings_count);
   comma = "";
   for (const tlog::Finding& finding : check.findings) {
-    out += fmt::format("{}{{\"file\":{},\"index\":{},\"what\":{}}}", comma, quoted(finding.file),
-                       finding.index ? std::to_string(*finding.index) : "null", quoted(finding.what));
+    out += fmt::format("{}{{\"file\":{},\"index\":{},\"what\":{}}}", comma, json_of(finding.file),
+                       finding.index ? std::to_string(*finding.index) : "null", json_of(finding.what));
     comma = ",";
   }
   return out + "]}\n";
@@ -201,8 +201,8 @@ base::Result<int> check_files(const LedgerFlags& flags) {
       text += fmt::format("WRONG logs/{}/{}, byte {}{}: {}\n", name, finding.file, finding.offset,
                           finding.index ? fmt::format(", entry {}", *finding.index) : std::string(), finding.what);
       lines += fmt::format("{}{{\"file\":{},\"offset\":{},\"index\":{},\"what\":{}}}", lines.empty() ? "" : ",",
-                           quoted(fmt::format("logs/{}/{}", name, finding.file)), finding.offset,
-                           finding.index ? std::to_string(*finding.index) : "null", quoted(finding.what));
+                           json_of(fmt::format("logs/{}/{}", name, finding.file)), finding.offset,
+                           finding.index ? std::to_string(*finding.index) : "null", json_of(finding.what));
     }
   }
   if (flags.json) text = fmt::format("{{\"v\":1,\"findings_count\":{},\"findings\":[{}]}}\n", findings, lines);

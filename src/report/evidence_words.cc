@@ -10,7 +10,7 @@
 namespace stillwatch::report {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_of(std::string_view text) {
   std::string out;
   base::append_json_string(out, text);
   return out;
@@ -151,9 +151,9 @@ std::string custody_text(const EvidenceInput& input) {
     const std::string line = fmt::format(
         "{{\"v\":1,\"n\":{},\"time\":{},\"who\":{},\"what\":{},\"tool\":{},\"source\":{},\"before\":{},\"after\":{},"
         "\"prev\":\"{}\"}}",
-        ++number, quoted(time_text(step.time_ms)), quoted(step.who), quoted(step.what), quoted(tool),
-        quoted(step.source), step.before.empty() ? "null" : quoted(step.before),
-        step.after.empty() ? "null" : quoted(step.after), before);
+        ++number, json_of(time_text(step.time_ms)), json_of(step.who), json_of(step.what), json_of(tool),
+        json_of(step.source), step.before.empty() ? "null" : json_of(step.before),
+        step.after.empty() ? "null" : json_of(step.after), before);
     const crypto::Sha256Digest digest = crypto::sha256(line);
     before = hexadecimal({reinterpret_cast<const char*>(digest.data()), digest.size()});
     out += line + "\n";
