@@ -9,8 +9,11 @@
 #include <vector>
 
 #include "audit/audit_log.h"
+#include "audit/witness_folder.h"
 #include "ledger/leaf_examples.h"
 #include "ledger/log_reader.h"
+#include "ledger/small_log_fixture.h"
+#include "ledger/witness.h"
 
 namespace {
 
@@ -20,7 +23,10 @@ using Arguments = std::vector<std::string>;
 constexpr const char* kUsage =
     "audit_writer anchor LEDGER TICKS LEAVES   that many leaves, then an anchor; \"anchored N\", \"shard N\"\n"
     "audit_writer publish LEDGER LOG DIR       the static files of logs/LOG; \"size N\"\n"
-    "audit_writer vkey LEDGER LOG              its public key\n";
+    "audit_writer vkey LEDGER LOG              its public key\n"
+    "audit_writer witness STATE FROM TO [FORK] asks a witness with that folder to cosign TO entries of a log after "
+    "FROM;\n"
+    "                                          from entry FORK on it is another log. \"status N\", and the body\n";
 
 constexpr std::int64_t kStartMs = 1'795'305'600'000;  // 2026-11-22T00:00:00Z
 
@@ -86,6 +92,24 @@ int vkey(const Arguments& arguments) {
   return 0;
 }
 
+// Without HTTP: what is tested is what is on the disk when the cosignature is given out.
+int witness(const Arguments& arguments) {
+  auto folder = audit::WitnessFolder::open(arguments[2], "witness.example");
+  if (!folder) return report_error(folder.error());
+  ledger::SmallLog log("log.example", 1);
+  log.grow(40, arguments.size() > 5 ? std::strtoull(arguments[5].c_str(), nullptr, 10) : 40);
+  auto cosigning = ledger::Witness::create((*folder)->take_cosigner(), log.policy(), **folder);
+  if (!cosigning) return report_error(cosigning.error());
+  const ledger::WitnessAnswer answer =
+      (*cosigning)
+          ->add_checkpoint(log.request(std::strtoull(arguments[3].c_str(), nullptr, 10),
+                                       std::strtoull(arguments[4].c_str(), nullptr, 10)),
+                           kStartMs / 1'000);
+  say("status", static_cast<std::uint64_t>(answer.status));
+  fmt::print("{}", answer.body);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -94,6 +118,7 @@ int main(int argc, char** argv) {
   if (command == "anchor" && arguments.size() == 5) return anchor(arguments);
   if (command == "publish" && arguments.size() == 5) return publish(arguments);
   if (command == "vkey" && arguments.size() == 4) return vkey(arguments);
+  if (command == "witness" && (arguments.size() == 5 || arguments.size() == 6)) return witness(arguments);
   std::fputs(kUsage, stderr);
   return 2;
 }
