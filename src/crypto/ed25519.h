@@ -1,8 +1,8 @@
 // Ed25519 signatures: a key from its 32-byte seed, sign, verify.
 //
 // Invariant: a key signs the same message the same way always; the expanded key is wiped with the object.
-// Threads: const use from any number. Cost: sign 25 µs, verify 50 µs. Spec: RFC 8032 (pure Ed25519); library:
-// libsodium, which refuses public keys and signature points of small order and signatures that are not canonical.
+// Threads: const use from any number. Cost: sign 12 µs, verify 35 µs. Spec: RFC 8032 (pure Ed25519).
+// Library: libsodium, which refuses keys and signature points of small order, and signatures that are not canonical.
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
 // Random bytes of the operating system, for keys, nonces, salts and ids.
 //
 // Invariant: never a short or a predictable answer; a system without randomness ends the program.
-// Threads: any number. Cost: one system call, about 0.4 µs: ask for all that is needed at once. Library: libsodium.
+// Threads: any number. Cost: one system call, about 0.2 µs + 2.5 ns a byte: ask for all at once. Library: libsodium.
 #pragma once
 
 #include <array>

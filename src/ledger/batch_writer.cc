@@ -25,7 +25,7 @@ void BatchWriter::say_crash() {
     entries_.assign(1, {gap_leaves_[0], 0, 0});
     (void)write();  // when it fails it stays, before the first batch
   }
-  (void)replace_file(chain_.running_path(), "");
+  (void)put_file(chain_.running_path(), "");
 }
 
 void BatchWriter::begin(const QueuedBatch& batch) {

@@ -49,7 +49,7 @@ base::Result<std::vector<LogName>> log_names(const std::string& folder, std::str
     text.resize(text.size() - suffix.size());
     if (auto name = LogName::parse(text, prefix)) names.push_back(std::move(*name));
   }
-  if (code) return base::fail(disk_error("list", folder, code.value()));
+  if (code) return base::fail(call_error("list", folder, code.value()));
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -17,12 +17,12 @@ namespace {
 std::atomic<std::uint64_t> syncs{0};
 
 base::Status failed(std::string_view action, const std::string& path, int code) {
-  return base::fail(disk_error(action, path, code));
+  return base::fail(call_error(action, path, code));
 }
 
 }  // namespace
 
-base::Error disk_error(std::string_view action, const std::string& path, int code) {
+base::Error call_error(std::string_view action, const std::string& path, int code) {
   std::string_view next = "; see the system's log";
   if (code == ENOSPC || code == EDQUOT) next = "; free some space, then it goes on";
   if (code == EACCES || code == EROFS || code == EPERM) next = "; this user needs to be allowed to write there";
@@ -35,13 +35,13 @@ base::Error disk_error(std::string_view action, const std::string& path, int cod
 base::Result<DiskFile> DiskFile::open(std::string path, Use use) {
   const int flags = use == Use::read ? O_RDONLY : O_RDWR | O_CREAT;
   const int file = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
-  if (file < 0) return base::fail(disk_error(use == Use::read ? "read" : "write", path, errno));
+  if (file < 0) return base::fail(call_error(use == Use::read ? "read" : "write", path, errno));
   return DiskFile(std::move(path), file);
 }
 
 base::Result<DiskFile> DiskFile::create(std::string path, unsigned mode) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (file < 0) return base::fail(disk_error("create", path, errno));
+  if (file < 0) return base::fail(call_error("create", path, errno));
   return DiskFile(std::move(path), file);
 }
 
@@ -71,7 +71,7 @@ base::Status DiskFile::sync() {
 
 base::Result<std::uint64_t> DiskFile::size() const {
   struct stat facts {};
-  if (::fstat(file_, &facts) != 0) return base::fail(disk_error("read", path_, errno));
+  if (::fstat(file_, &facts) != 0) return base::fail(call_error("read", path_, errno));
   return static_cast<std::uint64_t>(facts.st_size);
 }
 
@@ -112,7 +112,7 @@ base::Status make_folder(const std::string& path, unsigned mode) {
   return sync_folder(folder_of(path));
 }
 
-base::Status replace_file(const std::string& path, std::string_view bytes, bool durable_name, unsigned mode) {
+base::Status put_file(const std::string& path, std::string_view bytes, bool durable_name, unsigned mode) {
   const std::string aside = path + ".partial";
   {
     STILLWATCH_CHECK(remove_file(aside));  // a leftover could have another mode, or be a link to somewhere else

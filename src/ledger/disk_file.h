@@ -16,7 +16,7 @@
 namespace stillwatch::ledger {
 
 /// Environment error about `path` with the reason in `code` (errno).
-base::Error disk_error(std::string_view action, const std::string& path, int code);
+base::Error call_error(std::string_view action, const std::string& path, int code);
 
 class DiskFile {
  public:
@@ -55,9 +55,8 @@ base::Status sync_folder(const std::string& folder);
 std::string folder_of(const std::string& path);
 /// Makes a folder and syncs the one that it is in; done also when it is there.
 base::Status make_folder(const std::string& path, unsigned mode = 0777);
-/// Replaces a small file: written aside, synced, renamed. With `durable_name` the folder is synced too.
-base::Status replace_file(const std::string& path, std::string_view bytes, bool durable_name = true,
-                          unsigned mode = 0666);
+/// Makes or replaces a small file: written aside, synced, renamed. With `durable_name` the folder is synced too.
+base::Status put_file(const std::string& path, std::string_view bytes, bool durable_name = true, unsigned mode = 0666);
 /// Done also when it is not there.
 base::Status remove_file(const std::string& path);
 bool file_exists(const std::string& path);

@@ -121,7 +121,7 @@ void Findings::add(const std::string& path, std::uint64_t offset, std::optional<
 }
 
 base::Result<FsckReport> fsck(const std::string& folder, const FsckOptions& options) {
-  if (!file_exists(folder)) return base::fail(disk_error("read", folder, ENOENT));
+  if (!file_exists(folder)) return base::fail(call_error("read", folder, ENOENT));
   STILLWATCH_TRY(lock, base::FolderLock::take(folder));
   const LogFiles files{folder};
   Findings findings;

@@ -31,12 +31,12 @@ base::Status write_seed(const std::string& path, std::string_view origin, const 
   SecretText secret{tlog::private_key_text(origin, seed)};
   secret.text.reserve(secret.text.size() + 1);  // no copy of it left behind
   secret.text += '\n';
-  return replace_file(path, secret.text, true, 0600);
+  return put_file(path, secret.text, true, 0600);
 }
 
 base::Result<KeySeed> read_seed(const std::string& path, std::string_view origin) {
   struct stat facts {};
-  if (::stat(path.c_str(), &facts) != 0) return base::fail(disk_error("read", path, errno));
+  if (::stat(path.c_str(), &facts) != 0) return base::fail(call_error("read", path, errno));
   if ((facts.st_mode & 077U) != 0) {
     STILLWATCH_CHECK(wrong(path, "can be read by others; set its mode to 0600, and think of the key as known"));
   }

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
+#include <thread>
 
 #include "ledger/leaf_examples.h"
 #include "ledger/log_fixture.h"
@@ -170,6 +172,38 @@ TEST_F(LogReaderTest, ScansAndFindsByTheIdOfALeaf) {
     return ++next < 520;
   }));
   EXPECT_EQ(next, 520U);
+}
+
+TEST_F(LogReaderTest, ReadsBesideAWriter) {
+  append_entries(store_, 1);
+  ASSERT_TRUE(store_.sign());
+  LogReader reader = this->reader();
+  std::atomic<bool> is_done{false};
+  std::thread writer([&] {
+    for (int round = 0; round < 40; ++round) {
+      append_entries(store_, 40 + static_cast<std::uint64_t>(round));
+      EXPECT_TRUE(store_.sign());
+    }
+    is_done = true;
+  });
+  std::uint64_t before = 1;
+  for (bool last = false; !last; last = is_done.load() && reader.size() == before) {
+    before = reader.size();
+    ASSERT_TRUE(reader.refresh());
+    const std::uint64_t size = reader.size();
+    for (const std::uint64_t index : {std::uint64_t{0}, size / 2, size - 1}) {
+      const auto entry = reader.entry(index);
+      ASSERT_TRUE(entry) << entry.error().message;
+      EXPECT_EQ(*entry, test::entry(index));
+      const auto proof = reader.inclusion_proof(index);
+      ASSERT_TRUE(proof) << proof.error().message;
+    }
+    const auto proof = reader.consistency_proof(before);
+    ASSERT_TRUE(proof) << proof.error().message;
+  }
+  writer.join();
+  ASSERT_TRUE(reader.refresh());
+  EXPECT_EQ(reader.size(), store_.size());
 }
 
 class PublishTest : public LogReaderTest {

@@ -192,7 +192,7 @@ base::Status LogStore::Impl::remove_beyond() {
     if (is_beyond && file->first == "entries" && !no_size) counters.tail_bytes_cut += bytes;
     remove.push_back(entry.path().string());
   }
-  if (code) return base::fail(disk_error("list", files.folder, code.value()));
+  if (code) return base::fail(call_error("list", files.folder, code.value()));
   if (remove.empty()) return {};
   close_segment();
   for (const std::string& path : remove) STILLWATCH_CHECK(remove_file(path));

@@ -28,7 +28,7 @@ base::Status LogStore::Impl::sync(DiskFile& file) {
 
 base::Status LogStore::Impl::replace(const std::string& path, std::string_view bytes, bool durable_name) {
   counters.syncs += durable_name ? 2 : 1;
-  return replace_file(path, bytes, durable_name);
+  return put_file(path, bytes, durable_name);
 }
 
 base::Result<std::uint64_t> LogStore::Impl::append(std::span<const std::string_view> entries, bool close) {
@@ -205,7 +205,7 @@ base::Result<LogStore> LogStore::create(const std::string& folder, std::string_v
   }
   impl->origin = origin;
   impl->vkey = impl->signer.verifier_key().text();
-  STILLWATCH_CHECK(replace_file(files.key(), impl->vkey + "\n"));
+  STILLWATCH_CHECK(put_file(files.key(), impl->vkey + "\n"));
   STILLWATCH_CHECK(impl->commit(LogState{}));
   STILLWATCH_CHECK(impl->recover());
   return LogStore(std::move(impl));

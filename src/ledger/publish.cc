@@ -20,7 +20,7 @@ using tlog::TileId;
 base::Status write_aside(const std::string& path, std::string_view bytes) {
   std::error_code code;
   std::filesystem::create_directories(folder_of(path), code);
-  if (code) return base::fail(disk_error("create the folder", folder_of(path), code.value()));
+  if (code) return base::fail(call_error("create the folder", folder_of(path), code.value()));
   const std::string aside = path + ".partial";
   {
     STILLWATCH_CHECK(remove_file(aside));
@@ -28,15 +28,15 @@ base::Status write_aside(const std::string& path, std::string_view bytes) {
     STILLWATCH_CHECK(file.write_at(0, bytes));
   }
   std::filesystem::rename(aside, path, code);
-  return code ? base::fail(disk_error("rename to", path, code.value())) : base::Status{};
+  return code ? base::fail(call_error("rename to", path, code.value())) : base::Status{};
 }
 
 base::Status sync_file_system(const std::string& folder) {
   const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file < 0) return base::fail(disk_error("sync", folder, errno));
+  if (file < 0) return base::fail(call_error("sync", folder, errno));
   const int code = ::syncfs(file) == 0 ? 0 : errno;
   ::close(file);
-  return code == 0 ? base::Status{} : base::fail(disk_error("sync", folder, code));
+  return code == 0 ? base::Status{} : base::fail(call_error("sync", folder, code));
 }
 
 // Bundles of the checkpoint before that are pruned since. They go in ascending order, so that what is left is found by
@@ -97,7 +97,7 @@ base::Result<PublishCounts> publish(const LogReader& reader, const std::string& 
   STILLWATCH_CHECK(remove_pruned(folder, reader.index_min(), old_size));
   if (old_note == reader.checkpoint()) return counts;
   STILLWATCH_CHECK(sync_file_system(folder));
-  STILLWATCH_CHECK(replace_file(folder + "/checkpoint", reader.checkpoint()));
+  STILLWATCH_CHECK(put_file(folder + "/checkpoint", reader.checkpoint()));
   ++counts.files_written;
   counts.bytes_written += reader.checkpoint().size();
   return counts;

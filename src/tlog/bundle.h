@@ -1,7 +1,7 @@
 // Entry bundles: up to 256 entries in one file, each after its length.
 //
-// Invariant: the bytes are exactly the entries: big-endian 16-bit length, then the entry, again and again, nothing
-// else. Threads: pure functions. Cost: reading copies nothing. Spec: C2SP tlog-tiles, "Log entries".
+// Invariant: the bytes are the entries and nothing else: big-endian 16-bit length, then the entry, again and again.
+// Threads: pure functions. Cost: reading copies nothing. Spec: C2SP tlog-tiles, "Log entries".
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // Hashes of the Merkle tree: of an entry, of a node over two others, of nothing.
 //
 // Invariant: no entry has the hash of a node: their first hashed byte differs.
-// Threads: pure functions. Cost: a node 0.12 µs, an entry 0.1 µs + 0.5 ns a byte. Spec: RFC 6962 section 2.1, SHA-256.
+// Threads: pure functions. Cost: a node 80 ns, an entry about 40 ns + 0.5 ns a byte. Spec: RFC 6962 section 2.1,
+// SHA-256.
 #pragma once
 
 #include <array>

@@ -33,6 +33,7 @@ class RightEdge {
   void append(std::span<const Hash> leaves);
   /// The root of 2^level further entries. size() must be a multiple of 2^level. `completed(level, hash)` is called for
   /// each perfect subtree that this completes, the smallest first, beginning with the one appended.
+  /// Two trees are merged by appending the subtrees of SubtreeList(size(), new size) in order.
   template <class Completed>
   void append_subtree(unsigned level, Hash hash, Completed&& completed);
   void append_subtree(unsigned level, const Hash& hash) {

@@ -1,9 +1,9 @@
 // Verifies a whole log from its public files: what an outsider with its key can know.
 //
 // Invariant: a log without findings has exactly the entries of its checkpoint, in its tiles and in its bundles, and
-// every older checkpoint given is of a beginning of it. A finding names the file, and the entry or hash where that is
-// known. Threads: one a call. Cost: each file is read once; a leaf hash and a node hash an entry; memory of a few tiles
-// and one bundle. Spec: C2SP tlog-tiles, tlog-checkpoint; RFC 9162.
+// every older checkpoint given is of a beginning of it. A finding names the file, and the entry or hash if known.
+// Threads: one a call. Cost: each file is read once, a few tiles again for each older checkpoint; a leaf hash and a
+// node hash an entry; memory of a few tiles and one bundle. Spec: C2SP tlog-tiles, tlog-checkpoint; RFC 9162.
 #pragma once
 
 #include <cstdint>

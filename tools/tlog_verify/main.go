@@ -8,7 +8,8 @@
 // checkpoint with VKEY, recomputes the root from the tiles, checks every entry in the bundles
 // against the level-0 tiles that root covers, proves and checks the inclusion of every entry
 // (every 97th above 20,000), and the consistency with each older checkpoint. With -growing each DIR
-// is the log at a later size, and is also checked against the checkpoint of the DIR before it.
+// is the log at a later size, and is also checked against the checkpoint of the DIR before it; then
+// each inclusion proof is of every 7th entry, beginning with another one at each DIR, and of the last.
 //
 // With -proof FILE is a .tlog-proof (c2sp.org/tlog-proof@v1) and ENTRY a file with the bytes of the
 // entry: the checkpoint's signature and the inclusion are checked, nothing else is needed.
@@ -135,15 +136,15 @@ func main() {
 		v := verifier(os.Args[2])
 		var olds []string
 		inclusion, consistency := 0, 0
-		for _, dir := range os.Args[3:] {
-			_, i, c := checkLog(dir, v, olds)
+		for k, dir := range os.Args[3:] {
+			_, i, c := checkLog(dir, v, olds, 7, int64(k%7))
 			inclusion += i
 			consistency += c
 			olds = []string{filepath.Join(dir, "checkpoint")}
 		}
 		fmt.Printf("ok logs=%d inclusion=%d consistency=%d\n", len(os.Args)-3, inclusion, consistency)
 	case len(os.Args) >= 3 && !strings.HasPrefix(os.Args[1], "-"):
-		size, inclusion, consistency := checkLog(os.Args[1], verifier(os.Args[2]), os.Args[3:])
+		size, inclusion, consistency := checkLog(os.Args[1], verifier(os.Args[2]), os.Args[3:], 1, 0)
 		fmt.Printf("ok size=%d inclusion=%d consistency=%d\n", size, inclusion, consistency)
 	default:
 		usage()
@@ -196,8 +197,9 @@ func checkProof(file, entryFile string, v note.Verifier) {
 	fmt.Printf("ok index=%d size=%d origin=%s\n", index, tree.N, v.Name())
 }
 
-// checkLog returns the size, and how many inclusion and consistency proofs held.
-func checkLog(root string, v note.Verifier, olds []string) (int64, int, int) {
+// checkLog returns the size, and how many inclusion and consistency proofs held. Inclusion is proven of every step-th
+// entry, beginning with first.
+func checkLog(root string, v note.Verifier, olds []string, step, first int64) (int64, int, int) {
 	tree := open(filepath.Join(root, "checkpoint"), v)
 	hr := tlog.TileHashReader(tree, tiles{root})
 	if tree.N == 0 {
@@ -214,7 +216,6 @@ func checkLog(root string, v note.Verifier, olds []string) (int64, int, int) {
 		}
 	}
 	// Every leaf hash below comes from tiles that TileHashReader has authenticated against the root.
-	step := int64(1)
 	if tree.N > 20000 {
 		step = 97
 	}
@@ -254,7 +255,7 @@ func checkLog(root string, v note.Verifier, olds []string) (int64, int, int) {
 			if tlog.RecordHash(entry) != leaves[k] {
 				die("entry %d differs from its leaf hash", i)
 			}
-			if i%step != 0 && i != tree.N-1 {
+			if i%step != first && i != tree.N-1 {
 				continue
 			}
 			proof, err := tlog.ProveRecord(tree.N, i, hr)
