@@ -12,6 +12,8 @@
 #include "base/files.h"
 #include "crypto/hmac.h"
 #include "crypto/random_bytes.h"
+#include "ledger/disk_file.h"
+#include "ledger/log_files.h"
 #include "ledger/log_keys.h"
 #include "ledger/log_reader.h"
 #include "tlog/note.h"
@@ -78,7 +80,7 @@ struct AnchorWriter::Impl {
   ledger::Hash32 salt(std::uint64_t index) const;
 };
 
-// A crash may have left a seed without a log, or a log without an entry: both are taken up where they stand.
+// A seed without a log, or a log without an entry, is taken up where it stands.
 base::Status AnchorWriter::Impl::open_log(const std::string& its_year) {
   const std::string name = std::string(kNamePrefix) + its_year, folder = log_folder(name);
   ledger::LogStoreOptions store_options;
@@ -89,14 +91,16 @@ base::Status AnchorWriter::Impl::open_log(const std::string& its_year) {
   STILLWATCH_CHECK(make_folder_durably(options.folder + "/keys"));
   STILLWATCH_CHECK(make_folder_durably(options.folder + "/logs"));
   const std::string origin = origin_of(its_year), path = seed_path(name);
-  if (!ledger::has_seed(path) && !std::filesystem::exists(folder)) {
+  // A crash may have left a folder in which there is no log yet.
+  const bool is_there = ledger::file_exists(ledger::LogFiles{folder}.state());
+  if (!ledger::has_seed(path) && !is_there) {
     const ledger::KeySeed fresh = options.derivation_key.empty() ? crypto::random_secret<crypto::kEd25519SeedBytes>()
                                                                  : derived_seeds(options.derivation_key)(origin);
     STILLWATCH_CHECK(ledger::write_seed(path, origin, fresh));
   }
   STILLWATCH_TRY(seed, ledger::read_seed(path, origin));
-  auto opened = std::filesystem::exists(folder) ? ledger::LogStore::open(folder, seed, store_options)
-                                                : ledger::LogStore::create(folder, origin, seed, store_options);
+  auto opened = is_there ? ledger::LogStore::open(folder, seed, store_options)
+                         : ledger::LogStore::create(folder, origin, seed, store_options);
   if (!opened) return base::fail(opened.error());
   std::string published;
   if (opened->size() > 0) {

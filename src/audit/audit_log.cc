@@ -27,7 +27,7 @@ base::Status AuditLog::State::open_shard(std::size_t index) {
   ledger::LogChainOptions options;
   options.folder = settings.folder;
   options.folder_prefix = "shard-" + name;
-  options.origin_prefix = fmt::format("{}/audit/{}", settings.host, name);
+  options.origin_prefix = origin_prefix(index);
   options.signed_folder = settings.signed_folder;
   if (!settings.derivation_key.empty()) options.seed_of = derived_seeds(settings.derivation_key);
   STILLWATCH_TRY(chain, ledger::LogChain::open(options, settings.clock()));
@@ -39,7 +39,7 @@ base::Status AuditLog::State::open_shard(std::size_t index) {
     if (settings.on_sequenced) settings.on_sequenced(index, origin, sequenced);
   };
   writer.on_checkpoint = [this, index](const std::string& origin, const std::string& its_note) {
-    notes.put(index, origin, its_note);
+    take_note(index, origin, its_note);
   };
   writer.on_alarm = [this, index](const base::Error* error) {
     const std::string& shard = settings.shards[index];
@@ -48,6 +48,15 @@ base::Status AuditLog::State::open_shard(std::size_t index) {
   };
   shards.push_back(std::make_unique<ledger::Sequencer>(std::move(chain), std::move(writer), settings.clock));
   return {};
+}
+
+void AuditLog::State::take_note(std::size_t index, const std::string& origin, const std::string& note) {
+  // A log that has ended since was signed for the last time on the way: its final checkpoint is on the disk.
+  if (notes.newest(index).origin != origin) {
+    const auto taken = notes.take_up(index, settings.folder, settings.shards[index], origin_prefix(index));
+    if (!taken) ++counters.anchor_failures;
+  }
+  notes.put(index, origin, note);
 }
 
 base::Status AuditLog::State::open_anchor() {

@@ -51,6 +51,8 @@ struct AuditLog::State {
 
   ~State() { end_threads(); }
   base::Status open_shard(std::size_t index);
+  void take_note(std::size_t index, const std::string& origin, const std::string& note);
+  std::string origin_prefix(std::size_t index) const { return settings.host + "/audit/" + settings.shards[index]; }
   base::Status open_anchor();
   base::Status anchor_once(std::int64_t t_ms);
   base::Status ask_witnesses();
@@ -60,7 +62,7 @@ struct AuditLog::State {
 
   void start_threads();
   void end_threads();
-  void run_anchors();
+  void run_anchors(std::int64_t first_tick);
   void run_asking();
   /// False when it is time to stop.
   bool pause(std::int64_t ms);

@@ -29,7 +29,8 @@ bool AuditLog::State::pause(std::int64_t ms) {
 }
 
 void AuditLog::State::start_threads() {
-  anchor_thread = std::thread([this] { run_anchors(); });
+  const std::int64_t first_tick = next_tick(settings.clock(), settings.anchor_interval_ms);
+  anchor_thread = std::thread([this, first_tick] { run_anchors(first_tick); });
   asking_thread = std::thread([this] { run_asking(); });
 }
 
@@ -43,9 +44,9 @@ void AuditLog::State::end_threads() {
   if (asking_thread.joinable()) asking_thread.join();
 }
 
-void AuditLog::State::run_anchors() {
+void AuditLog::State::run_anchors(std::int64_t first_tick) {
   const std::int64_t interval = settings.anchor_interval_ms;
-  std::int64_t tick = next_tick(settings.clock(), interval);
+  std::int64_t tick = first_tick;
   for (;;) {
     std::int64_t now = settings.clock();
     if (tick - now > interval) tick = next_tick(now, interval);  // the clock was set back

@@ -51,11 +51,12 @@ class Records {
     if (length < kFixedBytes || length > kFixedBytes + ledger::kManifestBytesMax) return false;
     if (length > rest.size() - kLengthBytes) return false;
     const std::string_view record = rest.substr(kLengthBytes, length);
+    if (length == kFixedBytes && text.empty()) return false;  // the first has a text of its own
     index = read_big_endian(record.substr(0, 8));
     std::memcpy(salt.data(), record.data() + 8, salt.size());
     if (length > kFixedBytes) text = record.substr(kFixedBytes);
     at_ += kLengthBytes + length;
-    return !text.empty();  // the first has its own
+    return true;
   }
   std::size_t end() const { return at_; }
 

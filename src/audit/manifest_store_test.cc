@@ -93,8 +93,9 @@ TEST_F(manifest_store, a_manifest_without_its_leaf_does_no_harm) {
 }
 
 TEST_F(manifest_store, any_bytes_in_its_file_are_survived) {
-  for (const std::string& bytes :
-       {std::string(100, '\0'), std::string(100, '\xff'), std::string("\0\0\0\x28", 4) + std::string(40, 'x')}) {
+  std::string no_text_of_its_own(44, 'x');
+  no_text_of_its_own.replace(0, 4, std::string("\0\0\0\x28", 4));
+  for (const std::string& bytes : {std::string(100, '\0'), std::string(100, '\xff'), no_text_of_its_own}) {
     ASSERT_TRUE(write_durably(only_file(), bytes));
     EXPECT_FALSE(find_manifest(folder_.path(), 0, hash_of(manifest(1, "x"))));
     ManifestStore store(folder_.path());

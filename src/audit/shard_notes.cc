@@ -32,11 +32,20 @@ base::Status ShardNotes::take_up(std::size_t shard, const std::string& ledger_fo
     return base::fail(base::Fault::environment, fmt::format("cannot read {}: {}", top, code.message()));
   }
   std::sort(logs.begin(), logs.end());
-  const std::size_t first = logs.size() > 2 ? logs.size() - 2 : 0;
-  for (std::size_t i = first; i < logs.size(); ++i) {
-    STILLWATCH_TRY(log, ledger::manifest_log(logs[i].second));
-    put(shard, log.origin, log.note);
+  std::unique_lock lock(mutex_);
+  const bool is_first = !done_.contains(shard);
+  std::set<std::string>& done = done_[shard];
+  std::vector<ledger::ManifestLog> fresh;
+  for (std::size_t i = 0; i < logs.size(); ++i) {
+    STILLWATCH_TRY(log, ledger::manifest_log(std::move(logs[i].second)));
+    if (is_first && i + 2 < logs.size()) {
+      done.insert(log.origin);
+    } else if (!done.contains(log.origin)) {
+      fresh.push_back(std::move(log));
+    }
   }
+  lock.unlock();
+  for (const ledger::ManifestLog& log : fresh) put(shard, log.origin, log.note);
   return {};
 }
 
@@ -61,7 +70,9 @@ void ShardNotes::anchored(const std::vector<ledger::ManifestLog>& logs) {
   const std::lock_guard lock(mutex_);
   for (const ledger::ManifestLog& log : logs) {
     const auto found = entries_.find(log.origin);
-    if (found != entries_.end() && found->second.has_ended && found->second.note == log.note) entries_.erase(found);
+    if (found == entries_.end() || !found->second.has_ended || found->second.note != log.note) continue;
+    done_[found->second.shard].insert(log.origin);
+    entries_.erase(found);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ namespace stillwatch::audit {
 
 class ShardNotes {
  public:
-  /// What is on the disk of one shard: the newest log and the one before it. `origin_prefix`: "<host>/audit/<shard>".
+  /// What is on the disk of one shard. The first time the newest two logs (older ones were anchored long ago), later
+  /// all that have come since. `origin_prefix`: "<host>/audit/<shard>".
   base::Status take_up(std::size_t shard, const std::string& ledger_folder, const std::string& shard_name,
                        const std::string& origin_prefix);
   /// A checkpoint was published.
@@ -40,7 +42,8 @@ class ShardNotes {
     bool has_ended = false;
   };
   mutable std::mutex mutex_;
-  std::map<std::string, Entry> entries_;  // by origin
+  std::map<std::string, Entry> entries_;               // by origin; these two under the mutex
+  std::map<std::size_t, std::set<std::string>> done_;  // origins of a shard that need no further anchor
 };
 
 }  // namespace stillwatch::audit

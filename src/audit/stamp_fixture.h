@@ -1,10 +1,11 @@
 // For tests: a time stamping authority made of `openssl ts`, with a CA of its own.
 //
-// Invariant: every answer comes from the openssl program, not from our code. Threads: one user.
+// Invariant: every answer comes from the openssl program, not from our code. Threads: answer() from any.
 // Cost: making one takes about a second (RSA keys), an answer 10 ms.
 #pragma once
 
 #include <cstdlib>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -38,18 +39,20 @@ class OpensslAuthority {
 
   /// What the openssl program answers to the DER request; empty when it fails.
   std::string answer(std::string_view query) const {
+    const std::lock_guard lock(mutex_);
     if (!base::write_file(folder_ / "q.tsq", query)) return {};
     if (!run("openssl ts -reply -config ts.cnf -section tsa1 -queryfile q.tsq -out r.tsr")) return {};
     return base::read_file(folder_ / "r.tsr", 1U << 20).value_or("");
   }
   /// Runs a shell command in the authority's folder.
   bool run(const std::string& command) const {
-    const std::string line = "cd '" + folder_.path() + "' && " + command + " >>openssl.log 2>&1";
+    const std::string line = "cd '" + folder_.path() + "' && ( " + command + " ) >>openssl.log 2>&1";
     return std::system(line.c_str()) == 0;
   }
 
  private:
   ScratchFolder folder_;
+  mutable std::mutex mutex_;  // one set of files
   bool ready_ = false;
 };
 

@@ -57,6 +57,23 @@ TEST_F(stamp, the_openssl_program_verifies_what_is_kept_and_finds_the_same_token
   EXPECT_FALSE(authority_->run("openssl ts -verify -data kept.note -in kept.tsr -CAfile ca.pem"));
 }
 
+// A library of other people's, in Debian as python3-rfc3161ng.
+TEST_F(stamp, the_python_library_rfc3161ng_takes_what_is_kept) {
+  if (!authority_->run("/usr/bin/python3 -c 'import rfc3161ng'")) GTEST_SKIP() << "python3-rfc3161ng is not installed";
+  ASSERT_TRUE(base::write_file(authority_->folder() + "/kept.tsr", authority_->answer(request().der)));
+  ASSERT_TRUE(base::write_file(authority_->folder() + "/kept.note", kText));
+  ASSERT_TRUE(base::write_file(
+      authority_->folder() + "/check.py",
+      "import rfc3161ng, sys\n"
+      "read = lambda name: open(name, 'rb').read()\n"
+      "token = rfc3161ng.decode_timestamp_response(read('kept.tsr')).time_stamp_token\n"
+      "ok = rfc3161ng.check_timestamp(token, certificate=read('tsa.pem'), data=read('kept.note'), hashname='sha256')\n"
+      "sys.exit(0 if ok else 1)\n"));
+  EXPECT_TRUE(authority_->run("/usr/bin/python3 check.py"));
+  ASSERT_TRUE(base::write_file(authority_->folder() + "/kept.note", "another text\n"));
+  EXPECT_FALSE(authority_->run("/usr/bin/python3 check.py"));
+}
+
 TEST_F(stamp, two_requests_for_one_text_have_different_nonces) { EXPECT_NE(request().der, request().der); }
 
 TEST_F(stamp, an_answer_to_another_request_is_refused) {

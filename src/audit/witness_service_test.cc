@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "audit/witness_fixture.h"
+#include "ledger/witness.h"
 
 namespace stillwatch::audit {
 namespace {
