@@ -1,6 +1,7 @@
 #include "crypto/aead.h"
 
 #include <gtest/gtest.h>
+#include <sodium.h>
 
 #include "crypto/random_bytes.h"
 
@@ -56,6 +57,33 @@ TEST(Aead, NothingComesOutWhenAnythingChanged) {
   EXPECT_EQ(out, "kept");
   EXPECT_TRUE(aead_open(key, sealed, "associated", out));
   EXPECT_EQ(out, "keptplain");
+}
+
+// Two libraries do the work, by length: both must give what libsodium gives for the whole construction.
+TEST(Aead, TheSameBytesFromBothLibraries) {
+  const AeadKey key = random_secret<kAeadKeyBytes>();
+  const AeadNonce nonce = random_array<kAeadNonceBytes>();
+  for (const std::size_t size : {0U, 1U, 1'007U, 1'023U, 1'024U, 1'025U, 4'096U, 70'001U}) {
+    for (const std::string& associated : {std::string(), std::string("associated"), std::string(3'000, 'a')}) {
+      std::string plain(size, '\0');
+      fill_random({reinterpret_cast<std::uint8_t*>(plain.data()), plain.size()});
+      std::string sealed = "before", expected(size + kAeadTagBytes, '\0'), opened;
+      aead_seal(key, nonce, plain, associated, sealed);
+      crypto_aead_xchacha20poly1305_ietf_encrypt(reinterpret_cast<std::uint8_t*>(expected.data()), nullptr,
+                                                 reinterpret_cast<const std::uint8_t*>(plain.data()), plain.size(),
+                                                 reinterpret_cast<const std::uint8_t*>(associated.data()),
+                                                 associated.size(), nullptr, nonce.data(), key.view().data());
+      ASSERT_EQ(sealed, "before" + expected) << size;
+      ASSERT_TRUE(aead_open(key, nonce, expected, associated, opened));
+      ASSERT_EQ(opened, plain);
+      expected[expected.size() / 2] = static_cast<char>(expected[expected.size() / 2] ^ 1);
+      ASSERT_FALSE(aead_open(key, nonce, expected, associated, opened));
+      ASSERT_EQ(opened, plain);
+      expected[expected.size() / 2] = static_cast<char>(expected[expected.size() / 2] ^ 1);
+      expected.back() = static_cast<char>(expected.back() ^ 0x80);
+      ASSERT_FALSE(aead_open(key, nonce, expected, associated, opened));
+    }
+  }
 }
 
 TEST(Aead, EmptyTextAndFreshNonces) {

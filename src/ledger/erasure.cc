@@ -312,6 +312,10 @@ base::Status Eraser::erase_files(Run& run) const {
   }
   for (const ErasureFile& file : order.files) {
     if (!exists(file.path)) continue;
+    // Through links, or the file that a link names would keep what the link's new file does not have.
+    std::error_code code;
+    const std::string path = std::filesystem::canonical(file.path, code).string();
+    if (code) return base::fail(disk_error("read", file.path, code.value()));
     const auto note = [&](const Hold* hold) {
       if (hold != nullptr) run.holds.insert(hold->name);
       return hold != nullptr;
@@ -321,7 +325,7 @@ base::Status Eraser::erase_files(Run& run) const {
       fields.is_held = [&](std::optional<std::int64_t> day) {
         return note(holds_->keeping({tag}, day.value_or(0), day.value_or(kHoldDayMax)));
       };
-      STILLWATCH_TRY(erased, erase_lines(file.path, make_field_judge(fields)));
+      STILLWATCH_TRY(erased, erase_lines(path, make_field_judge(fields)));
       run.result.lines += erased.lines_erased;
       run.result.lines_held += erased.lines_held;
       run.result.files_rewritten += erased.rewritten ? 1 : 0;
@@ -336,7 +340,7 @@ base::Status Eraser::erase_files(Run& run) const {
       ++run.result.files_held;
       continue;
     }
-    STILLWATCH_TRY(overwritten, overwrite_and_remove_all(file.path));
+    STILLWATCH_TRY(overwritten, overwrite_and_remove_all(path));
     ++run.result.files_removed;
     run.result.overwrites_failed += overwritten ? 0 : 1;
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <zstd.h>
 
+#include "base/assert.h"
 #include "crypto/sha256.h"
 
 namespace stillwatch::ledger {
@@ -56,21 +57,26 @@ Hash32 payload_commitment(const Hash32& salt, std::string_view payload) {
   return outer.finish();
 }
 
-bool pack_payload(const Hash32& salt, std::string_view payload, bool compress, std::string& out) {
-  if (payload.size() > kPayloadBytesMax) return false;
+void pack_parts(const Hash32& salt, std::string_view prompt, std::string_view response, std::string_view headers,
+                std::string& out) {
   out.assign(reinterpret_cast<const char*>(salt.data()), salt.size());
-  out += compress ? kZstd : kPlain;
-  if (!compress) {
-    out += payload;
-    return true;
-  }
-  const std::size_t begin = out.size();
-  out.resize(begin + ZSTD_compressBound(payload.size()));
+  out += kPlain;
+  for (const std::string_view part : {prompt, response, headers}) append_part(out, part);
+}
+
+std::string_view payload_in(std::string_view packed) { return packed.substr(sizeof(Hash32) + 1); }
+
+void compress_packed(std::string& packed) {
+  const std::string_view payload = payload_in(packed);
+  std::string out(packed.size() - payload.size() + ZSTD_compressBound(payload.size()), '\0');
+  const std::size_t begin = packed.size() - payload.size();
   const std::size_t size =
       ZSTD_compress(out.data() + begin, out.size() - begin, payload.data(), payload.size(), kZstdLevel);
-  if (ZSTD_isError(size) != 0U) return false;
+  STILLWATCH_ASSERT(ZSTD_isError(size) == 0U);  // the bound is enough, and there is memory
   out.resize(begin + size);
-  return true;
+  packed.copy(out.data(), begin - 1);
+  out[begin - 1] = kZstd;
+  packed = std::move(out);
 }
 
 base::Result<Unpacked> unpack_payload(std::string_view bytes) {

@@ -1,6 +1,6 @@
 // A payload as it is encrypted: salt, a flag, and its bytes, plain or compressed.
 //
-// Invariant: unpack gives what pack was given, or an input error; nothing that it allocates is larger than
+// Invariant: unpack gives what was packed, or an input error; nothing that it allocates is larger than
 // kPayloadBytesMax. Threads: pure functions. Cost: a copy; with zstd about 3 ns a byte.
 // Format: docs/reference/ledger-files.md.
 #pragma once
@@ -12,8 +12,13 @@
 
 namespace stillwatch::ledger {
 
-/// Replaces `out` by salt || flag || payload. False when the payload is longer than allowed.
-bool pack_payload(const Hash32& salt, std::string_view payload, bool compress, std::string& out);
+/// Replaces `out` by salt || flag || payload_bytes() of the three parts.
+void pack_parts(const Hash32& salt, std::string_view prompt, std::string_view response, std::string_view headers,
+                std::string& out);
+/// The payload_bytes() in what pack_parts gave.
+std::string_view payload_in(std::string_view packed);
+/// Compresses what pack_parts gave.
+void compress_packed(std::string& packed);
 
 struct Unpacked {
   Hash32 salt{};

@@ -108,11 +108,9 @@ base::Result<Sealed> Vault::seal(const SealRequest& request) {
   std::copy_n(drawn.begin() + 64, nonce_of_record.size(), nonce_of_record.begin());
   std::copy_n(drawn.begin() + 64 + crypto::kAeadNonceBytes, nonce_of_key.size(), nonce_of_key.begin());
 
-  const std::string payload = payload_bytes(request.prompt, request.response, request.headers);
-  out.commitment = payload_commitment(salt, payload);
-  if (!pack_payload(salt, payload, state.options.compress, state.packed)) {
-    return base::fail(Fault::ours, "a payload could not be packed");
-  }
+  pack_parts(salt, request.prompt, request.response, request.headers, state.packed);
+  out.commitment = payload_commitment(salt, payload_in(state.packed));
+  if (state.options.compress) compress_packed(state.packed);
   STILLWATCH_TRY(tail, state.packs->tail(scope));
   const std::size_t begin = tail->size();
   *tail += text_of(nonce_of_record);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -20,29 +21,45 @@
 
 namespace stillwatch::ledger::test {
 
+/// In memory where the system has such a file system, since what is tested is order and content, not the disk.
 class Folder {
  public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "stillwatch-vault-XXXXXX").string();
+  Folder() : Folder(std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path()) {}
+  explicit Folder(const std::filesystem::path& parent) : is_own_(true) {
+    std::string name = (parent / "stillwatch-vault-XXXXXX").string();
     if (::mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+  /// One that is there already, and stays.
+  static Folder of(std::string path) {
+    Folder out(std::move(path), false);
+    return out;
   }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(Folder&& other) noexcept : path_(std::move(other.path_)), is_own_(std::exchange(other.is_own_, false)) {}
+  ~Folder() {
+    if (is_own_) std::filesystem::remove_all(path_);
+  }
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
   const std::string& path() const { return path_; }
 
  private:
+  Folder(std::string path, bool is_own) : path_(std::move(path)), is_own_(is_own) {}
   std::string path_;
+  bool is_own_;
 };
 
 inline std::string bytes_of_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
+/// In place: a file that is cut to nothing first is flushed by ext4 when it is closed.
 inline void put_file(const std::string& path, std::string_view bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc)
-      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  const bool is_new = !std::filesystem::exists(path);
+  std::fstream out(path, is_new ? std::ios::binary | std::ios::out : std::ios::binary | std::ios::in | std::ios::out);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  std::filesystem::resize_file(path, bytes.size());
 }
 inline std::vector<std::string> files_under(const std::string& folder) {
   std::vector<std::string> out;
@@ -65,7 +82,7 @@ class DiskFault {
  public:
   enum class Kind { none, fails, kills };
   DiskFault(Kind kind, int at) {
-    current() = {kind, at, 0};
+    current() = {kind, at, 0, {}};
     watch_disk(&DiskFault::step);
   }
   DiskFault(const DiskFault&) = delete;
@@ -73,19 +90,23 @@ class DiskFault {
   ~DiskFault() { watch_disk(nullptr); }
   static int steps() { return current().seen; }
   bool happened() const { return current().seen > current().at; }
+  /// "step path" of what failed.
+  const std::string& what() const { return current().what; }
 
  private:
   struct Plan {
     Kind kind = Kind::none;
     int at = 0, seen = 0;
+    std::string what;
   };
   static Plan& current() {
     static Plan plan;
     return plan;
   }
-  static int step(std::string_view, const std::string&) {
+  static int step(std::string_view step, const std::string& path) {
     Plan& plan = current();
     if (plan.seen++ != plan.at || plan.kind == Kind::none) return 0;
+    plan.what = std::string(step) + " " + path;
     if (plan.kind == Kind::kills) ::_exit(77);
     return ENOSPC;
   }
@@ -103,6 +124,18 @@ bool ends_in_child(Run run) {
   ::waitpid(child, &status, 0);
   return WIFEXITED(status) && WEXITSTATUS(status) == 77;
 }
+
+/// As ends_in_child, for what starts threads of a library, which a forked process would not have: runs one disabled
+/// test of this program in a new process, which finds the folder and the step in its environment.
+inline bool ends_in_new_process(const std::string& test, const Folder& folder, int at) {
+  const std::string command =
+      "STILLWATCH_TEST_FOLDER=" + folder.path() + " STILLWATCH_TEST_STEP=" + std::to_string(at) + " exec /proc/" +
+      std::to_string(::getpid()) + "/exe --gtest_also_run_disabled_tests" + " --gtest_filter=" + test + " >/dev/null";
+  const int status = std::system(command.c_str());
+  return WIFEXITED(status) && WEXITSTATUS(status) == 77;
+}
+inline Folder folder_of_parent() { return Folder::of(std::getenv("STILLWATCH_TEST_FOLDER")); }
+inline int step_of_parent() { return std::atoi(std::getenv("STILLWATCH_TEST_STEP")); }
 
 inline constexpr std::int64_t kNow = 1'795'305'600'000'000;  // 2026-11-22T00:00:00Z
 inline const std::int64_t kDay = day_of(kNow);
