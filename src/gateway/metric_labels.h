@@ -65,6 +65,10 @@ enum class Reload : std::uint8_t { done, refused };
 enum class Gap : std::uint8_t { queue_full, log_failed };
 /// stillwatch_query_log_total{result}: records
 enum class LogRecord : std::uint8_t { written, failed };
+/// stillwatch_fed_lines_total{result}: lines of other logs
+enum class FedLine : std::uint8_t { tailed, too_long, refused, repeated, early };
+/// stillwatch_tail_events_total{event}
+enum class TailEvent : std::uint8_t { opened, rotated, truncated, place_lost, read_error, wait };
 
 /// stillwatch_remedies_total{remedy,state}
 enum class RemedyState : std::uint8_t { done, dry_run };
@@ -94,8 +98,10 @@ enum class Gauge : std::uint8_t {
   overrides,
   dry_run,                     // 1: no remedy is done whatever the modes say
   certificate_expiry_seconds,  // until the first of the server's certificates ends
+  tail_files,                  // that are open
+  tail_bytes_behind,           // of them, not read yet
 };
-inline constexpr std::size_t kGauges = 12;
+inline constexpr std::size_t kGauges = 14;
 /// stillwatch_alarm_active{alarm}
 enum class AlarmKind : std::uint8_t { verdict_rate, engine_behind, calibration_drift, query_log, snapshot };
 inline constexpr std::size_t kAlarmKinds = 5;
@@ -124,7 +130,9 @@ STILLWATCH_METRIC_FAMILY(WebhookResult, STILLWATCH_AFTER(VerdictChange), 3);
 STILLWATCH_METRIC_FAMILY(Reload, STILLWATCH_AFTER(WebhookResult), 2);
 STILLWATCH_METRIC_FAMILY(Gap, STILLWATCH_AFTER(Reload), 2);
 STILLWATCH_METRIC_FAMILY(LogRecord, STILLWATCH_AFTER(Gap), 2);
-STILLWATCH_METRIC_FAMILY(RemedyState, STILLWATCH_AFTER(LogRecord), 2 * kLevels);
+STILLWATCH_METRIC_FAMILY(FedLine, STILLWATCH_AFTER(LogRecord), 5);
+STILLWATCH_METRIC_FAMILY(TailEvent, STILLWATCH_AFTER(FedLine), 6);
+STILLWATCH_METRIC_FAMILY(RemedyState, STILLWATCH_AFTER(TailEvent), 2 * kLevels);
 inline constexpr std::size_t kSlots = STILLWATCH_AFTER(RemedyState);
 #undef STILLWATCH_AFTER
 #undef STILLWATCH_METRIC_FAMILY

@@ -223,6 +223,7 @@ base::Result<std::unique_ptr<Service>> Service::start(const std::string& configu
   state->admin_ports.not_ready = [raw] { return raw->not_ready(); };
   std::unique_ptr<Service> service(new Service(std::move(state)));
   raw->admin_ports.reload = [self = service.get()] { return self->reload(); };
+  STILLWATCH_CHECK(raw->start_tail());
   STILLWATCH_CHECK(raw->start_servers());
   raw->note_certificate();
   raw->serving.store(true);
@@ -247,11 +248,13 @@ base::Status Service::reload() {
     const bool fixed = was.server.listen == is.server.listen && was.server.admin_listen == is.server.admin_listen &&
                        was.server.decision_listen == is.server.decision_listen &&
                        was.server.threads == is.server.threads && was.state.folder == is.state.folder &&
-                       was.state.secret_file == is.state.secret_file && was.query_log.folder == is.query_log.folder;
+                       was.state.secret_file == is.state.secret_file && was.query_log.folder == is.query_log.folder &&
+                       was.tails == is.tails;
     if (!fixed) {
-      status = base::fail(Fault::caller,
-                          "server.listen, decision_listen, admin_listen, threads, state and query_log.folder change "
-                          "with a restart only; everything stays as it was");
+      status =
+          base::fail(Fault::caller,
+                     "server.listen, decision_listen, admin_listen, threads, state, tail and query_log.folder change "
+                     "with a restart only; everything stays as it was");
     } else if (state_->proxy != nullptr) {
       status = state_->proxy->reload_tls();
     }
@@ -289,6 +292,7 @@ base::Status Service::stop() {
   if (state.proxy != nullptr) state.proxy->stop();
   if (state.decisions != nullptr) state.decisions->stop();
   if (state.admin != nullptr) state.admin->stop();
+  if (state.tail != nullptr) state.tail->stop();
   base::Status status = state.observer->stop();
   if (const auto saved = state.save_quota(true); !saved && status) status = saved;
   if (state.webhooks != nullptr) state.webhooks->stop(1'000);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "gateway/admin_api.h"
+#include "gateway/log_tail.h"
 #include "gateway/service.h"
 #include "gateway/station.h"
 #include "http/server.h"
@@ -22,6 +23,7 @@ struct Service::State {
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<WebhookSender> webhooks;
   std::unique_ptr<Observer> observer;
+  std::unique_ptr<LogTail> tail;  // nothing: no log is followed
   std::unique_ptr<Station> station;
   AdminPorts admin_ports;
   std::mutex desk_errors_mutex;
@@ -48,6 +50,8 @@ struct Service::State {
     std::uint64_t accepted = 0, refused = 0, tls_failed = 0, closed = 0, rejected = 0, overload = 0;
     std::uint64_t written = 0, failed = 0, gaps_queue = 0, gaps_log = 0, shed_late = 0, shed_unreadable = 0;
     std::uint64_t delivered = 0, undelivered = 0, dropped = 0;
+    std::uint64_t fed_refused = 0, fed_repeated = 0, fed_early = 0, tailed = 0, tailed_too_long = 0;
+    std::uint64_t tail_opened = 0, tail_rotated = 0, tail_truncated = 0, tail_lost = 0, tail_errors = 0, tail_waits = 0;
   } told;
 
   ~State();
@@ -63,6 +67,7 @@ struct Service::State {
 
   base::Result<std::shared_ptr<const Ruleset>> compile_rules() const;
   base::Status start_observer();
+  base::Status start_tail();
   base::Status start_webhooks();
   base::Status start_servers();
   base::Status load_quota();
@@ -79,6 +84,12 @@ struct Service::State {
   void follow_accounts();
   std::string not_ready() const;
 };
+
+// A round of the observer that takes longer is a stalled engine: closing an epoch takes milliseconds to a second.
+inline constexpr std::int64_t kStalledUs = 30 * base::kSecondUs;
+
+/// When a file changed last; 0: there is none.
+std::int64_t changed_ns(const std::string& path);
 
 /// A network thread's upstreams when the ruleset has changed. Keeps the old ones on an error.
 void refresh_upstreams(Desk& desk);
