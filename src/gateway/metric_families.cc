@@ -99,6 +99,8 @@ constexpr PlainFamily kGaugeFamilies[] = {
     {"stillwatch_certificate_expiry_seconds", "Until the first certificate of the server ends"},
     {"stillwatch_tail_files", "Followed files that are open"},
     {"stillwatch_tail_bytes_behind", "Of followed files, what is not read yet"},
+    {"stillwatch_calibrating", "1 while the engine learns and says nothing yet"},
+    {"stillwatch_secret_overlap", "1 while an engine under the secret before a rotation goes on"},
 };
 static_assert(std::size(kGaugeFamilies) == kGauges);
 

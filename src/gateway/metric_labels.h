@@ -100,8 +100,10 @@ enum class Gauge : std::uint8_t {
   certificate_expiry_seconds,  // until the first of the server's certificates ends
   tail_files,                  // that are open
   tail_bytes_behind,           // of them, not read yet
+  calibrating,                 // 1: the engine learns and says nothing yet
+  secret_overlap,              // 1: an engine under the secret before a rotation goes on
 };
-inline constexpr std::size_t kGauges = 14;
+inline constexpr std::size_t kGauges = 16;
 /// stillwatch_alarm_active{alarm}
 enum class AlarmKind : std::uint8_t { verdict_rate, engine_behind, calibration_drift, query_log, snapshot };
 inline constexpr std::size_t kAlarmKinds = 5;

@@ -101,6 +101,10 @@ bool Observer::feed_tail_line(unsigned shard, const TailLine& line) {
   return state_->queue.push_if_room(shard, exchange);
 }
 
+void Observer::mirror_until(std::int64_t until_us) {
+  state_->mirrored_until_us.store(until_us, std::memory_order_release);
+}
+
 FeedClock& Observer::feed_clock() { return state_->clock; }
 const std::vector<TailPlace>& Observer::tail_places() const { return state_->places_at_start; }
 

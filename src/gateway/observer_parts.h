@@ -34,6 +34,7 @@ struct Observer::State {
   engine::VerdictTable levels;
   FeedClock clock;
   intake::Identities identities;
+  std::atomic<std::int64_t> mirrored_until_us{INT64_MIN};
   std::atomic<std::int64_t> round_started_us{0};  // steady clock; 0: between rounds
 
   // The thread's.

@@ -17,9 +17,50 @@ Sync sync_of(settings::Sync sync) {
   return Sync::per_second;
 }
 
+/// During an overlap: the engine of before has the subject higher, and that is what holds for it.
+bool is_outdone(const Station& station, const event::Verdict& verdict) {
+  if (station.earlier.empty() || verdict.kind == event::SubjectKind::campaign) return false;
+  const bool is_end_user = verdict.kind == event::SubjectKind::end_user;
+  const std::string account = station.observer.open(is_end_user ? verdict.account : verdict.subject);
+  const std::string end_user = is_end_user ? station.observer.open(verdict.subject) : std::string();
+  return std::any_of(station.earlier.begin(), station.earlier.end(), [&](const EarlierSource& other) {
+    return other.table->look_up(subject_in(other, account, end_user), verdict.time_us).level > verdict.level;
+  });
+}
+
 }  // namespace
 
-base::Status Service::State::start_observer() {
+base::Status Service::State::take_up_secrets(const Configuration& from) {
+  STILLWATCH_TRY(secret, crypto::load_or_create_secret(from.state.secret_file));
+  keyed_hash = std::make_unique<crypto::KeyedHash>(secret);
+  STILLWATCH_TRY(keys, crypto::load_key_set(from.state.secret_file));
+  STILLWATCH_TRY(taken, gateway::take_up_secrets(from.state.folder, from.query_log.folder, keys, *keyed_hash));
+  overlap = std::move(taken);
+  if (overlap.has_previous) {
+    previous_hash = std::make_unique<crypto::KeyedHash>(*keys.previous);
+    log->write(settings::LogLevel::info, "secret_overlap", {});
+  }
+  if (overlap.inherited_now + overlap.unnamed > 0) {
+    log->write(overlap.unnamed > 0 ? settings::LogLevel::warn : settings::LogLevel::info, "secret_overlap_ended",
+               {{"levels_kept", overlap.inherited_now}, {"levels_without_a_name", overlap.unnamed}});
+  }
+  return {};
+}
+
+std::vector<EarlierSource> Service::State::earlier_levels() {
+  std::vector<EarlierSource> out;
+  if (previous != nullptr) {
+    out.push_back({previous_hash.get(), &previous->verdicts(),
+                   [from = previous.get()](base::Token token) { return from->open(token); }});
+  }
+  if (overlap.inherited != nullptr) {
+    out.push_back({keyed_hash.get(), &overlap.inherited->table(),
+                   [from = overlap.inherited.get()](base::Token token) { return from->open(token); }});
+  }
+  return out;
+}
+
+base::Result<ObserverOptions> Service::State::observer_options() const {
   const Configuration& from = settings();
   ObserverOptions options;
   options.state_folder = from.state.folder;
@@ -53,13 +94,17 @@ base::Status Service::State::start_observer() {
     options.tail_parsers.push_back(std::move(make));
   }
   options.snapshot_seconds = from.run.snapshot_seconds;
+  return options;
+}
+
+ObserverPorts Service::State::observer_ports(bool is_previous) {
   ObserverPorts ports;
   // One writer a shard: recovery runs on the starting thread, before the observer's own.
-  Metrics::Shard& shard = metrics->shard(observer_shard());
-  ports.on_verdict = [this, &shard](const event::Verdict& verdict, std::string_view line, bool again) {
+  Metrics::Shard& shard = metrics->shard(is_previous ? previous_shard() : observer_shard());
+  ports.on_verdict = [this, &shard, is_previous](const event::Verdict& verdict, std::string_view line, bool again) {
     shard.count(static_cast<metric::VerdictChange>(verdict.level));
     Station* const to = published.load(std::memory_order_acquire);
-    if (again || to == nullptr) return;
+    if (again || to == nullptr || (!is_previous && is_outdone(*to, verdict))) return;
     to->feed.push(line);
     if (webhooks == nullptr) return;
     webhooks->push(WebhookType::verdict_changed, verdict.time_us, line);
@@ -72,7 +117,8 @@ base::Status Service::State::start_observer() {
     alarm_verdict_rate_ms.store(http::monotonic_ms());
     if (webhooks != nullptr) webhooks->push(WebhookType::alarm_raised, alarm.time_us, line);
   };
-  ports.on_given = [&shard](std::int64_t wait_us) {
+  ports.on_given = [&shard, is_previous](std::int64_t wait_us) {
+    if (is_previous) return;  // each record once
     shard.observe(metric::Duration::observer_wait, static_cast<double>(wait_us) / 1e6);
   };
   ports.on_problem = [this](std::string_view problem) {
@@ -86,9 +132,31 @@ base::Status Service::State::start_observer() {
                      json.finish());
     }
   };
+  return ports;
+}
+
+base::Status Service::State::start_observer() {
+  STILLWATCH_TRY(options, observer_options());
+  ObserverPorts ports = observer_ports(false);
+  if (overlap.has_previous) {
+    // All of it twice: the engine under the previous secret goes on, with a log of its own to recover from.
+    ObserverOptions earlier = options;
+    earlier.state_folder = overlap.state_folder;
+    earlier.log.folder = overlap.log_folder;
+    earlier.content = Content::fingerprint;
+    earlier.is_mirror = true;
+    earlier.queue_shards = 1;
+    STILLWATCH_TRY(started, Observer::start(std::move(earlier), *previous_hash, observer_ports(true)));
+    previous = std::move(started);
+    options.tail_places = previous->tail_places();
+    ports.on_taken = [to = previous.get()](const Exchange& exchange) {
+      (void)to->queue().try_push(0, std::make_unique<Exchange>(exchange));
+    };
+    ports.on_until = [to = previous.get()](std::int64_t until_us) { to->mirror_until(until_us); };
+  }
   STILLWATCH_TRY(started, Observer::start(std::move(options), *keyed_hash, std::move(ports)));
   observer = std::move(started);
-  accounts_changed_ns = changed_ns(from.identity.accounts_file);
+  accounts_changed_ns = changed_ns(settings().identity.accounts_file);
   return {};
 }
 

@@ -113,7 +113,15 @@ void Service::State::update_gauges() {
   if (const std::int64_t ends_us = certificate_ends_us.load(); ends_us != 0) {
     to.set(metric::Gauge::certificate_expiry_seconds, static_cast<double>(ends_us - wall_us()) / 1e6);
   }
-  const engine::VerdictTable::Counters table = observer->verdicts().counters();
+  to.set(metric::Gauge::calibrating, counters.calibrating ? 1 : 0);
+  to.set(metric::Gauge::secret_overlap, previous != nullptr ? 1 : 0);
+  engine::VerdictTable::Counters table = observer->verdicts().counters();
+  // The same subjects stand in several tables during an overlap; how many do is not counted.
+  for (const EarlierSource& source : station->earlier) {
+    const engine::VerdictTable::Counters other = source.table->counters();
+    for (std::size_t level = 0; level < table.by_level.size(); ++level)
+      table.by_level[level] = std::max(table.by_level[level], other.by_level[level]);
+  }
   std::uint64_t subjects = 0;
   for (std::size_t level = 0; level < table.by_level.size(); ++level) {
     to.set_subjects(static_cast<event::Level>(level), table.by_level[level]);
@@ -188,7 +196,7 @@ void Service::State::follow_accounts() {
   if (now_ns == 0 || now_ns == accounts_changed_ns) return;
   accounts_changed_ns = now_ns;
   const std::lock_guard lock(reload_mutex);
-  auto rules = compile_rules();
+  auto rules = with_fresh_accounts();
   if (rules) {
     station->rules.publish(std::move(*rules));
     log->write(settings::LogLevel::info, "accounts_read", {});

@@ -9,6 +9,7 @@
 
 #include "gateway/admin_api.h"
 #include "gateway/log_tail.h"
+#include "gateway/secret_overlap.h"
 #include "gateway/service.h"
 #include "gateway/station.h"
 #include "http/server.h"
@@ -17,11 +18,13 @@ namespace stillwatch::gateway {
 
 struct Service::State {
   std::string configuration_path;
-  std::shared_ptr<const Ruleset> first_rules;  // what it was started with: some settings stay
-  std::unique_ptr<crypto::KeyedHash> keyed_hash;
+  std::shared_ptr<const Ruleset> first_rules;                    // what it was started with: some settings stay
+  std::unique_ptr<crypto::KeyedHash> keyed_hash, previous_hash;  // of the secret before a rotation; nothing: none
+  OverlapState overlap;
   std::unique_ptr<RunLog> log;
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<WebhookSender> webhooks;
+  std::unique_ptr<Observer> previous;  // under the previous secret, fed by `observer`
   std::unique_ptr<Observer> observer;
   std::unique_ptr<LogTail> tail;  // nothing: no log is followed
   std::unique_ptr<Station> station;
@@ -64,9 +67,19 @@ struct Service::State {
   unsigned observer_shard() const { return network_threads(); }
   /// Of whoever holds reload_mutex.
   unsigned reload_shard() const { return network_threads() + 1; }
+  /// Of the observer under the previous secret.
+  unsigned previous_shard() const { return network_threads() + 2; }
 
   base::Result<std::shared_ptr<const Ruleset>> compile_rules() const;
+  base::Result<AccountFactsMap> read_accounts(const Configuration& from) const;
+  /// The rules in force with the accounts file as it is now.
+  base::Result<std::shared_ptr<const Ruleset>> with_fresh_accounts() const;
+  base::Status take_up_secrets(const Configuration& from);
+  base::Result<ObserverOptions> observer_options() const;
+  ObserverPorts observer_ports(bool is_previous);
   base::Status start_observer();
+  /// Levels of before a rotation, for whoever asks for one.
+  std::vector<EarlierSource> earlier_levels();
   base::Status start_tail();
   base::Status start_webhooks();
   base::Status start_servers();
