@@ -30,22 +30,6 @@ bool is_below(std::string_view path, std::string_view prefix) {
   return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
 }
 
-void complete(Caller& caller, const Ruleset& rules, const crypto::KeyedHash& keyed_hash) {
-  caller.problem = CallerProblem::none;
-  caller.account_token = keyed_hash(crypto::Domain::account, caller.account);
-  if (!caller.key.empty()) {
-    caller.key_token = keyed_hash(crypto::Domain::key, caller.key);
-    caller.key_rule = rules.key(caller.key);
-  }
-  caller.facts = rules.account(caller.account_token);
-  if (caller.facts != nullptr) {
-    caller.tier_token = caller.facts->tier;
-    caller.organisation_token = caller.facts->organisation;
-  }
-  caller.tier = rules.tier(caller.tier_token);
-  caller.parsed_address = policy::parse_address(caller.address);
-}
-
 Decision decide(Desk& desk, const Ruleset& rules, const Caller& caller, const policy::RequestFacts& facts,
                 std::int64_t now_us) {
   Decision decision;
@@ -129,6 +113,7 @@ http::Task<void> serve_check(Desk& desk, http::Exchange& exchange, const Ruleset
   caller.key = std::move(input->key);
   caller.address = std::move(input->address);
   caller.region = std::move(input->region);
+  caller.parsed_address = policy::parse_address(caller.address);
   complete(caller, rules, desk.station.keyed_hash);
   policy::RequestFacts facts;
   facts.address = caller.parsed_address;
@@ -152,9 +137,12 @@ http::Task<void> serve_auth(Desk& desk, http::Exchange& exchange, const Ruleset&
   Caller caller = identify(exchange.peer(), fields, rules, desk.station.keyed_hash, now_us);
   const auto named = fields.find("x-stillwatch-account");
   if (named && !named->empty() && named->size() <= base::limits::kIdBytesMax) {
+    // Of a key that came with the request, and whose account this need not be.
+    if (caller.account != *named) caller.tier_token = caller.organisation_token = 0;
     caller.account = *named;
     caller.end_user = fields.find("x-stillwatch-end-user").value_or(std::string_view{});
     if (const auto address = fields.find("x-stillwatch-address"); address) caller.address = *address;
+    caller.parsed_address = policy::parse_address(caller.address);
     complete(caller, rules, desk.station.keyed_hash);
   }
   const bool anthropic = fields.find("anthropic-version").has_value();
