@@ -80,14 +80,16 @@ struct Observer::State {
   base::Status read_tail(const LogPosition& from);
   base::Status archive_journals();
 
+  // observer_feed.cc
+  /// What is before has all been fed, as far as that can be told.
+  std::int64_t fed_until(const FeedClock::Reading& reading, std::int64_t watermark_us) const;
+
   // observer.cc
   void run();
   void round(bool is_last);
   void end_with(const base::Status& status);
   void take(Exchange& exchange);
   void take_line(Exchange& exchange);
-  /// What is before has all been fed, as far as that can be told.
-  std::int64_t fed_until(const FeedClock::Reading& reading, std::int64_t watermark_us) const;
   void log_line(std::int64_t time_us, bool is_late);
   bool is_late(std::int64_t time_us) const;
   /// What a replay makes of a line: its record waits for its turn, unless it is too late for the engine.
