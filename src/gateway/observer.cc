@@ -314,7 +314,7 @@ void Observer::State::round(bool is_last) {
 }
 
 void Observer::State::run() {
-  (void)take_short_turns();  // giving way then costs a short one
+  GiveWay::while_short(&queue);
   for (;;) {
     bool is_last = false;
     {
