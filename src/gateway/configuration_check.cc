@@ -281,7 +281,7 @@ class Check {
       warn("ledger.master_key_file",
            "is not set: the key lies beside what it protects, and a copy of the folder has both");
     }
-    if (ledger.vault && to_.observer.content == Content::none) {
+    if (ledger.vault && to_.observer.content == settings::Content::none) {
       warn("ledger.vault", "bodies of requests are kept, encrypted, although observer.content is none");
     }
   }
