@@ -39,7 +39,7 @@ endif()
 
 # The gateway as a program: real sockets, signals, faults, and nginx and Prometheus where they are installed.
 if(STILLWATCH_TESTS)
-  foreach(suite replay signals upstream wire scarcity peers)
+  foreach(suite replay signals upstream wire scarcity peers tail secret)
     add_test(NAME e2e.gateway_${suite}
       COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/gateway_${suite}_test.py)
     set_tests_properties(e2e.gateway_${suite} PROPERTIES TIMEOUT 300

@@ -37,6 +37,8 @@ enum class ErrorDialect : std::uint8_t { openai, anthropic };
 /// When the query log is on the disk: when the system likes, once a second, or before the engine sees a record.
 enum class Sync : std::uint8_t { never, second, flush };
 enum class Content : std::uint8_t { none, full };
+/// Where a log that is followed for the first time is read from.
+enum class TailBegin : std::uint8_t { start, end };
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
 /// PEM files of a TLS listener; no TLS when `certificate_file` is empty.
@@ -158,6 +160,14 @@ struct Observer {
   Content content = Content::none;
 };
 
+/// A log of another program that is followed for content.
+struct Tail {
+  std::string path;               // a file, or a pattern in its last component
+  std::string format = "native";  // as `replay --format`
+  TailBegin begin = TailBegin::start;
+  bool operator==(const Tail&) const = default;
+};
+
 struct QueryLog {
   std::string folder = "log";
   std::uint64_t rotate_bytes = 256U << 20;  // on the disk
@@ -251,6 +261,7 @@ struct Configuration {
   std::map<std::string, settings::Access, std::less<>> keys;   // by the key's id
   settings::Remedies remedies;
   settings::Observer observer;
+  std::vector<settings::Tail> tails;
   settings::QueryLog query_log;
   settings::State state;
   settings::Ledger ledger;

@@ -15,6 +15,8 @@
 #include "gateway/certificate_file.h"
 #include "gateway/key_file.h"
 #include "gateway/network_text.h"
+#include "gateway/tail_folder.h"
+#include "gateway/tail_format.h"
 #include "gateway/webhooks.h"
 
 namespace stillwatch::gateway {
@@ -37,6 +39,7 @@ class Check {
     for (const auto& [name, access] : to_.tiers) this->access("tiers." + name, access);
     for (const auto& [name, access] : to_.keys) this->access("keys." + name, access);
     remedies();
+    tails();
     folder("query_log.folder", to_.query_log.folder);
     folder("state.folder", to_.state.folder);
     secret();
@@ -278,8 +281,27 @@ class Check {
       warn("ledger.master_key_file",
            "is not set: the key lies beside what it protects, and a copy of the folder has both");
     }
-    if (ledger.vault && to_.observer.content == Content::none) {
+    if (ledger.vault && to_.observer.content == settings::Content::none) {
       warn("ledger.vault", "bodies of requests are kept, encrypted, although observer.content is none");
+    }
+  }
+
+  void tails() {
+    std::set<std::string> paths;
+    for (const Tail& tail : to_.tails) {
+      const auto make = tail_parser(tail.format);
+      if (!make) fail("tail.format", make.error().message);
+      if (!paths.insert(tail.path).second) fail("tail.path", fmt::format("{} is followed twice", tail.path));
+      const std::filesystem::path path(tail.path);
+      std::error_code code;
+      if (!std::filesystem::is_directory(path.parent_path().empty() ? "." : path.parent_path(), code)) {
+        fail("tail.path", fmt::format("the folder of {} does not exist", tail.path));
+      } else if (list_log(tail.path).empty()) {
+        warn("tail.path", fmt::format("{} does not exist yet", tail.path));
+      }
+    }
+    if (!to_.tails.empty() && !to_.upstreams.empty()) {
+      warn("tail", "beside upstreams the engine waits order_wait_seconds for every record, also for what was proxied");
     }
   }
 

@@ -18,6 +18,7 @@ constexpr const char* kCertificateNames[] = {"off", "common_name", "dns", "uri"}
 constexpr const char* kDialects[] = {"openai", "anthropic"};
 constexpr const char* kSyncs[] = {"never", "second", "flush"};
 constexpr const char* kContents[] = {"none", "full"};
+constexpr const char* kTailBegins[] = {"start", "end"};
 constexpr const char* kLogLevels[] = {"debug", "info", "warn", "error"};
 constexpr const char* kVerifications[] = {"none", "email", "phone", "card", "id", "org"};
 
@@ -164,6 +165,12 @@ void read_observer(SettingReader& reader, Observer& to) {
   reader.number("threads", to.threads, 1, 64);
   reader.number("body_copy_mib_max", to.body_copy_bytes_max, 0.01, 8, kMiB);
   reader.choice("content", to.content, kContents);
+}
+
+void read_tail(SettingReader& reader, Tail& to) {
+  reader.required_text("path", to.path);
+  reader.text("format", to.format);
+  reader.choice("begin", to.begin, kTailBegins);
 }
 
 void read_query_log(SettingReader& reader, QueryLog& to) {

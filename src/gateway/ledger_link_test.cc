@@ -2,7 +2,6 @@
 #include "gateway/ledger_link.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <chrono>
@@ -310,8 +309,7 @@ TEST(LedgerLink, AnAuditLogThatBeginsLaterIsGivenAllThatWasLogged) {
     Pair pair = started(other, ledger, keyed_hash);
     ASSERT_TRUE(pair.stop());
   }
-  const Held later = held_in(ledger);
-  EXPECT_EQ(later.records, held.records);
+  EXPECT_EQ(held_in(ledger).records, held.records);
 }
 
 TEST(LedgerLink, WhileItsDiskRefusesTheQueryLogGoesOnAndNoSnapshotIsTaken) {

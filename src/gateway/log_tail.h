@@ -2,13 +2,13 @@
 //
 // Invariant: every complete line of a followed file is fed once and in order, over rotation by rename and by
 // copy-and-truncate, and over any end of the process: the places that it goes on from are those of the records in our
-// own log (tail_place.h). When the observer's queue is full the tail waits; nothing is dropped. A last line without its
-// newline waits, until its file was rotated away and stays as it is.
-// Not read: compressed files, and files that a pattern does not match. What was rotated away and compressed while the
-// gateway was down is lost, counted (places_lost) and told.
-// Threads: one of its own; start and stop by one, counters from any. Cost: an fstat a file every 100 ms while nothing
-// comes; reading costs little beside the observer's work on a line. Bounds: kFilesMax files open, one buffer of a line
-// and a block for all of them.
+// own log (tail_place.h). When the observer's queue is full the tail waits; nothing is dropped. Files that are behind
+// are read in the order of event time, but for skew_us, since our own log must be nearly in order. A last line without
+// its newline waits, until its file was rotated away and stays as it is. Not read: compressed files, and files that a
+// pattern does not match. What was rotated away and compressed while the gateway was down is lost, counted
+// (places_lost) and told. Threads: one of its own; start and stop by one, counters from any. Cost: an fstat a file
+// every 100 ms while nothing comes; reading costs little beside the observer's work on a line. Bounds: kFilesMax files
+// open, one buffer of a line and a block for all of them.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,9 @@
 namespace stillwatch::gateway {
 
 struct TailedLog {
-  std::string path;       // a file, or a pattern with * ? [] for its last component
-  bool from_end = false;  // at the first start, files that are there are not read
+  ObserverOptions::MakeParser parser;  // of its lines: where several files are behind, their times are read
+  std::string path;                    // a file, or a pattern with * ? [] for its last component
+  bool from_end = false;               // at the first start, files that are there are not read
 };
 
 struct LogTailOptions {
@@ -38,6 +39,7 @@ struct LogTailOptions {
   std::int64_t rotated_idle_ms = 60'000;          // a rotated file that stays as it is for so long is finished
   std::int64_t park_idle_ms = 600'000;            // a file is closed, and opened again when it grows
   std::size_t line_bytes_max = 8U << 20;          // base/limits.h
+  std::int64_t skew_us = 5 * base::kMinuteUs;     // of event time between files that are read together
   std::size_t turn_bytes = std::size_t{1} << 20;  // of one file before another may be read
 };
 

@@ -66,6 +66,10 @@ enum class Reload : std::uint8_t { done, refused };
 enum class Gap : std::uint8_t { queue_full, log_failed };
 /// stillwatch_query_log_total{result}: records
 enum class LogRecord : std::uint8_t { written, failed };
+/// stillwatch_fed_lines_total{result}: lines of other logs
+enum class FedLine : std::uint8_t { tailed, too_long, refused, repeated, early };
+/// stillwatch_tail_events_total{event}
+enum class TailEvent : std::uint8_t { opened, rotated, truncated, place_lost, read_error, wait };
 
 /// stillwatch_ledger_total{what}: of the audit log
 enum class LedgerEvent : std::uint8_t {
@@ -109,13 +113,17 @@ enum class Gauge : std::uint8_t {
   overrides,
   dry_run,                     // 1: no remedy is done whatever the modes say
   certificate_expiry_seconds,  // until the first of the server's certificates ends
+  tail_files,                  // that are open
+  tail_bytes_behind,           // of them, not read yet
+  calibrating,                 // 1: the engine learns and says nothing yet
+  secret_overlap,              // 1: an engine under the secret before a rotation goes on
   ledger_waiting_leaves,
   ledger_behind_seconds,    // how long the oldest of them has been waiting
   ledger_anchored_entries,  // of the anchor log
   ledger_cosigned_entries,  // of these, under a checkpoint with a quorum
   ledger_stamped_entries,   // of these, under a checkpoint with a time stamp
 };
-inline constexpr std::size_t kGauges = 17;
+inline constexpr std::size_t kGauges = 21;
 /// stillwatch_alarm_active{alarm}
 enum class AlarmKind : std::uint8_t {
   verdict_rate,
@@ -155,7 +163,9 @@ STILLWATCH_METRIC_FAMILY(WebhookResult, STILLWATCH_AFTER(VerdictChange), 3);
 STILLWATCH_METRIC_FAMILY(Reload, STILLWATCH_AFTER(WebhookResult), 2);
 STILLWATCH_METRIC_FAMILY(Gap, STILLWATCH_AFTER(Reload), 2);
 STILLWATCH_METRIC_FAMILY(LogRecord, STILLWATCH_AFTER(Gap), 2);
-STILLWATCH_METRIC_FAMILY(LedgerEvent, STILLWATCH_AFTER(LogRecord), 10);
+STILLWATCH_METRIC_FAMILY(FedLine, STILLWATCH_AFTER(LogRecord), 5);
+STILLWATCH_METRIC_FAMILY(TailEvent, STILLWATCH_AFTER(FedLine), 6);
+STILLWATCH_METRIC_FAMILY(LedgerEvent, STILLWATCH_AFTER(TailEvent), 10);
 STILLWATCH_METRIC_FAMILY(RemedyState, STILLWATCH_AFTER(LedgerEvent), 2 * kLevels);
 inline constexpr std::size_t kSlots = STILLWATCH_AFTER(RemedyState);
 #undef STILLWATCH_AFTER

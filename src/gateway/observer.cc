@@ -271,7 +271,7 @@ void Observer::State::end_with(const base::Status& status) {
 
 void Observer::State::round(bool is_last) {
   // First the watermark, then the queue: whoever arrived before it has been drained.
-  std::int64_t until_us = in_flight.watermark();
+  std::int64_t until_us = options.is_mirror ? mirrored_until_us.load(std::memory_order_acquire) : in_flight.watermark();
   const FeedClock::Reading fed_before = clock.read();
   taken.clear();
   queue.drain(taken);
@@ -279,6 +279,7 @@ void Observer::State::round(bool is_last) {
   const auto earlier = [](const auto& a, const auto& b) { return a->arrived_us < b->arrived_us; };
   std::stable_sort(taken.begin(), taken.end(), earlier);
   for (auto& exchange : taken) {
+    if (ports.on_taken) ports.on_taken(*exchange);
     take(*exchange);
     exchange.reset();
     give_way.between_pieces();
@@ -287,7 +288,8 @@ void Observer::State::round(bool is_last) {
   if (!is_last && steady_now_us() - flushed_at_us < options.flush_us) return;
   flush();
   write_gaps(is_last);
-  if (options.feed_wait_us > 0) until_us = fed_until(fed_before, until_us);
+  if (options.feed_wait_us > 0 && !options.is_mirror) until_us = fed_until(fed_before, until_us);
+  if (ports.on_until) ports.on_until(until_us);
   // Nothing follows the last round but a new start, which goes on behind all that was logged; but lines of another log
   // may then come out of order with what waits.
   const bool may_follow = options.feed_wait_us > 0 && !options.in_flight.given_time;
@@ -312,7 +314,7 @@ void Observer::State::round(bool is_last) {
 }
 
 void Observer::State::run() {
-  (void)take_short_turns();  // giving way then costs a short one
+  GiveWay::while_short(&queue);
   for (;;) {
     bool is_last = false;
     {

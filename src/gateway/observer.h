@@ -59,6 +59,9 @@ struct ObserverOptions {
       std::function<std::unique_ptr<intake::LineParser>(const crypto::KeyedHash&, const intake::Identities*)>;
   MakeParser make_feed_parser;
   std::int64_t feed_wait_us = 0;
+  /// Another observer gives it what it takes (ObserverPorts::on_taken) and says how far its order goes (mirror_until).
+  bool is_mirror = false;
+  std::vector<TailPlace> tail_places;    // known from elsewhere
   std::vector<MakeParser> tail_parsers;  // for feed_tail_line(), one for each log that is tailed
 };
 
@@ -75,6 +78,9 @@ struct ObserverPorts {
   /// `again`: the line was already in verdicts.ndjson before a restart. `line` has no newline.
   std::function<void(const event::Verdict& verdict, std::string_view line, bool again)> on_verdict;
   std::function<void(const event::Alarm& alarm, std::string_view line, bool again)> on_alarm;
+  /// What it takes, before it becomes a record; then that all before a time has been taken.
+  std::function<void(const Exchange& exchange)> on_taken;
+  std::function<void(std::int64_t until_us)> on_until;
   /// A record had its turn in the engine, so long after its request ended. Not in recovery.
   std::function<void(std::int64_t wait_us)> on_given;
   /// The audit log; null without one. Outlives the observer.
@@ -128,6 +134,8 @@ class Observer {
   /// later.
   bool feed_tail_line(unsigned shard, const TailLine& line);
   FeedClock& feed_clock();
+  /// Of a mirror: what is before this time is in its queue.
+  void mirror_until(std::int64_t until_us);
   /// Where the logs that are tailed go on: what is before is in our own log. As it was found by start().
   const std::vector<TailPlace>& tail_places() const;
   /// The raw id behind a token, or "unnamed-...": for people only. Counted.

@@ -26,6 +26,11 @@ void Observer::State::take_line(Exchange& exchange) {
     feed_parser.parse(text, found);
   feed_parser.new_ids().clear();  // added when the line of our own log is read
   if (found.is_blank) return;
+  if (!found.has_time && exchange.feed_source != 0 && clock.time_us(exchange.feed_source) != INT64_MIN) {
+    // As a replay of that log: a refused line counts where the log stands.
+    found.has_time = true;
+    found.query.time_us = clock.time_us(exchange.feed_source);
+  }
   if (!found.has_time || found.query.account == 0) {
     ++counts.feed_refused;
     return;
@@ -68,12 +73,11 @@ std::int64_t Observer::State::fed_until(const FeedClock::Reading& reading, std::
   const bool is_given = options.in_flight.given_time;
   const std::int64_t now_us = is_given ? std::max(fed_us, logged_us) : watermark_us;
   const std::int64_t by_clock_us = waited(now_us, options.feed_wait_us);
-  if (options.tail_parsers.empty() || (is_given && reading.behind == 0)) return by_clock_us;
+  if (options.tail_parsers.empty() || (is_given && !reading.is_behind)) return by_clock_us;
   // A tail that reads what is older than the clock says how far one may go: as far as it was once level with its logs,
   // and behind that as far as a replay of them would.
   std::int64_t tailed_us = waited(reading.caught_up_us, options.feed_wait_us);
-  if (reading.behind != 0)
-    tailed_us = std::max(tailed_us, waited(clock.earliest_us(reading.behind), options.lateness_us));
+  if (reading.is_behind) tailed_us = std::max(tailed_us, waited(reading.behind_us, options.lateness_us));
   return std::min(by_clock_us, tailed_us);
 }
 
@@ -95,6 +99,10 @@ bool Observer::feed_tail_line(unsigned shard, const TailLine& line) {
   exchange->body.reserve(line.text.size() + intake::kJsonPadding);
   exchange->body = line.text;
   return state_->queue.push_if_room(shard, exchange);
+}
+
+void Observer::mirror_until(std::int64_t until_us) {
+  state_->mirrored_until_us.store(until_us, std::memory_order_release);
 }
 
 FeedClock& Observer::feed_clock() { return state_->clock; }

@@ -35,6 +35,7 @@ struct Observer::State {
   engine::VerdictTable levels;
   FeedClock clock;
   intake::Identities identities;
+  std::atomic<std::int64_t> mirrored_until_us{INT64_MIN};
   std::atomic<std::int64_t> round_started_us{0};  // steady clock; 0: between rounds
 
   // The thread's.
@@ -94,14 +95,16 @@ struct Observer::State {
   base::Status read_tail(const LogPosition& from);
   base::Status archive_journals();
 
+  // observer_feed.cc
+  /// What is before has all been fed, as far as that can be told.
+  std::int64_t fed_until(const FeedClock::Reading& reading, std::int64_t watermark_us) const;
+
   // observer.cc
   void run();
   void round(bool is_last);
   void end_with(const base::Status& status);
   void take(Exchange& exchange);
   void take_line(Exchange& exchange);
-  /// What is before has all been fed, as far as that can be told.
-  std::int64_t fed_until(const FeedClock::Reading& reading, std::int64_t watermark_us) const;
   /// `is_read`: `parsed` is the record of `line`.
   void log_line(std::int64_t time_us, bool is_late, bool is_read = false);
   bool is_late(std::int64_t time_us) const;

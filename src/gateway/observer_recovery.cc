@@ -163,6 +163,7 @@ base::Status Observer::State::recover() {
                         "query log is read anew");
     }
   }
+  for (const TailPlace& place : options.tail_places) places.add(place);
   if (found && !is_same) STILLWATCH_CHECK(archive_journals());
   STILLWATCH_TRY(verdict_lines,
                  LineJournal::open(options.state_folder + kVerdicts, is_same ? found->verdict_bytes : 0));

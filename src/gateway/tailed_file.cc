@@ -46,7 +46,8 @@ TailedFile::TailedFile(TailedFile&& other) noexcept { *this = std::move(other); 
 TailedFile& TailedFile::operator=(TailedFile&& other) noexcept {
   std::swap(file_, other.file_);
   path_ = std::move(other.path_);
-  offset_ = other.offset_, next_ = other.next_, seen_size_ = other.seen_size_, long_until_ = other.long_until_;
+  offset_ = other.offset_, next_ = other.next_, seen_size_ = other.seen_size_,
+  seen_changed_ns_ = other.seen_changed_ns_, long_until_ = other.long_until_;
   beginning_ = std::move(other.beginning_);
   prefix_ = other.prefix_, prefix_bytes_ = other.prefix_bytes_;
   return *this;
@@ -103,6 +104,7 @@ bool TailedFile::keep_beginning() {
 
 bool TailedFile::start_at(std::uint64_t offset) {
   offset_ = next_ = seen_size_ = offset;
+  seen_changed_ns_ = 0;
   long_until_ = 0;
   beginning_.clear();
   prefix_bytes_ = 0;
@@ -136,6 +138,7 @@ TailedFile::Turn TailedFile::read(std::string& buffer, std::size_t bytes_max, st
   std::size_t used = 0, line_at = 0, searched = 0;  // in the buffer, which begins at `base`
   std::uint64_t base = std::max(offset_, long_until_);
   const std::uint64_t from = base, end = now.size;
+  seen_changed_ns_ = now.changed_ns;
   const auto give = [&](std::string_view text, bool is_too_long, std::uint64_t next) {
     next_ = next;
     if (!sink(text, is_too_long)) {
@@ -160,9 +163,9 @@ TailedFile::Turn TailedFile::read(std::string& buffer, std::size_t bytes_max, st
       const auto at = static_cast<std::size_t>(static_cast<const char*>(newline) - buffer.data());
       const std::uint64_t next = base + at + 1;
       if (long_until_ != 0 || at - line_at > line_bytes_max) {
-        beginning.resize(kLongKeptBytes);
+        beginning.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kLongKeptBytes, next - 1 - offset_)));
         std::size_t kept = 0;
-        if (!read_at(beginning.data(), kLongKeptBytes, offset_, kept)) return Turn::failed;
+        if (!read_at(beginning.data(), beginning.size(), offset_, kept)) return Turn::failed;
         if (!give(std::string_view(beginning).substr(0, kept), true, next)) return Turn::stopped;
         long_until_ = 0;
       } else if (!give(std::string_view(buffer).substr(line_at, at - line_at), false, next)) {
@@ -181,8 +184,8 @@ TailedFile::Turn TailedFile::read(std::string& buffer, std::size_t bytes_max, st
   }
   seen_size_ = base + used;
   FileMark after;
-  if (!look(after)) return Turn::failed;
-  return after.size != seen_size_ ? Turn::more : Turn::end;
+  if (!keep_beginning() || !look(after)) return Turn::failed;
+  return has_news(after) ? Turn::more : Turn::end;
 }
 
 TailedFile::Turn TailedFile::read_rest(std::string& buffer, std::size_t line_bytes_max, const Sink& sink) {
@@ -200,6 +203,7 @@ TailedFile::Turn TailedFile::read_rest(std::string& buffer, std::size_t line_byt
     return Turn::stopped;
   }
   offset_ = seen_size_ = now.size;
+  seen_changed_ns_ = now.changed_ns;
   long_until_ = 0;
   return Turn::end;
 }

@@ -46,7 +46,7 @@ class TailedFile {
   bool look(FileMark& mark) const;
   std::uint64_t offset() const { return offset_; }
   /// It has grown, shrunk or begins a line that was not looked at yet.
-  bool has_news(const FileMark& now) const { return now.size != seen_size_; }
+  bool has_news(const FileMark& now) const { return now.size != seen_size_ || now.changed_ns != seen_changed_ns_; }
 
   /// Where reading goes on by the furthest of the places that are of a file that begins like this one and is as long;
   /// nothing when none is.
@@ -69,9 +69,10 @@ class TailedFile {
 
   std::string path_;
   int file_ = -1;
-  std::uint64_t offset_ = 0;      // of the first line that was not given
-  std::uint64_t next_ = 0;        // behind the line that is being given
-  std::uint64_t seen_size_ = 0;   // up to here there is nothing new
+  std::uint64_t offset_ = 0;     // of the first line that was not given
+  std::uint64_t next_ = 0;       // behind the line that is being given
+  std::uint64_t seen_size_ = 0;  // up to here there is nothing new
+  std::int64_t seen_changed_ns_ = 0;
   std::uint64_t long_until_ = 0;  // within a line over the limit: no newline between offset_ and here; 0: not
   std::string beginning_;         // min(next_, kTailPrefixBytes) bytes
   std::uint64_t prefix_ = 0;      // of `beginning_`, when prefix_bytes_ is its size
