@@ -1,5 +1,6 @@
 // `stillwatch ledger export`: the evidence of one case, as a folder or a tar that others verify without us.
-#include <cstdio>
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 
 #include <fmt/format.h>
@@ -157,6 +158,9 @@ base::Status print_result(const Export& work, const report::EvidenceBundle& bund
 }
 
 base::Result<int> export_case(const Flags& flags) {
+  // Before anything is logged: a leaf about a bundle that cannot be written would be a leaf about nothing.
+  if (std::error_code code; std::filesystem::exists(flags.out, code))
+    return base::fail(Fault::caller, fmt::format("{} exists already; name one that does not", flags.out));
   STILLWATCH_TRY(place, find_ledger(flags.ledger));
   std::string folder = flags.findings;
   if (folder.empty() && place.gateway) folder = place.gateway->state.folder;

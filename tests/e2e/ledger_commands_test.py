@@ -118,9 +118,9 @@ class Prove(ledger_fixture.LedgerTest):
 
 
 class Decide(ledger_fixture.LedgerTest):
-    def decide(self, leaf, *more, ledger="ledger", queries="queries.ndjson", accounts="world/accounts.ndjson", code=0):
-        done = self.ledger("replay-decision", leaf["id"], f"--log={queries}", f"--accounts={accounts}",
-                           "--secret=secret", "--settings=settings.toml", "--json", *more, ledger=ledger, code=code)
+    def decide(self, leaf, ledger="ledger", queries="queries.ndjson", settings="settings.toml", code=0):
+        done = self.ledger("replay-decision", leaf["id"], f"--log={queries}", "--accounts=world/accounts.ndjson",
+                           "--secret=secret", f"--settings={settings}", "--json", ledger=ledger, code=code)
         return json.loads(done.stdout)
 
     def test_comes_out_equal_by_bytes(self):
@@ -134,7 +134,7 @@ class Decide(ledger_fixture.LedgerTest):
     def test_other_settings_come_out_different_and_say_so(self):
         (self.folder / "other.toml").write_text(world_fixture.SETTINGS + "[policy]\ndry_run = false\n")
         leaf = self.decisions()[-1]
-        answer = self.decide(leaf, "--settings=other.toml", code=1)
+        answer = self.decide(leaf, settings="other.toml", code=1)
         self.assertEqual(answer["answer"], "different")
         self.assertTrue(answer["reasons"])
         self.assertTrue(any("another configuration" in note for note in answer["notes"]), answer)
