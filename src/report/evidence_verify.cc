@@ -78,11 +78,15 @@ anchored() {
 }
 )sh";
 
-constexpr std::string_view kSignature = R"sh(# verify KEY MESSAGE SIGNATURE: an Ed25519 signature, KEY as in policy.txt.
+constexpr std::string_view kSignature = R"sh(# A key is name+hash+base64, as in policy.txt; only its base64 may have further '+'.
+name_of() { printf %s "${1%%+*}"; }
+hash_of() { set -- "${1#*+}"; printf %s "${1%%+*}"; }
+bytes_of() { set -- "${1#*+}"; printf %s "${1#*+}" | base64 -d; }
+# verify KEY MESSAGE SIGNATURE: an Ed25519 signature.
 verify() {
   {
     printf '\060\052\060\005\006\003\053\145\160\003\041\000'
-    printf %s "${1##*+}" | base64 -d | tail -c 32
+    bytes_of "$1" | tail -c 32
   } >"$work/key"
   openssl pkeyutl -verify -pubin -keyform DER -inkey "$work/key" -rawin -in "$2" -sigfile "$3" >"$work/answer"
 }
@@ -98,9 +102,8 @@ line() {
 }
 for note in checkpoint-*.txt; do
   key=$(key "$(head -n 1 "$note")")
-  hash=${key%+*}
   sed '/^$/,$d' "$note" >"$work/text"
-  line "$note" "${key%%+*}" "${hash##*+}" >"$work/signature"
+  line "$note" "$(name_of "$key")" "$(hash_of "$key")" >"$work/signature"
   verify "$key" "$work/text" "$work/signature"
 done
 )sh";
@@ -109,8 +112,7 @@ constexpr std::string_view kWitnessStart =
     R"sh(# cosigned NOTE WITNESS: the witness signed the note's text with the time before it.
 cosigned() {
   key=$(awk -v name="$2" '$1 == "witness" && $2 == name { print $3 }' policy.txt)
-  hash=${key%+*}
-  line "$1" "${key%%+*}" "${hash##*+}" >"$work/cosignature"
+  line "$1" "$(name_of "$key")" "$(hash_of "$key")" >"$work/cosignature"
   seconds=$((0x$(head -c 8 "$work/cosignature" | od -An -v -tx1 | tr -d ' \n')))
   { printf 'cosignature/v1\ntime %s\n' "$seconds"; sed '/^$/,$d' "$1"; } >"$work/text"
   tail -c +9 "$work/cosignature" >"$work/signature"
