@@ -56,6 +56,7 @@ struct AuditLog::State {
   base::Status open_anchor();
   base::Status anchor_once(std::int64_t t_ms);
   base::Status ask_witnesses();
+  base::Status ask_about(const std::string& name, bool has_ended);
   base::Status ask_for_stamps();
   std::string log_folder(const std::string& name) const { return settings.folder + "/logs/" + name; }
   std::string cosigned_folder(const std::string& name) const { return settings.folder + "/cosigned/" + name; }

@@ -64,6 +64,9 @@ void AuditLog::State::run_anchors(std::int64_t first_tick) {
 }
 
 base::Status AuditLog::State::ask_witnesses() {
+  if (settings.witnesses.policy_file.empty()) {
+    return base::fail(Fault::caller, "no witness policy is configured for the audit log; name a policy file");
+  }
   const std::lock_guard lock(asking_mutex);
   std::string present;
   {
@@ -77,23 +80,26 @@ base::Status AuditLog::State::ask_witnesses() {
   if (own != names.begin() && own != names.end()) wanted.push_back(*std::prev(own));
   wanted.push_back(present);
   for (const std::string& name : wanted) {
-    STILLWATCH_TRY(reader, ledger::LogReader::open(log_folder(name)));
-    const CosignedStore store(cosigned_folder(name));
+    auto asked = ask_about(name, name != present);
+    if (!asked && name == present) return asked;  // the year before is asked for again the next time
+  }
+  return {};
+}
+
+base::Status AuditLog::State::ask_about(const std::string& name, bool has_ended) {
+  STILLWATCH_TRY(reader, ledger::LogReader::open(log_folder(name)));
+  const CosignedStore store(cosigned_folder(name));
+  if (has_ended) {
     STILLWATCH_TRY(newest, store.newest());
     const auto checkpoint = tlog::read_checkpoint_unchecked(newest);
-    if (name != present && checkpoint && checkpoint->size >= reader.size()) continue;
-    auto note = witnesses->ask(reader, settings.clock());
-    if (!note) {
-      if (name != present) continue;  // this year's goes before
-      return base::fail(std::move(note).error());
-    }
-    STILLWATCH_CHECK(store.add(reader.size(), *note));
-    if (name != present) continue;
-    const std::lock_guard published_lock(published_mutex);
-    if (anchor_name != name) continue;
-    cosigned_published = {reader.origin(), reader.size(), *note};
-    counters.newest_cosigned_size = reader.size();
+    if (checkpoint && checkpoint->size >= reader.size()) return {};
   }
+  STILLWATCH_TRY(note, witnesses->ask(reader, settings.clock()));
+  STILLWATCH_CHECK(store.add(reader.size(), note));
+  const std::lock_guard published_lock(published_mutex);
+  if (anchor_name != name) return {};
+  cosigned_published = {reader.origin(), reader.size(), note};
+  counters.newest_cosigned_size = reader.size();
   return {};
 }
 

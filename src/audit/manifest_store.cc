@@ -139,6 +139,15 @@ base::Status ManifestStore::append(std::uint64_t index, const Manifest& manifest
   return {};
 }
 
+std::size_t scan_manifest_file(std::string_view bytes,
+                               const std::function<bool(std::uint64_t index, const Manifest&)>& visit) {
+  Records records(bytes);
+  while (records.next()) {
+    if (!visit(records.index, {records.salt, std::string(records.text)})) break;
+  }
+  return records.end();
+}
+
 base::Result<Manifest> find_manifest(const std::string& folder, std::uint64_t index, const ledger::Hash32& m) {
   const std::string path = file_path(folder, index / kManifestsAFile);
   STILLWATCH_TRY(bytes, base::read_file(path, kFileBytesMax));
@@ -163,11 +172,11 @@ base::Status scan_manifests(const std::string& folder, std::uint64_t index,
   const std::string first = std::filesystem::path(file_path(folder, index / kManifestsAFile)).filename().string();
   for (const std::string& name : names) {
     if (!name.starts_with("manifests-") || name < first) continue;
-    STILLWATCH_TRY(bytes, base::read_file(folder + "/" + name, kFileBytesMax));
-    Records records(bytes);
-    while (records.next()) {
-      if (records.index >= index && !visit(records.index, {records.salt, std::string(records.text)})) return {};
-    }
+    STILLWATCH_TRY(bytes, base::read_file(fmt::format("{}/{}", folder, name), kFileBytesMax));
+    bool goes_on = true;
+    scan_manifest_file(
+        bytes, [&](std::uint64_t at, const Manifest& manifest) { return goes_on = at < index || visit(at, manifest); });
+    if (!goes_on) return {};
   }
   return {};
 }

@@ -44,6 +44,9 @@ class ManifestStore {
   std::string last_;  // manifest of the last record; empty: none in this file
 };
 
+/// All whole records in the bytes of one file, until visit returns false. Gives the bytes that they take.
+std::size_t scan_manifest_file(std::string_view bytes,
+                               const std::function<bool(std::uint64_t index, const Manifest&)>& visit);
 /// The manifest of the leaf at `index` with this m. Check error when there is none that hashes to it.
 base::Result<Manifest> find_manifest(const std::string& folder, std::uint64_t index, const ledger::Hash32& m);
 /// All records from `index` on, in order, until visit returns false. Stops at a half record.

@@ -24,6 +24,7 @@ struct Known {
   std::uint64_t size = 0;
   tlog::Hash root = tlog::empty_root();
   std::string note;
+  bool is_stale = false;  // a write failed: what is on the disk decides, if it has not gone back
 };
 
 }  // namespace
@@ -58,7 +59,7 @@ struct Witness::State {
   // A stored note without our own good cosignature is damage, or somebody's work: nothing is signed on top of it.
   base::Result<Known*> recall(const std::string& origin) {
     const auto found = known.find(origin);
-    if (found != known.end()) return &found->second;
+    if (found != known.end() && !found->second.is_stale) return &found->second;
     STILLWATCH_TRY(bytes, store.load(origin));
     Known fresh;
     if (!bytes.empty()) {
@@ -66,9 +67,12 @@ struct Witness::State {
       STILLWATCH_TRY(opened, tlog::open_note(bytes, ours));
       STILLWATCH_TRY(checkpoint, tlog::read_checkpoint_unchecked(bytes));
       if (checkpoint.origin != origin) return base::fail(Fault::environment, "the stored checkpoint is of another log");
-      fresh = {checkpoint.size, checkpoint.root, std::move(bytes)};
+      fresh = {checkpoint.size, checkpoint.root, std::move(bytes), false};
     }
-    return &known.emplace(origin, std::move(fresh)).first->second;
+    if (found != known.end() && fresh.size < found->second.size) {
+      return base::fail(Fault::environment, "the stored checkpoint is older than the one that was cosigned");
+    }
+    return &(known[origin] = std::move(fresh));
   }
 
   WitnessAnswer add_checkpoint(std::string_view body, std::uint64_t now_s);
@@ -100,9 +104,9 @@ WitnessAnswer Witness::State::add_checkpoint(std::string_view body, std::uint64_
   if (last.note.empty() || checkpoint->size != last.size) {
     std::vector<tlog::NoteSignature> signatures = opened->signatures;
     signatures.push_back(*cosignature);
-    Known next{checkpoint->size, checkpoint->root, tlog::format_note({opened->text, std::move(signatures)})};
+    Known next{checkpoint->size, checkpoint->root, tlog::format_note({opened->text, std::move(signatures)}), false};
     if (!store.replace(checkpoint->origin, last.note, next.note)) {
-      known.erase(checkpoint->origin);  // whether it was stored is known when it is read again
+      last.is_stale = true;  // whether it was stored is known when it is read again
       return answer(500, "the witness cannot store its state\n");
     }
     last = std::move(next);

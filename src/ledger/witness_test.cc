@@ -197,6 +197,15 @@ TEST_F(witness, gives_no_cosignature_when_the_state_could_not_be_stored) {
   EXPECT_EQ(ask(forked.request(12, 12)).status, 200);
 }
 
+TEST_F(witness, signs_nothing_when_what_it_cosigned_has_vanished_from_the_store) {
+  ASSERT_EQ(ask(log_.request(0, 5)).status, 200);
+  store_.notes.clear();
+  EXPECT_EQ(ask(log_.request(5, 9)).status, 500);
+  EXPECT_EQ(ask(log_.request(0, 9)).status, 500);
+  EXPECT_EQ(ask(log_.request(0, 1)).status, 500);
+  EXPECT_TRUE(store_.notes["log.example/a"].empty());
+}
+
 TEST_F(witness, repeating_a_request_writes_nothing) {
   ASSERT_EQ(ask(log_.request(0, 5)).status, 200);
   const int before = store_.replaced;

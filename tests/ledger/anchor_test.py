@@ -112,6 +112,19 @@ class Anchors(LedgerTest):
         self.audit("anchor", ledger, 300, 1)
         self.assertEqual(self.check_chain(ledger), 308)
 
+    @needs_checker
+    def test_a_cosigned_proof_of_a_page_is_taken(self):
+        ledger, proof = self.folder / "ledger", self.folder / "proof"
+        self.audit("anchor", ledger, 300, 0)
+        vkey = self.audit("vkey", ledger, ANCHOR).strip()
+        for index in (0, 1, 255, 256, 299):
+            self.assertEqual(self.audit("proof", ledger, index, proof), "status 200\n")
+            self.assertIn("witness.example", proof.read_text(encoding="utf-8"))
+            entry = self.folder / "proof.entry"
+            self.assertEqual(self.checker("-proof", proof, entry, vkey)[0], 0)
+            entry.write_bytes(entry.read_bytes().replace(b"1", b"2", 1))
+            self.assertEqual(self.checker("-proof", proof, entry, vkey)[0], 1)
+
     @needs_faults
     @needs_checker
     def test_killed_at_every_call(self):
@@ -167,6 +180,27 @@ class Anchors(LedgerTest):
             self.assertGreaterEqual(again, last)
             last = again + 1
         self.assertEqual(self.check_chain(ledger), last)
+
+    @needs_faults
+    def test_a_witness_killed_or_failing_at_any_call_never_signs_two_histories(self):
+        state, counts = self.folder / "counted", self.folder / "counts"
+        self.audit("witness", state, 0, 5)
+        self.assertTrue(self.audit("witness", state, 5, 9, fault=True, count_file=counts).startswith("status 200"))
+        calls = int(counts.read_text(encoding="utf-8").split()[0])
+        self.assertGreater(calls, 5)
+        for kind in ("kill", errno.EIO, errno.ENOSPC, "short"):
+            for at in range(1, calls + 1):
+                state = self.folder / f"witness-{kind}-{at}"
+                self.assertTrue(self.audit("witness", state, 0, 5).startswith("status 200"))
+                output = self.audit("witness", state, 5, 9, fault=True, at=at, kind=kind, code=None)
+                given = output.startswith("status 200")
+                # Another history of the same log, which agrees up to 5 entries.
+                forked = self.audit("witness", state, 5, 9, 6)
+                if forked.startswith("status 200"):
+                    self.assertFalse(given, f"{kind} at {at}")
+                else:
+                    self.assertEqual(forked, "status 409\n9\n", f"{kind} at {at}")
+                shutil.rmtree(state)
 
 
 if __name__ == "__main__":
