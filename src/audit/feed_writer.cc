@@ -167,7 +167,8 @@ void FeedWriter::write_decision(const Decision& decision) {
 
 void FeedWriter::write_deployment(const Deployment& deployment) {
   // In a replay the same wherever its batches end.
-  const std::int64_t now_ms = options_.is_replay ? std::max(deployment.time_us, options_.begin_us) / 1'000 : now_ms_();
+  const std::int64_t event_us = deployment.time_us > 0 ? deployment.time_us : options_.begin_us;
+  const std::int64_t now_ms = options_.is_replay ? event_us / 1'000 : now_ms_();
   const ledger::RetentionProfile* profile = options_.is_replay ? nullptr : &options_.retention;
   if (!insist([&] { return maker_.deploy(deployment, profile, now_ms, leaves_); })) return;
   for (std::string& made : leaves_) {
