@@ -3,7 +3,7 @@
 // Invariant: a leaf's manifest and salt are on the disk before the leaf; a leaf's time is never before the last one's;
 // the first leaf of a year commits to the final checkpoint of the year before (as one more log of its manifest), whose
 // seed is destroyed after it. Threads: one user.
-// Cost: LogStore's batch and checkpoint (five syncs), and one for the manifest. Spec: docs/reference/audit-log.md.
+// Cost: seven syncs: LogStore's batch and checkpoint, and one for the manifest. Spec: docs/reference/audit-log.md.
 #pragma once
 
 #include <cstdint>

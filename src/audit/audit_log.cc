@@ -12,8 +12,6 @@
 namespace stillwatch::audit {
 namespace {
 
-using base::Fault;
-
 constexpr unsigned kAnchorFailuresMax = 3;  // in a row: then an alarm
 
 Published published(const std::string& note) {
@@ -96,7 +94,7 @@ base::Status AuditLog::State::anchor_once(std::int64_t t_ms) {
   // Commands write theirs themselves; one that cannot be read is anchored when it can be.
   if (auto desk = desk_checkpoints(settings.folder); logs && desk)
     logs->insert(logs->end(), std::make_move_iterator(desk->begin()), std::make_move_iterator(desk->end()));
-  base::Status appended = logs ? anchor->append(t_s, *logs, token) : base::Status(base::fail(std::move(logs).error()));
+  base::Status appended = logs ? anchor->append(t_s, *logs, token) : base::Status(base::fail(logs.error()));
   if (!appended) {
     ++counters.anchor_failures;
     if (++anchor_failures_in_a_row >= kAnchorFailuresMax) {

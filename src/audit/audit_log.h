@@ -4,7 +4,7 @@
 // its log after stop(), or a gap leaf says that it is lost; no answer of a witness or an authority changes a log.
 // Threads: open and stop by one; the rest from any. Inside: one thread a shard, one for anchors and the network
 // (asking), one for each page server.
-// Cost: try_append below 5 µs; an anchor is one signature and three fsyncs an interval.
+// Cost: try_append below 5 µs; an anchor is one signature and seven syncs an interval, and two when a shard has moved.
 // Spec: docs/reference/audit-log.md; C2SP tlog-tiles, tlog-witness; RFC 3161.
 #pragma once
 
@@ -32,7 +32,7 @@ class AuditLog {
   /// Opens or begins the logs of this month and year, recovers what a crash left, starts the threads. Caller error
   /// for bad settings; environment error when a folder is taken, cannot be written, or is older than what was signed.
   static base::Result<std::unique_ptr<AuditLog>> open(Settings settings);
-  ~AuditLog();  // as after kill -9, but for the threads: call stop() for an orderly end
+  ~AuditLog();  // writes what waits, without a last anchor: call stop() for an orderly end
   AuditLog(const AuditLog&) = delete;
   AuditLog& operator=(const AuditLog&) = delete;
 
@@ -70,7 +70,8 @@ class AuditLog {
   /// Why it should not take traffic: a shard's writer has failed. Empty when all is well.
   std::string not_ready() const;
 
-  /// Appends what waits, anchors once more, ends the threads.
+  /// Appends what waits, anchors once more (unless by_hand), ends the threads. Waits for witnesses that are being asked
+  /// just now, for two of their timeouts at most.
   base::Status stop();
 
  private:

@@ -9,7 +9,10 @@
 
 #include "audit/cosigned_store.h"
 #include "audit/manifest_store.h"
+#include "audit/stamp_fixture.h"
+#include "audit/stamp_store.h"
 #include "audit/witness_fixture.h"
+#include "base/event_time.h"
 #include "http/socket_fixture.h"
 #include "ledger/log_reader.h"
 #include "tlog/checkpoint.h"
@@ -40,6 +43,13 @@ class audit_log : public ::testing::Test {
   std::vector<ledger::ManifestLog> manifest(std::uint64_t index, const std::string& name = "anchor-2026") const {
     const auto leaf = ledger::read_anchor_leaf(reader(name).entry(index).value());
     return ledger::read_manifest(find_manifest(ledger() + "/manifests/" + name, index, leaf->manifest)->text).value();
+  }
+
+  static http::Task<void> answer_by(const OpensslAuthority& authority, http::Exchange& exchange) {
+    const auto query = co_await exchange.read_all(1U << 20);
+    if (!query) co_return;
+    const std::string reply = authority.answer(*query);
+    (void)co_await exchange.respond(http::ResponseHead(200), reply);
   }
 
   ScratchFolder folder_;
@@ -258,6 +268,62 @@ TEST_F(audit_log, the_last_checkpoint_of_a_year_gets_its_quorum_in_the_next) {
   EXPECT_NE(CosignedStore(ledger() + "/cosigned/anchor-2026").newest().value(), "");
 }
 
+TEST_F(audit_log, the_next_anchor_names_the_newest_stamp_also_after_a_restart) {
+  const OpensslAuthority authority;
+  ASSERT_TRUE(authority.ready());
+  const auto server =
+      http::serve(http::loopback_options(), [&](http::Exchange& exchange) { return answer_by(authority, exchange); });
+  Settings settings = test_settings(ledger(), clock_);
+  clock_.set(wall_clock_ms());  // the authority has a clock of its own
+  settings.stamps.authorities = {
+      {"tsa", "http://127.0.0.1:" + std::to_string(server->port()) + "/", authority.ca_file(), ""}};
+  auto log = open(settings);
+  EXPECT_FALSE(log->stamp_now());  // nothing to stamp yet
+  ASSERT_TRUE(log->anchor_now(clock_.now()));
+  const auto stamped = log->stamp_now();
+  ASSERT_TRUE(stamped) << stamped.error().message;
+  EXPECT_EQ(log->counters().newest_stamped_size, 1U);
+  ASSERT_TRUE(log->anchor_now(clock_.now()));
+  ASSERT_TRUE(log->stop());
+  log.reset();
+  log = open(settings);
+  ASSERT_TRUE(log->anchor_now(clock_.now()));
+
+  const std::string name = "anchor-" + base::format_time(clock_.now() * 1'000).substr(0, 4);
+  const auto kept = StampStore(ledger() + "/stamps").list(name).value();
+  ASSERT_EQ(kept.size(), 1U);
+  const auto token = read_stamp_reply(base::read_file(kept[0].reply_path, 1U << 20).value())->token_hash;
+  const ledger::LogReader anchors = reader(name);
+  EXPECT_EQ(base::read_file(kept[0].note_path, 1U << 20)->substr(0, 50).find(anchors.origin()), 0U);
+  EXPECT_EQ(ledger::read_anchor_leaf(anchors.entry(0).value())->stamp, ledger::Hash32{});
+  EXPECT_EQ(ledger::read_anchor_leaf(anchors.entry(1).value())->stamp, token);
+  EXPECT_EQ(ledger::read_anchor_leaf(anchors.entry(2).value())->stamp, token);
+}
+
+TEST_F(audit_log, takes_leaves_from_many_threads_while_it_anchors) {
+  Settings settings = test_settings(ledger(), clock_);
+  settings.by_hand = false;
+  auto log = open(settings);
+  std::atomic<std::uint64_t> taken{0};
+  std::vector<std::thread> threads;
+  for (std::uint64_t thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (std::uint64_t i = 0; i < 500; ++i) taken += log->try_append(test_leaf(thread * 500 + i)) ? 1 : 0;
+    });
+  }
+  for (std::uint64_t tick = 1; tick <= 3; ++tick) {
+    clock_.advance(10'000);
+    ASSERT_TRUE(http::eventually([&] { return log->counters().anchors == tick; }));
+    (void)log->checkpoint();
+    (void)log->alarms();
+  }
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_TRUE(log->stop());
+  EXPECT_EQ(taken, 2'000U);
+  EXPECT_EQ(log->checkpoint().size, 2'001U);
+  EXPECT_EQ(manifest(3)[0].size, 2'001U);  // the last anchor, at the stop
+}
+
 TEST_F(audit_log, goes_on_after_an_end_without_stop) {
   {
     const auto log = open();
@@ -266,6 +332,7 @@ TEST_F(audit_log, goes_on_after_an_end_without_stop) {
     ASSERT_TRUE(log->anchor_now(clock_.now()));
   }
   auto log = open();
+  EXPECT_EQ(log->ask_witnesses_now().error().fault, base::Fault::caller);  // none are configured
   EXPECT_EQ(log->anchor_checkpoint().size, 1U);
   EXPECT_EQ(log->checkpoint().size, 101U);
   append(*log, 1);
@@ -307,29 +374,6 @@ TEST_F(audit_log, an_anchor_that_cannot_be_written_is_counted_and_becomes_an_ala
   ASSERT_TRUE(log->anchor_now(clock_.now()));
   EXPECT_FALSE(log->alarms()[0].active);
   EXPECT_EQ(log->not_ready(), "");
-}
-
-TEST_F(audit_log, settings_that_cannot_work_are_refused) {
-  const auto refused = [&](auto change) {
-    Settings settings = test_settings(ledger(), clock_);
-    change(settings);
-    const auto opened = AuditLog::open(std::move(settings));
-    return !opened && opened.error().fault == base::Fault::caller;
-  };
-  EXPECT_TRUE(refused([](Settings& s) { s.folder = ""; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.host = ""; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.host = "https://audit.example"; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.host = "audit.example/"; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.host = "audit example"; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.shards = {}; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.shards = {"a", "a"}; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.shards = {"../a"}; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.shards = {"S00"}; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.anchor_interval_ms = 1'500; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.derivation_key = "short"; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.witnesses.interval_ms = 0; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.stamps.authorities = {{"a b", "http://x", "ca", ""}}; }));
-  EXPECT_TRUE(refused([](Settings& s) { s.pages.resize(kPagesMax + 1); }));
 }
 
 }  // namespace

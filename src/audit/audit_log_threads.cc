@@ -64,6 +64,9 @@ void AuditLog::State::run_anchors(std::int64_t first_tick) {
 }
 
 base::Status AuditLog::State::ask_witnesses() {
+  if (settings.witnesses.policy_file.empty()) {
+    return base::fail(Fault::caller, "no witness policy is configured for the audit log; name a policy file");
+  }
   const std::lock_guard lock(asking_mutex);
   std::string present;
   {

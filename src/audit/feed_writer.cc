@@ -58,9 +58,10 @@ bool FeedWriter::insist(const std::function<base::Status()>& step) {
   }
 }
 
-void FeedWriter::put(std::int64_t event_us) {
+void FeedWriter::put() {
   pending_bytes_ += leaf_;
-  pending_.push_back({pending_bytes_.size(), options_.is_replay ? event_us / 1'000 : 0});
+  // A replay's months turn by what was given, not by when it is written.
+  pending_.push_back({pending_bytes_.size(), options_.is_replay ? now_ms_() : 0});
   if (pending_.size() >= kPendingMax) flush();
 }
 
@@ -141,7 +142,7 @@ void FeedWriter::write_record(const Record& record) {
   counters_.unnamed += made.is_named ? 0 : 1;
   counters_.payloads += made.has_payload ? 1 : 0;
   counters_.payloads_failed += made.payload_failed ? 1 : 0;
-  put(record.time_us);
+  put();
   ++counters_.records;
 }
 
@@ -160,12 +161,14 @@ void FeedWriter::write_decision(const Decision& decision) {
   if (!make([&] { return maker_.make(decision, inputs_, leaf_); }, made, is_refused)) return;
   if (is_refused) return write_loss({decision.time_us, decision.time_us, 1, "not representable"});
   counters_.unnamed += made.is_named ? 0 : 1;
-  put(decision.time_us);
+  put();
   ++counters_.decisions;
 }
 
 void FeedWriter::write_deployment(const Deployment& deployment) {
-  const std::int64_t now_ms = now_ms_();
+  // In a replay the same wherever its batches end.
+  const std::int64_t event_us = deployment.time_us > 0 ? deployment.time_us : options_.begin_us;
+  const std::int64_t now_ms = options_.is_replay ? event_us / 1'000 : now_ms_();
   const ledger::RetentionProfile* profile = options_.is_replay ? nullptr : &options_.retention;
   if (!insist([&] { return maker_.deploy(deployment, profile, now_ms, leaves_); })) return;
   for (std::string& made : leaves_) {
@@ -175,7 +178,7 @@ void FeedWriter::write_deployment(const Deployment& deployment) {
       ++counters_.recalled;
       continue;
     }
-    put(deployment.time_us);
+    put();
     ++counters_.deployments;
   }
 }
@@ -186,7 +189,7 @@ void FeedWriter::write_loss(const Loss& loss) {
     ++counters_.recalled;
     return;
   }
-  put(loss.to_us);
+  put();
   ++counters_.losses;
 }
 

@@ -60,7 +60,7 @@ class FeedWriter {
   void write_decision(const Decision& decision);
   void write_deployment(const Deployment& deployment);
   void write_loss(const Loss& loss);
-  void put(std::int64_t event_us);
+  void put();
   void look_up_inputs();
   base::Status read_inputs();
 

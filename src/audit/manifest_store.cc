@@ -172,7 +172,7 @@ base::Status scan_manifests(const std::string& folder, std::uint64_t index,
   const std::string first = std::filesystem::path(file_path(folder, index / kManifestsAFile)).filename().string();
   for (const std::string& name : names) {
     if (!name.starts_with("manifests-") || name < first) continue;
-    STILLWATCH_TRY(bytes, base::read_file(folder + "/" + name, kFileBytesMax));
+    STILLWATCH_TRY(bytes, base::read_file(fmt::format("{}/{}", folder, name), kFileBytesMax));
     bool goes_on = true;
     scan_manifest_file(
         bytes, [&](std::uint64_t at, const Manifest& manifest) { return goes_on = at < index || visit(at, manifest); });

@@ -11,6 +11,7 @@
 #include "ledger/durable_files.h"
 #include "ledger/file_eraser.h"
 #include "ledger/hold_file.h"
+#include "ledger/vault_leaves.h"
 
 namespace stillwatch::ledger {
 namespace {
@@ -19,14 +20,11 @@ using base::Fault;
 
 constexpr std::string_view kEnd = ".order";
 constexpr std::uint64_t kOrderBytesMax = 256U << 20;  // 7 million keys: all tenants of one large provider's month
-constexpr std::size_t kOrderTextBytesMax = 256;       // of who and why, as in a leaf
-
-bool was_given(const std::string& text) { return !text.empty() && text.size() <= kOrderTextBytesMax; }
 
 base::Status check_order(const ErasureOrder& order) {
-  if (!was_given(order.who) || !was_given(order.why)) {
-    return base::fail(Fault::caller, fmt::format("an erasure needs who ordered it and why, at most {} bytes each",
-                                                 kOrderTextBytesMax));
+  if (!is_leaf_text(order.who) || !is_leaf_text(order.why)) {
+    return base::fail(Fault::caller,
+                      fmt::format("an erasure needs who ordered it and why, at most {} bytes each", kWhoWhyBytesMax));
   }
   if (order.kind != OrderKind::retention && order.tenant.empty()) {
     return base::fail(Fault::caller, "an erasure needs the customer that it is of");
@@ -46,6 +44,7 @@ struct Eraser::Run {
   ErasureOrder order;
   ErasureResult result;
   std::set<std::string> holds;
+  std::set<KeyScope> scopes_due;  // of retention: also those with nothing but tombstones, whose files go
 
   bool is_planned(const KeyScope& scope, const KeyId& id) const {
     const auto same = [&](const PlannedKey& key) { return key.scope == scope && key.id == id; };
@@ -154,12 +153,9 @@ base::Result<ErasureResult> Eraser::resume(ErasureOrder order) {
   if (run.order.plan.size() != planned_before) STILLWATCH_CHECK(write(run.order));
   // Keys first: from then on the rest is unreadable, whatever happens.
   STILLWATCH_CHECK(destroy_planned(run));
-  if (vault_ != nullptr) {
-    STILLWATCH_CHECK(run.order.kind == OrderKind::record ? erase_record(run) : remove_records(run));
-    STILLWATCH_CHECK(vault_->compact());
-  }
+  STILLWATCH_CHECK(run.order.kind == OrderKind::record ? erase_record(run) : remove_records(run));
+  if (vault_ != nullptr) STILLWATCH_CHECK(vault_->compact());
   STILLWATCH_CHECK(erase_files(run));
-  STILLWATCH_CHECK(collect_keys(run));
   run.result.time_us = book_->now_us();
   run.result.held_by.assign(run.holds.begin(), run.holds.end());
   run.result.complete = run.holds.empty();
@@ -199,6 +195,7 @@ base::Status Eraser::plan_retention(Run& run) const {
                          ? scope.period <= last_day_due(run.order.profile, scope.retention, now_us)
                          : scope.period <= last_month_due(run.order.profile, now_us);
     if (!due) continue;
+    run.scopes_due.insert(scope);
     STILLWATCH_TRY(entries, book_->entries(scope));
     for (const KeyBook::Entry& entry : entries) {
       if (entry.fate.state != KeyState::live) continue;
@@ -215,56 +212,74 @@ base::Status Eraser::plan_retention(Run& run) const {
 }
 
 base::Status Eraser::destroy_planned(Run& run) const {
+  const auto is_held = [&](const KeyScope& scope, const NameTag& tenant) {
+    return holds_->keeping({tenant}, first_day_of_scope(scope), last_day_of_scope(scope)) != nullptr;
+  };
   if (run.order.kind == OrderKind::customer) {
+    const NameTag tag = book_->tag_of(run.order.tenant);
     for (const PlannedKey& key : run.order.plan) {
+      if (is_held(key.scope, tag)) continue;  // the hold came after the plan
       STILLWATCH_CHECK(book_->destroy(key.scope, run.order.tenant, reason_of(run.order, key.scope)));
     }
-    return {};
   }
-  if (run.order.kind == OrderKind::record) return {};
-  // Scopes that are due and have no live key go as well, so that their files do.
-  std::set<KeyScope> scopes;
-  for (const PlannedKey& key : run.order.plan) scopes.insert(key.scope);
-  for (const KeyScope& scope : scopes) {
+  for (const KeyScope& scope : run.scopes_due) {
     std::vector<NameTag> kept;
     STILLWATCH_TRY(entries, book_->entries(scope));
     for (const KeyBook::Entry& entry : entries) {
-      const bool live = entry.fate.state == KeyState::live;
-      if (live && holds_->keeping({entry.tenant}, first_day_of_scope(scope), last_day_of_scope(scope)) != nullptr) {
-        kept.push_back(entry.tenant);
-      }
+      if (entry.fate.state == KeyState::live && is_held(scope, entry.tenant)) kept.push_back(entry.tenant);
     }
     STILLWATCH_CHECK(book_->destroy_scope(scope, reason_of(run.order, scope), kept));
   }
   return {};
 }
 
-base::Status Eraser::remove_records(Run& run) const {
-  std::map<KeyScope, std::vector<KeyId>> keys;
+// What of the plan is destroyed. A hold that came after the plan keeps the rest.
+base::Result<std::map<KeyScope, std::vector<PlannedKey>>> Eraser::destroyed_of(const Run& run) const {
+  std::map<KeyScope, std::vector<PlannedKey>> destroyed;
+  std::map<KeyScope, std::set<KeyId>> live;
   for (const PlannedKey& key : run.order.plan) {
-    if (key.scope.kind == KeyKind::payload) keys[key.scope].push_back(key.id);
+    if (const auto [of_scope, is_new] = live.try_emplace(key.scope); is_new) {
+      STILLWATCH_TRY(entries, book_->entries(key.scope));
+      for (const KeyBook::Entry& entry : entries) {
+        if (entry.fate.state == KeyState::live) of_scope->second.insert(entry.fate.id);
+      }
+    }
+    if (!live.at(key.scope).contains(key.id)) destroyed[key.scope].push_back(key);
   }
+  return destroyed;
+}
+
+base::Status Eraser::remove_records(Run& run) const {
+  STILLWATCH_TRY(destroyed, destroyed_of(run));
+  for (const KeyScope& scope : run.scopes_due) destroyed.try_emplace(scope);
   const std::vector<KeyScope> with_file = book_->scopes();
   std::uint64_t removed = 0, planned = 0;
-  for (const PlannedKey& key : run.order.plan) planned += key.records;
-  for (const auto& [scope, ids] : keys) {
+  for (const auto& [scope, keys] : destroyed) {
+    for (const PlannedKey& key : keys) {
+      run.result.keys.push_back(key.id);
+      planned += key.records;
+    }
+    if (vault_ == nullptr || scope.kind != KeyKind::payload) continue;
     // A scope that is gone as a whole has no records that anybody keeps: its files go without being rewritten.
-    const bool gone = std::find(with_file.begin(), with_file.end(), scope) == with_file.end();
-    if (gone && run.order.kind == OrderKind::retention) {
+    if (!std::binary_search(with_file.begin(), with_file.end(), scope)) {
+      std::vector<KeyId> ids;
+      for (const PlannedKey& key : keys) ids.push_back(key.id);
       STILLWATCH_TRY(count, vault_->remove_scope(scope, ids));
       removed += count;
       continue;
     }
-    for (const KeyId& id : ids) {
-      STILLWATCH_TRY(count, vault_->remove_under(id));
+    for (const PlannedKey& key : keys) {
+      STILLWATCH_TRY(count, vault_->remove_under(key.id));
       removed += count;
     }
   }
   run.result.records += std::max(removed, planned);
+  std::sort(run.result.keys.begin(), run.result.keys.end());
   return {};
 }
 
 base::Status Eraser::erase_record(Run& run) const {
+  if (vault_ == nullptr) return {};
   STILLWATCH_TRY(place, vault_->find(run.order.record));
   if (!place) return {};
   const std::int64_t day = place->scope.period;
@@ -275,25 +290,6 @@ base::Status Eraser::erase_record(Run& run) const {
   }
   STILLWATCH_TRY(removed, vault_->remove(run.order.record));
   run.result.records += removed;
-  return {};
-}
-
-base::Status Eraser::collect_keys(Run& run) const {
-  std::map<KeyScope, std::set<KeyId>> live;
-  const std::vector<KeyScope> with_file = book_->scopes();
-  for (const PlannedKey& key : run.order.plan) {
-    if (std::find(with_file.begin(), with_file.end(), key.scope) != with_file.end() && !live.contains(key.scope)) {
-      STILLWATCH_TRY(entries, book_->entries(key.scope));
-      for (const KeyBook::Entry& entry : entries) {
-        if (entry.fate.state == KeyState::live) live[key.scope].insert(entry.fate.id);
-      }
-      live.try_emplace(key.scope);
-    }
-    const auto found = live.find(key.scope);
-    if (found != live.end() && found->second.contains(key.id)) continue;  // a hold came after the plan
-    run.result.keys.push_back(key.id);
-  }
-  std::sort(run.result.keys.begin(), run.result.keys.end());
   return {};
 }
 
@@ -333,10 +329,9 @@ base::Status Eraser::erase_files(Run& run) const {
       continue;
     }
     if (of_all && file.last_day > last_day_due(order.profile, file.retention, order.placed_us)) continue;
+    // It has records of others too: whoever's hold it is, the file stays.
     const auto any = holds_->keeping_any(file.first_day, file.last_day);
-    const bool held = of_all ? note(any.empty() ? nullptr : any.front())
-                             : note(holds_->keeping({tag}, file.first_day, file.last_day));
-    if (held) {
+    if (note(any.empty() ? nullptr : any.front())) {
       ++run.result.files_held;
       continue;
     }

@@ -8,7 +8,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -107,7 +107,7 @@ class Eraser {
   base::Status remove_records(Run& run) const;
   base::Status erase_record(Run& run) const;
   base::Status erase_files(Run& run) const;
-  base::Status collect_keys(Run& run) const;
+  base::Result<std::map<KeyScope, std::vector<PlannedKey>>> destroyed_of(const Run& run) const;
 
   std::string folder_;
   KeyBook* book_;

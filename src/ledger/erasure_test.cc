@@ -206,6 +206,48 @@ TEST(Erasure, WhatAHoldKeepsStaysAndIsNamed) {
   world.expect_gone("acme");
 }
 
+TEST(Erasure, AHoldThatComesAfterAnErrorIsHeededToo) {
+  for (int at = 0;; ++at) {
+    ASSERT_LT(at, 20);
+    World world(1);
+    {
+      const test::DiskFault fault(test::DiskFault::Kind::fails, at);
+      ASSERT_FALSE(world.eraser->erase(world.customer("acme")).has_value());
+    }
+    const auto orders = world.eraser->open_orders().value();
+    if (orders.empty() || orders[0].plan.empty()) continue;  // not planned yet
+    ASSERT_TRUE(world.holds->place({"case-7", "7", "counsel", "litigation", {"acme"}, kDay, kDay}).has_value());
+    const auto result = world.eraser->resume(orders[0]).value();
+    EXPECT_FALSE(result.complete);
+    EXPECT_THAT(result.keys, IsEmpty());
+    EXPECT_EQ(result.records, 0U);
+    EXPECT_EQ(result.keys_held, 3U);
+    world.expect_untouched("acme");
+    return;
+  }
+}
+
+TEST(Erasure, AFileOfEverybodyStaysForAnyonesHold) {
+  World world;
+  ASSERT_TRUE(world.holds->place({"case-8", "8", "counsel", "litigation", {"umbrella"}, kDay, kDay}).has_value());
+  const auto result = world.eraser->erase(world.customer("acme")).value();
+  EXPECT_EQ(result.files_held, 2U);
+  EXPECT_THAT(result.held_by, ElementsAre("case-8"));
+  EXPECT_EQ(result.keys.size(), 9U);
+  EXPECT_EQ(result.lines_held, 0U);
+  EXPECT_TRUE(exists(world.report_path()));
+}
+
+TEST(Erasure, RetentionTakesScopesWithNothingButTombstones) {
+  World world;
+  for (const char* tenant : {"acme", "umbrella"}) ASSERT_TRUE(world.eraser->erase(world.customer(tenant)).has_value());
+  ASSERT_EQ(world.book->scopes().size(), 9U);
+  world.shelf.now_us = kNow + 3'000 * kDayUs;
+  EXPECT_THAT(world.eraser->apply_retention({}, {}, "retention")->keys, IsEmpty());
+  EXPECT_TRUE(world.book->scopes().empty());
+  EXPECT_THAT(test::files_under(world.shelf.folder / "vault/packs"), IsEmpty());
+}
+
 TEST(Erasure, RetentionTakesWhatIsDueExceptForHolds) {
   World world;
   ASSERT_TRUE(world.holds->place({"case-7", "7", "counsel", "litigation", {"acme"}, kDay - 3, kDay - 3}).has_value());

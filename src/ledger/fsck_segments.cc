@@ -123,7 +123,8 @@ bool SegmentCheck::is_expected(std::uint64_t first, std::span<const tlog::Hash> 
   tlog::RightEdge edge;
   edge.append(leaves);
   const auto all = state_->edge.hashes();
-  return std::ranges::equal(edge.hashes(), all.last(edge.hashes().size()));
+  const auto tail = all.last(edge.hashes().size());
+  return std::equal(tail.begin(), tail.end(), edge.hashes().begin());
 }
 
 void SegmentCheck::check_bundle(std::uint64_t first, std::size_t count, const DiskFile& entries,

@@ -4,10 +4,10 @@
 
 #include "base/event_time.h"
 #include "base/files.h"
-#include "base/json_text.h"
 #include "crypto/sha256.h"
 #include "ledger/durable_files.h"
 #include "ledger/hold_file.h"
+#include "ledger/vault_leaves.h"
 
 namespace stillwatch::ledger {
 namespace {
@@ -22,16 +22,6 @@ bool is_name(std::string_view name) {
            c == '-';
   };
   return !name.empty() && name.size() <= kHoldNameBytesMax && std::all_of(name.begin(), name.end(), allowed);
-}
-
-bool is_text(std::string_view text, std::size_t bytes_max) {
-  if (text.empty() || text.size() > bytes_max) return false;
-  while (!text.empty()) {
-    const std::size_t size = base::utf8_length(text);
-    if (size == 0 || static_cast<unsigned char>(text.front()) < 0x20) return false;
-    text.remove_prefix(size);
-  }
-  return true;
 }
 
 tl::unexpected<base::Error> refused(std::string what) { return base::fail(Fault::caller, std::move(what)); }
@@ -94,8 +84,8 @@ base::Result<HoldChange> HoldBook::place(const HoldRequest& request) {
   if (std::any_of(holds_.begin(), holds_.end(), used)) {
     return refused(fmt::format("the hold {} is there already; choose another name", request.name));
   }
-  if (!is_text(request.case_id, kHoldCaseBytesMax) || !is_text(request.who, kHoldTextBytesMax) ||
-      !is_text(request.why, kHoldTextBytesMax)) {
+  if (!is_leaf_text(request.case_id, kHoldCaseBytesMax) || !is_leaf_text(request.who, kHoldTextBytesMax) ||
+      !is_leaf_text(request.why, kHoldTextBytesMax)) {
     return refused(fmt::format("a hold needs a case (at most {} bytes), who and why (at most {})", kHoldCaseBytesMax,
                                kHoldTextBytesMax));
   }
@@ -129,7 +119,7 @@ base::Result<HoldChange> HoldBook::release(std::string_view name, std::string_vi
   if (!found->holds()) {
     return refused(fmt::format("the hold {} was released on {}", name, base::format_time(found->released_us)));
   }
-  if (!is_text(who, kHoldTextBytesMax) || !is_text(why, kHoldTextBytesMax)) {
+  if (!is_leaf_text(who, kHoldTextBytesMax) || !is_leaf_text(why, kHoldTextBytesMax)) {
     return refused("a hold is released only with a name and a reason; give both");
   }
   HoldChange out;

@@ -27,7 +27,8 @@ class KeyWrapper {
 };
 
 /// A master key of 32 bytes as 64 hex digits in a file that only its owner may read. With `create`, an absent file is
-/// made (mode 0600). Environment error when it is unreadable, malformed, or readable by group or others.
+/// made (mode 0600); say so only where there is no key book yet, or a lost key looks like another one. Environment
+/// error when it is unreadable, malformed, or readable by group or others.
 base::Result<std::unique_ptr<KeyWrapper>> open_master_key_file(const std::string& path, bool create);
 
 struct WrapCommand {

@@ -46,6 +46,8 @@ void hand_over(benchmark::State& state) {
     const HandOverFigures figures = measure_hand_over(folder(), 200'000);
     state.SetIterationTime(figures.ns_each * 1e-9);
     state.counters["worst_us"] = figures.worst_us;
+    state.counters["sequenced_p50_ms"] = figures.sequenced_p50_ms;
+    state.counters["sequenced_p99_ms"] = figures.sequenced_p99_ms;
     state.counters["lost"] = static_cast<double>(figures.lost);
   }
 }

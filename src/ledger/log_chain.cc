@@ -122,10 +122,17 @@ base::Status LogChain::Impl::settle(std::int64_t now_ms) {
     if (before_last && std::holds_alternative<KeyLeaf>(*before_last)) {
       const std::string& vkey = std::get<KeyLeaf>(*before_last).vkey;
       const auto named = LogName::parse(std::string_view(vkey).substr(0, vkey.find('+')), options.origin_prefix + "/");
-      if (named) next = *named;
-      if (named && (!has_seed(seed_path(next)) && !options.seed_of)) {
-        return base::fail(Fault::environment,
-                          fmt::format("{} is missing, whose key the log before named; restore it", seed_path(next)));
+      if (named) {
+        next = *named;
+        if (!has_seed(seed_path(next)) && !options.seed_of) {
+          return base::fail(Fault::environment,
+                            fmt::format("{} is missing, whose key the log before named; restore it", seed_path(next)));
+        }
+        STILLWATCH_TRY(seed, seed_for(next));
+        if (vkey_of(origin(next), seed) != vkey) {
+          return base::fail(Fault::environment,
+                            fmt::format("{} is not the key that the log before named; restore it", seed_path(next)));
+        }
       }
     }
   }

@@ -154,6 +154,23 @@ TEST_F(LogChainTest, SaysWhatIsMissing) {
   EXPECT_EQ(open("2026-11-03T10:00:00Z").error().fault, base::Fault::caller);
 }
 
+TEST_F(LogChainTest, GoesOnOnlyWithTheKeyThatTheLogBeforeNamed) {
+  std::string old_seed;
+  {
+    LogChain chain = opened("2026-11-03T10:00:00Z");
+    old_seed = test::read(seed_path("2026-11"));
+    append(chain, "2026-12-01T00:00:00Z", "x");
+  }
+  const auto owner_only = fs::perms::owner_read | fs::perms::owner_write;
+  fs::remove_all(folder("2026-12"));
+  test::write(seed_path("2026-11"), old_seed);
+  fs::permissions(seed_path("2026-11"), owner_only);
+  ASSERT_TRUE(destroy_seed(seed_path("2026-12")));
+  EXPECT_THAT(open("2026-12-03T10:00:00Z").error().message, HasSubstr("is missing, whose key the log before named"));
+  ASSERT_TRUE(write_seed(seed_path("2026-12"), "audit.example/audit/s00/2026-12", test::seed(7)));
+  EXPECT_THAT(open("2026-12-03T10:00:00Z").error().message, HasSubstr("is not the key that the log before named"));
+}
+
 TEST_F(LogChainTest, ChainsWithOneBeginningDoNotMeet) {
   { LogChain chain = opened("2026-11-03T10:00:00Z"); }
   options_.folder_prefix = "shard";

@@ -337,6 +337,20 @@ TEST_F(LogStoreTest, DropsWholeSegmentsOfEntriesAndKeepsTheirHashes) {
   EXPECT_EQ(refusal(), "");
 }
 
+TEST_F(LogStoreTest, GoesOnWithADeletionThatACrashCutShort) {
+  std::string entries;
+  {
+    LogStore store = create();
+    append_entries(store, 65'536 + 10, 4'096);
+    ASSERT_TRUE(store.sign());
+    entries = test::read(folder_ + "/entries-000000");
+    ASSERT_EQ(*store.prune(65'536), 65'536U);
+  }
+  test::write(folder_ + "/entries-000000", entries);
+  EXPECT_EQ(refusal(), "");
+  EXPECT_FALSE(fs::exists(folder_ + "/entries-000000"));
+}
+
 TEST_F(LogStoreTest, AClosedLogMayLoseAllEntries) {
   {
     LogStore store = create();

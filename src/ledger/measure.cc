@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <time.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -114,14 +115,21 @@ HandOverFigures measure_hand_over(const std::string& folder, std::uint64_t leave
   chain_options.origin_prefix = "audit.example/audit/s00";
   auto chain = LogChain::open(chain_options, 0);
   if (!chain) return figures;
-  Sequencer sequencer(std::move(*chain), {}, [] { return std::int64_t{0}; });
+  std::vector<SteadyClock::time_point> handed_over(leaves);
+  std::vector<double> waits_ms;
+  waits_ms.reserve(leaves);
+  SequencerOptions options;
+  options.on_sequenced = [&](const std::string&, std::span<const Sequenced> done) {
+    for (const Sequenced& leaf : done) waits_ms.push_back(seconds_since(handed_over[leaf.cookie - 1]) * 1e3);
+  };
+  Sequencer sequencer(std::move(*chain), std::move(options), [] { return std::int64_t{0}; });
   const std::string leaf = batch_of(1, 300)[0];
   double total = 0;
   for (std::uint64_t i = 0; i < leaves; ++i) {
     // A request every few microseconds, not a tight loop that only fills the queue.
     if (i % 64 == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
-    const auto started = SteadyClock::now();
-    const bool taken = sequencer.try_append(leaf, i);
+    const auto started = handed_over[i] = SteadyClock::now();
+    const bool taken = sequencer.try_append(leaf, i + 1);
     const double seconds = seconds_since(started);
     total += seconds;
     figures.worst_us = std::max(figures.worst_us, seconds * 1e6);
@@ -130,6 +138,11 @@ HandOverFigures measure_hand_over(const std::string& folder, std::uint64_t leave
   figures.leaves = leaves;
   figures.ns_each = total / static_cast<double>(leaves) * 1e9;
   (void)sequencer.stop();
+  std::sort(waits_ms.begin(), waits_ms.end());
+  if (!waits_ms.empty()) {
+    figures.sequenced_p50_ms = waits_ms[waits_ms.size() / 2];
+    figures.sequenced_p99_ms = waits_ms[waits_ms.size() * 99 / 100];
+  }
   return figures;
 }
 

@@ -28,14 +28,15 @@ base::Result<AppendFigures> measure_append(const std::string& folder, std::uint6
 
 struct HandOverFigures {
   std::uint64_t leaves = 0, lost = 0;
-  double ns_each = 0, worst_us = 0;  // of Sequencer::try_append on the caller's thread
+  double ns_each = 0, worst_us = 0;                   // of Sequencer::try_append on the caller's thread
+  double sequenced_p50_ms = 0, sequenced_p99_ms = 0;  // from there until the leaf is on the disk
 };
 HandOverFigures measure_hand_over(const std::string& folder, std::uint64_t leaves);
 
 struct ProofFigures {
   std::uint64_t size = 0, proofs = 0;
   double inclusion_us = 0, consistency_us = 0;  // on average, from files in the page cache, each proof checked
-  double cpu_us = 0;  // processor time of one of them
+  double cpu_us = 0;                            // processor time of one of them
   double worst_us = 0;
 };
 /// In a log of `size` entries whose leaf hashes are all zero: its hash files are holes, so that 100 million take no

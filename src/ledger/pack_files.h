@@ -34,6 +34,8 @@ class PackFiles {
   /// Where what was appended to the tail since it had `size_before` bytes will be.
   PackPlace place(const KeyScope& scope, std::size_t size_before) const;
   std::uint64_t bytes_waiting() const;
+  /// Writes what waits for a scope once it is a good portion: small enough to be in the processor's cache still.
+  base::Status write_portion(const KeyScope& scope);
   /// After an error it can be called again; what was given out stays right.
   base::Status write();
   base::Status sync();
@@ -53,6 +55,7 @@ class PackFiles {
     std::string waiting;
     bool unsynced;
     std::uint64_t used;
+    base::Status write();
   };
   base::Result<Writer> open_writer(const KeyScope& scope) const;
   std::vector<std::uint32_t> numbers_of(const KeyScope& scope) const;

@@ -98,15 +98,14 @@ base::Result<Sealed> Vault::seal(const SealRequest& request) {
     ++state.counts.records_refused;
     return out;
   }
-  // One call for salt, key and both nonces.
-  auto random = crypto::random_secret<32 + 32 + 2 * crypto::kAeadNonceBytes>();
-  const auto drawn = random.view();
+  const auto drawn = state.draw();
   Hash32 salt;
   std::copy_n(drawn.begin(), 32, salt.begin());
-  const crypto::AeadKey key(drawn.subspan<32, 32>());
+  const crypto::AeadKey key(std::span<const std::uint8_t, 32>(drawn.subspan<32, 32>()));
   crypto::AeadNonce nonce_of_record, nonce_of_key;
   std::copy_n(drawn.begin() + 64, nonce_of_record.size(), nonce_of_record.begin());
   std::copy_n(drawn.begin() + 64 + crypto::kAeadNonceBytes, nonce_of_key.size(), nonce_of_key.begin());
+  crypto::wipe(drawn);
 
   pack_parts(salt, request.prompt, request.response, request.headers, state.packed);
   out.commitment = payload_commitment(salt, payload_in(state.packed));
@@ -118,6 +117,7 @@ base::Result<Sealed> Vault::seal(const SealRequest& request) {
   const std::string_view ciphertext = std::string_view(*tail).substr(begin);
   out.ciphertext_hash = crypto::sha256(ciphertext);
   state.counts.bytes_sealed += ciphertext.size();
+  state.batch_bytes += ciphertext.size();
 
   VaultRow row;
   row.place = state.packs->place(scope, begin);
@@ -131,7 +131,8 @@ base::Result<Sealed> Vault::seal(const SealRequest& request) {
   out.stored = true;
   ++state.counts.records_sealed;
   // A batch that cannot be written yet stays, and the error comes with the commit that the caller asks for.
-  if (state.packs->bytes_waiting() > state.options.batch_bytes_max) (void)state.write_batch();
+  (void)state.packs->write_portion(scope);
+  if (state.batch_bytes > state.options.batch_bytes_max) (void)state.write_batch();
   return out;
 }
 
@@ -146,7 +147,18 @@ base::Status Vault::State::write_batch() {
   STILLWATCH_CHECK(book->sync());
   STILLWATCH_CHECK(packs->write());
   if (options.sync_each_commit) STILLWATCH_CHECK(packs->sync());
-  return rows->write(options.sync_each_commit);
+  STILLWATCH_CHECK(rows->write(options.sync_each_commit));
+  batch_bytes = 0;
+  return {};
+}
+
+std::span<std::uint8_t, kDrawnBytes> Vault::State::draw() {
+  if (drawn_left == 0) {
+    crypto::fill_random(drawn.writable());
+    drawn_left = kDrawnAtOnce;
+  }
+  --drawn_left;
+  return drawn.writable().subspan(drawn_left * kDrawnBytes).first<kDrawnBytes>();
 }
 
 VaultCounts Vault::counts() const {

@@ -6,6 +6,7 @@
 #include "crypto/sha256.h"
 #include "ledger/payload.h"
 #include "ledger/vault.h"
+#include "ledger/vault_leaves.h"
 #include "ledger/vault_state.h"
 
 namespace stillwatch::ledger {
@@ -85,8 +86,9 @@ base::Status Vault::State::open_live(const Located& found, const Key32& kek, Ope
 }
 
 base::Result<Opened> Vault::open_record(const OpenRequest& request) {
-  if (request.who.empty() || request.why.empty()) {
-    return base::fail(Fault::caller, "a record is opened only with a name and a reason; give both");
+  if (!is_leaf_text(request.who) || !is_leaf_text(request.why)) {
+    return base::fail(Fault::caller,
+                      "a record is opened only with a name and a reason of at most 256 bytes; give both");
   }
   STILLWATCH_CHECK(state_->options.read_only ? base::Status() : commit());
   Opened out;

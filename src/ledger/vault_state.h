@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +21,10 @@
 #include "ledger/vault_row.h"
 
 namespace stillwatch::ledger {
+
+/// What a record takes of random bytes: salt, key, two nonces. Drawn for many at once: a call to the system costs more.
+inline constexpr std::size_t kDrawnBytes = 32 + 32 + 2 * crypto::kAeadNonceBytes;
+inline constexpr std::size_t kDrawnAtOnce = 32;
 
 struct Vault::State {
   struct TextHash {
@@ -40,6 +45,9 @@ struct Vault::State {
   ByName<NameTag> tags_at_hand;
   std::size_t keys_held = 0;
   std::uint64_t book_generation = 0;
+  crypto::SecretBytes<kDrawnBytes * kDrawnAtOnce> drawn;
+  std::size_t drawn_left = 0;                 // records that `drawn` has bytes for
+  std::uint64_t batch_bytes = 0;              // sealed since the last commit
   std::string packed;                         // reused between records
   std::vector<std::string> prefixes_removed;  // since the last compaction
   VaultCounts counts;
@@ -51,6 +59,7 @@ struct Vault::State {
   base::Result<const KeyAnswer*> key_of(const KeyScope& scope, std::string_view tenant);
   const NameTag& tag_of(std::string_view name);
   base::Status write_batch();
+  std::span<std::uint8_t, kDrawnBytes> draw();
 
   /// A record's row, also when it was moved; `record.key` is then the key that it is under now.
   struct Located {

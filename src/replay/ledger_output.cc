@@ -66,7 +66,7 @@ void LedgerOutput::note(const engine::Engine& engine) {
   is_noted_ = true;
   is_calibrated_ = is_calibrated;
   audit::Deployment deployment;
-  deployment.time_us = engine.counters().last_us;
+  deployment.time_us = is_calibrated ? engine.counters().calibrated_us : 0;
   deployment.policy_hash = policy_hash_;
   if (is_calibrated) {
     deployment.calibration_bytes = engine.calibration_bytes();

@@ -112,6 +112,19 @@ class Anchors(LedgerTest):
         self.audit("anchor", ledger, 300, 1)
         self.assertEqual(self.check_chain(ledger), 308)
 
+    @needs_checker
+    def test_a_cosigned_proof_of_a_page_is_taken(self):
+        ledger, proof = self.folder / "ledger", self.folder / "proof"
+        self.audit("anchor", ledger, 300, 0)
+        vkey = self.audit("vkey", ledger, ANCHOR).strip()
+        for index in (0, 1, 255, 256, 299):
+            self.assertEqual(self.audit("proof", ledger, index, proof), "status 200\n")
+            self.assertIn("witness.example", proof.read_text(encoding="utf-8"))
+            entry = self.folder / "proof.entry"
+            self.assertEqual(self.checker("-proof", proof, entry, vkey)[0], 0)
+            entry.write_bytes(entry.read_bytes().replace(b"1", b"2", 1))
+            self.assertEqual(self.checker("-proof", proof, entry, vkey)[0], 1)
+
     @needs_faults
     @needs_checker
     def test_killed_at_every_call(self):

@@ -9,11 +9,15 @@
 #include <vector>
 
 #include "audit/audit_log.h"
+#include "audit/cosigned_store.h"
+#include "audit/page_book.h"
 #include "audit/witness_folder.h"
+#include "base/files.h"
 #include "ledger/leaf_examples.h"
 #include "ledger/log_reader.h"
 #include "ledger/small_log_fixture.h"
 #include "ledger/witness.h"
+#include "tlog/cosignature.h"
 
 namespace {
 
@@ -24,6 +28,7 @@ constexpr const char* kUsage =
     "audit_writer anchor LEDGER TICKS LEAVES   that many leaves, then an anchor; \"anchored N\", \"shard N\"\n"
     "audit_writer publish LEDGER LOG DIR       the static files of logs/LOG; \"size N\"\n"
     "audit_writer vkey LEDGER LOG              its public key\n"
+    "audit_writer proof LEDGER INDEX FILE      an anchor's .tlog-proof as a page gives it, cosigned; FILE.entry\n"
     "audit_writer witness STATE FROM TO [FORK] asks a witness with that folder to cosign TO entries of a log after "
     "FROM;\n"
     "                                          from entry FORK on it is another log. \"status N\", and the body\n";
@@ -92,6 +97,27 @@ int vkey(const Arguments& arguments) {
   return 0;
 }
 
+int proof(const Arguments& arguments) {
+  auto reader = ledger::LogReader::open(arguments[2] + "/logs/anchor-2026");
+  if (!reader) return report_error(reader.error());
+  const tlog::Ed25519Cosigner cosigner("witness.example", ledger::test_seed(9));
+  const auto note = tlog::parse_note(reader->checkpoint());
+  auto line = cosigner.cosign(note->text, kStartMs / 1'000);
+  auto cosigned = tlog::add_signatures(reader->checkpoint(), {{std::move(*line)}});
+  if (!cosigned) return report_error(cosigned.error());
+  const auto kept = audit::CosignedStore(arguments[2] + "/cosigned/anchor-2026").add(reader->size(), *cosigned);
+  if (!kept) return report_error(kept.error());
+  audit::Counters counters;
+  audit::PageBook pages(arguments[2], "audit.example", audit::Audience::everyone, counters);
+  const audit::Page page = pages.answer("GET", "/v1/proof?log=anchor/2026&index=" + arguments[3], 0);
+  say("status", static_cast<std::uint64_t>(page.status));
+  const auto entry = reader->entry(std::strtoull(arguments[3].c_str(), nullptr, 10));
+  if (!entry) return report_error(entry.error());
+  const auto written = base::write_file(arguments[4], page.body);
+  const auto entry_written = base::write_file(arguments[4] + ".entry", *entry);
+  return written && entry_written ? 0 : 4;
+}
+
 // Without HTTP: what is tested is what is on the disk when the cosignature is given out.
 int witness(const Arguments& arguments) {
   auto folder = audit::WitnessFolder::open(arguments[2], "witness.example");
@@ -118,6 +144,7 @@ int main(int argc, char** argv) {
   if (command == "anchor" && arguments.size() == 5) return anchor(arguments);
   if (command == "publish" && arguments.size() == 5) return publish(arguments);
   if (command == "vkey" && arguments.size() == 4) return vkey(arguments);
+  if (command == "proof" && arguments.size() == 5) return proof(arguments);
   if (command == "witness" && (arguments.size() == 5 || arguments.size() == 6)) return witness(arguments);
   std::fputs(kUsage, stderr);
   return 2;

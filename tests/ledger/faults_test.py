@@ -109,6 +109,41 @@ class Faults(LedgerTest):
                              [logs[-1].name], f"killed at {at}")
             shutil.rmtree(ledger)
 
+    @needs_faults
+    def test_calls_of_a_change_of_months_fail_once(self):
+        calls, _ = self.calls_of("months", 1)
+        for at in range(1, calls + 1, 4):
+            ledger = self.folder / f"ledger-{at}"
+            self.writer("months", ledger, 1, fault=True, at=at, kind=errno.EIO)
+            self.writer("months", ledger, 1)
+            for log in (ledger / "logs").glob("shard-*"):
+                self.writer("fsck", log)
+            self.assertEqual(len(list((ledger / "keys").glob("*.seed"))), 1, f"failed at {at}")
+            shutil.rmtree(ledger)
+
+    @needs_faults
+    @needs_checker
+    def test_publishing_killed_at_every_third_call(self):
+        """What is published is whole at any moment: the checkpoint comes after the files that it covers."""
+        self.make_log(250)
+        before = self.folder / "before"
+        shutil.copytree(self.public, before)
+        self.writer("grow", self.log, 300, 300)
+        counts = self.folder / "counts"
+        shutil.copytree(before, self.folder / "counted")
+        self.writer("publish", self.log, self.folder / "counted", fault=True, count_file=counts)
+        calls, key = int(counts.read_text(encoding="utf-8").split()[0]), self.vkey()
+        self.assertGreater(calls, 30)
+        for at in range(1, calls + 1, 3):
+            shutil.rmtree(self.public)
+            shutil.copytree(before, self.public)
+            self.writer("publish", self.log, self.public, fault=True, at=at, kind="kill", code=None)
+            self.assertEqual(self.code, -signal.SIGKILL)
+            self.assert_accepted(self.public, key)
+            self.writer("publish", self.log, self.public)
+            self.assert_accepted(self.public, key, before / "checkpoint", size=550)
+            self.assertEqual(list(self.public.rglob("*.partial")), [], f"killed at {at}")
+
     @needs_checker
     def test_killed_at_random_moments(self):
         """Real syncs, real time: the writer is killed while it runs at full speed."""
