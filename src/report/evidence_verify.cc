@@ -78,7 +78,8 @@ anchored() {
 }
 )sh";
 
-constexpr std::string_view kSignature = R"sh(# A key is name+hash+base64, as in policy.txt; only its base64 may have further '+'.
+constexpr std::string_view kSignature =
+    R"sh(# A key is name+hash+base64, as in policy.txt; only its base64 may have further '+'.
 name_of() { printf %s "${1%%+*}"; }
 hash_of() { set -- "${1#*+}"; printf %s "${1%%+*}"; }
 bytes_of() { set -- "${1#*+}"; printf %s "${1#*+}" | base64 -d; }
