@@ -41,7 +41,7 @@ decision=${decision##*\"}
 run decision "$binary" ledger replay-decision "$decision" --ledger="$ledger" --log="$world/queries.ndjson.zst" \
   --accounts="$world/accounts.ndjson"
 say decision "$decision made again from its inputs: $(sed -n 2p "$logs/decision.txt")"
-account=$(tail -n 1 "$world/accounts.ndjson" | sed 's/.*"account":"\([^"]*\)".*/\1/')
+account=$(tail -n 1 "$report/members.ndjson" | sed 's/.*"account":"\([^"]*\)".*/\1/')
 run erase "$binary" ledger erase --ledger="$ledger" --account="$account" --reason="the demo" --who="the demo" \
   --lines="$world/queries.ndjson.zst" --lines="$world/accounts.ndjson"
 say erased "customer $account: $(sed -n 's/^destroyed: //p' "$logs/erase.txt")"

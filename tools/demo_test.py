@@ -31,6 +31,7 @@ elif sys.argv[1] == "replay":
         sys.exit(4)
     assert pathlib.Path(sys.argv[2]).is_file() and pathlib.Path(flags["accounts"]).is_file()
     write(flags["out"] + "/verdicts.ndjson")
+    write(flags["out"] + "/members.ndjson", {"campaign": "c-000001", "account": "a"})
 elif sys.argv[1:3] == ["ledger", "export"]:
     entries = pathlib.Path(flags["out"]) / "entries/shard-s00-2026-04"
     entries.mkdir(parents=True)
