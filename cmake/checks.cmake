@@ -39,7 +39,7 @@ endif()
 
 # The gateway as a program: real sockets, signals, faults, and nginx and Prometheus where they are installed.
 if(STILLWATCH_TESTS)
-  foreach(suite replay signals upstream wire scarcity peers)
+  foreach(suite replay signals upstream wire scarcity peers tail secret)
     add_test(NAME e2e.gateway_${suite}
       COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/gateway_${suite}_test.py)
     set_tests_properties(e2e.gateway_${suite} PROPERTIES TIMEOUT 300
@@ -74,5 +74,22 @@ if(STILLWATCH_TESTS)
   foreach(suite conformance faults sigstore anchor)
     add_test(NAME ledger.${suite} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/ledger/${suite}_test.py)
     set_tests_properties(ledger.${suite} PROPERTIES TIMEOUT 600 ENVIRONMENT "${ledger_environment}")
+  endforeach()
+  foreach(suite replay gateway)
+    add_test(NAME e2e.ledger_${suite}
+      COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/ledger_${suite}_test.py)
+    set_tests_properties(e2e.ledger_${suite} PROPERTIES TIMEOUT 600
+      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${ledger_environment}")
+  endforeach()
+endif()
+
+# The audit log's commands: checking, proving, evidence, erasure, decisions made again. What only the Go checker can say
+# is skipped where golang-go and golang-golang-x-mod-dev are not installed.
+if(STILLWATCH_TESTS)
+  foreach(suite commands evidence)
+    add_test(NAME e2e.ledger_${suite}
+      COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/ledger_${suite}_test.py)
+    set_tests_properties(e2e.ledger_${suite} PROPERTIES TIMEOUT 600
+      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>")
   endforeach()
 endif()

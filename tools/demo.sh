@@ -18,7 +18,7 @@ for file in "$binary" "$world_file"; do
 done
 
 # Only what an earlier demo wrote is removed.
-rm -rf "$out/world" "$out/report" "$out/logs"
+rm -rf "$out/world" "$out/report" "$out/logs" "$out/ledger" "$out/case"
 mkdir -p "$out/logs"
 
 # Output goes to a log, progress (standard error) to the terminal, if there is one.
@@ -44,8 +44,10 @@ world=$out/world
 report=$out/report
 step simulate "a month of API traffic with one hidden campaign" \
   "$binary" simulate --world="$world_file" --seed=1 --out="$world"
-step replay "reading the log in event time, looking for campaigns" \
-  "$binary" replay "$world/queries.ndjson.zst" --accounts="$world/accounts.ndjson" --out="$report" --truth="$world"
+ledger=$out/ledger
+step replay "reading the log in event time, looking for campaigns, every step in an audit log" \
+  "$binary" replay "$world/queries.ndjson.zst" --accounts="$world/accounts.ndjson" --out="$report" --truth="$world" \
+  --ledger="$ledger"
 step evaluate "comparing the verdicts with the truth" \
   "$binary" evaluate --truth="$world" --verdicts="$report/verdicts.ndjson"
 
@@ -58,6 +60,8 @@ Evaluation  $out/logs/evaluate.txt
 Why         $binary explain --out=$report c-000001
 
 END
+
+tools/demo_evidence.sh "$binary" "$world" "$report" "$ledger" "$out"
 
 # Without Node and the clients (tools/setup_sdk.sh) the rest of the demo stands by itself.
 code=0

@@ -31,6 +31,19 @@ elif sys.argv[1] == "replay":
         sys.exit(4)
     assert pathlib.Path(sys.argv[2]).is_file() and pathlib.Path(flags["accounts"]).is_file()
     write(flags["out"] + "/verdicts.ndjson")
+    write(flags["out"] + "/members.ndjson", {"campaign": "c-000001", "account": "a"})
+elif sys.argv[1:3] == ["ledger", "export"]:
+    entries = pathlib.Path(flags["out"]) / "entries/shard-s00-2026-04"
+    entries.mkdir(parents=True)
+    (entries / "0.bin").write_text('{"v":1,"k":"decision","t":1,"id":"abc"}')
+    (entries.parents[1] / "VERIFY.md").write_text("```sh\ntest -d entries && echo everything holds\n```\n")
+elif sys.argv[1:3] == ["ledger", "replay-decision"]:
+    assert sys.argv[3] == "abc"
+    print("entry 0\nequal: 1 of 1 inputs found")
+elif sys.argv[1:3] == ["ledger", "erase"]:
+    print("destroyed: 1 keys")
+elif sys.argv[1:3] == ["ledger", "verify"]:
+    print("all of it holds")
 elif sys.argv[1] == "evaluate":
     assert pathlib.Path(flags["verdicts"]).is_file() and pathlib.Path(flags["truth"]).is_dir()
 '''

@@ -1,7 +1,6 @@
 // `stillwatch replay`: logs in, verdicts and a report out.
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <thread>
 
 #include <fmt/format.h>
@@ -26,13 +25,6 @@ struct Flags {
   std::string config, truth;
   bool json = false, quiet = false;
 };
-
-std::string default_secret_path() {
-  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != '\0')
-    return std::string(state) + "/stillwatch/secret";
-  const char* home = std::getenv("HOME");
-  return std::string(home != nullptr && *home != '\0' ? home : ".") + "/.local/state/stillwatch/secret";
-}
 
 report::Summary summarise(const Flags& flags, const replay::Outcome& outcome, const std::string& policy_hash) {
   report::Summary summary;
@@ -170,6 +162,12 @@ void add_replay(CLI::App& app, Run& run) {
   command->add_option("--format", options.format, "native, litellm, or map:FILE")->capture_default_str();
   command->add_option("--calibrate", options.calibrate, "Log to calibrate on, instead of the first days of LOG");
   command->add_option("--state", options.state, "Folder for snapshots: an interrupted run goes on where it stopped");
+  command->add_option("--ledger", options.ledger.folder,
+                      "Audit log (folder): a leaf for each record and verdict; made on first use");
+  command->add_option("--ledger-host", options.ledger.host, "First part of the names of its logs")
+      ->capture_default_str();
+  command->add_option("--ledger-master-key", options.ledger.master_key_file,
+                      "File that wraps its keys; made on first use. Default: keys/master in the audit log's folder");
   command->add_option("--secret", options.secret, "Deployment secret; created on first use");
   command->add_option("--threads", options.threads, "Worker threads; 0 means one a core")->default_val(0);
   command->add_option("--truth", flags->truth, "Folder with a simulated world's truth: adds error rates to the report");

@@ -29,6 +29,8 @@ void add_dry_run(CLI::App& app, Run& run);
 void add_keys(CLI::App& app, Run& run);
 /// `secret backup`, `secret rotate`, `secret end-overlap`
 void add_secret(CLI::App& app, Run& run);
+/// `ledger verify`, `ledger prove` and the others of command_ledger.h
+void add_ledger(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);
 /// `bench closed-loop`; `bench` is the command that add_bench made.
 void add_closed_loop(CLI::App& bench, Run& run);

@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   app::add_dry_run(cli, run);
   app::add_keys(cli, run);
   app::add_secret(cli, run);
+  app::add_ledger(cli, run);
   app::add_bench(cli, run);
   try {
     cli.parse(argc, argv);

@@ -1,5 +1,7 @@
 #include "app/settings_file.h"
 
+#include <cstdlib>
+
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
@@ -61,6 +63,13 @@ base::Result<Settings> read_settings(const std::string& path) {
 
 std::string policy_hash(const Settings& settings) {
   return "sha256:" + crypto::sha256_hex(engine::canonical_settings(settings));
+}
+
+std::string default_secret_path() {
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != '\0')
+    return std::string(state) + "/stillwatch/secret";
+  const char* home = std::getenv("HOME");
+  return std::string(home != nullptr && *home != '\0' ? home : ".") + "/.local/state/stillwatch/secret";
 }
 
 std::vector<std::string> setting_names() {

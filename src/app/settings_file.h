@@ -21,6 +21,9 @@ base::Result<Settings> read_settings(const std::string& path);
 /// "sha256:..." of every value that can change a verdict, in canonical form.
 std::string policy_hash(const Settings& settings);
 
+/// Where the deployment secret is when nobody says: in $XDG_STATE_HOME/stillwatch, else in ~/.local/state/stillwatch.
+std::string default_secret_path();
+
 /// "section.key" of every setting, for the documentation check.
 std::vector<std::string> setting_names();
 

@@ -4,6 +4,7 @@
 
 #include "audit/audit_log_state.h"
 #include "audit/cosigned_store.h"
+#include "audit/desk_log.h"
 #include "audit/durable_file.h"
 #include "base/files.h"
 #include "tlog/checkpoint.h"
@@ -90,7 +91,10 @@ base::Status AuditLog::State::anchor_once(std::int64_t t_ms) {
   const std::int64_t t_s = t_ms / 1'000;
   if (t_s < anchor->last_time_s()) ++counters.clock_backwards;
   auto logs = notes.all();
-  base::Status appended = logs ? anchor->append(t_s, *logs, token) : base::Status(base::fail(std::move(logs).error()));
+  // Commands write theirs themselves; one that cannot be read is anchored when it can be.
+  if (auto desk = desk_checkpoints(settings.folder); logs && desk)
+    logs->insert(logs->end(), std::make_move_iterator(desk->begin()), std::make_move_iterator(desk->end()));
+  base::Status appended = logs ? anchor->append(t_s, *logs, token) : base::Status(base::fail(logs.error()));
   if (!appended) {
     ++counters.anchor_failures;
     if (++anchor_failures_in_a_row >= kAnchorFailuresMax) {

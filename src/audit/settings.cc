@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "audit/desk_log.h"
 #include "base/event_time.h"
 #include "tlog/note.h"
 
@@ -43,7 +44,7 @@ base::Status check(const Settings& settings) {
   }
   std::set<std::string_view> names;
   for (const std::string& name : settings.shards) {
-    if (!is_shard_name(name) || !names.insert(name).second) {
+    if (!is_shard_name(name) || name == kDeskShard || !names.insert(name).second) {
       return refuse(fmt::format("a shard needs a name of its own: at most {} of a-z, 0-9 and -", kShardNameBytesMax));
     }
   }

@@ -51,6 +51,15 @@ class Calibration {
   double promised_false_campaigns_per_month() const { return promise_; }
 
   void save(base::ByteWriter& out) const { out.put(*this); }
+  /// Value by value, without the padding that save() may have: for a hash.
+  void write_values(base::ByteWriter& out) const {
+    for (const Stratum& stratum : strata_) {
+      for (const double value : stratum.location) out.put(value);
+      for (const double value : stratum.scale) out.put(value);
+      out.put(stratum.tail_start), out.put(stratum.tail_scale), out.put(stratum.groups);
+    }
+    out.put(threshold_log10_e_), out.put(promise_);
+  }
   static Calibration load(base::ByteReader& in) { return in.get<Calibration>(); }
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/byte_stream.h"
 
 namespace stillwatch::engine {
 namespace {
@@ -42,6 +43,13 @@ void Engine::adopt_calibration(const Engine& calibrated) {
 
 void Engine::finish_calibration() {
   if (opened_ && detector_.calibrating()) detector_.finish_calibration(counters_.last_us);
+}
+
+std::string Engine::calibration_bytes() const {
+  if (detector_.calibrating()) return {};
+  base::ByteWriter out;
+  detector_.calibration().write_values(out);
+  return out.bytes();
 }
 
 base::Status Engine::step(std::vector<event::Query>& batch) {

@@ -54,6 +54,9 @@ class Engine {
   };
   const Counters& counters() const { return counters_; }
   const detect::Detector& detector() const { return detector_; }
+  /// What calibration learned, as bytes that are the same wherever they were learned from the same log; empty before it
+  /// has ended.
+  std::string calibration_bytes() const;
   const CaseBook& case_book() const { return case_book_; }
   const VerdictRateAlarm& alarm() const { return alarm_; }
   /// As of the last closing after calibration.

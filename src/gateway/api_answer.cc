@@ -71,8 +71,9 @@ http::Task<void> answer_problem(http::Exchange& exchange, int status, std::strin
 
 std::string campaign_name(std::uint32_t campaign) { return fmt::format("c-{:06}", campaign); }
 
-std::string next_page(const engine::ListedLevel& last) {
-  return fmt::format(R"(,"next":"{:016x}-{:016x}")", last.account, last.end_user);
+std::string next_page(const engine::ListedLevel& last, std::size_t source) {
+  const std::string table = source == 0 ? std::string() : fmt::format("{}-", source);
+  return fmt::format(R"(,"next":"{}{:016x}-{:016x}")", table, last.account, last.end_user);
 }
 
 http::Task<void> follow_decisions(Desk& desk, http::Exchange& exchange) {

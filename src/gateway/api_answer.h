@@ -37,7 +37,7 @@ http::Task<void> follow_decisions(Desk& desk, http::Exchange& exchange);
 
 /// "c-000012".
 std::string campaign_name(std::uint32_t campaign);
-/// `,"next":"..."`: what ?after= takes for the page behind this subject. Tokens, not ids.
-std::string next_page(const engine::ListedLevel& last);
+/// `,"next":"..."`: what ?after= takes for the page behind this subject of the n-th table of levels. Tokens, not ids.
+std::string next_page(const engine::ListedLevel& last, std::size_t source);
 
 }  // namespace stillwatch::gateway

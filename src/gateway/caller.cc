@@ -116,6 +116,12 @@ Caller identify(const http::Peer& peer, const http::Fields& fields, const Rulese
     caller.problem = CallerProblem::bad_id;
     return caller;
   }
+  complete(caller, ruleset, keyed_hash);
+  return caller;
+}
+
+void complete(Caller& caller, const Ruleset& ruleset, const crypto::KeyedHash& keyed_hash) {
+  caller.problem = CallerProblem::none;
   caller.account_token = keyed_hash(crypto::Domain::account, caller.account);
   if (!caller.key.empty()) {
     caller.key_token = keyed_hash(crypto::Domain::key, caller.key);
@@ -127,7 +133,6 @@ Caller identify(const http::Peer& peer, const http::Fields& fields, const Rulese
     if (caller.organisation_token == 0) caller.organisation_token = caller.facts->organisation;
   }
   caller.tier = ruleset.tier(caller.tier_token);
-  return caller;
 }
 
 AccessRules access_rules(const Caller& caller) {

@@ -38,6 +38,10 @@ struct Caller {
 Caller identify(const http::Peer& peer, const http::Fields& fields, const Ruleset& ruleset,
                 const crypto::KeyedHash& keyed_hash, std::int64_t now_us);
 
+/// Fills in what follows from a known account and key id: tokens, facts, rules. The tier and organisation that a
+/// presented key brought stay before those of the account's record; whoever names another account takes them out first.
+void complete(Caller& caller, const Ruleset& ruleset, const crypto::KeyedHash& keyed_hash);
+
 /// What the tier and the key ask of a request; as many as there are.
 struct AccessRules {
   std::array<const policy::AccessRule*, 2> rules{};

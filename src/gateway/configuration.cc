@@ -56,8 +56,10 @@ void read_all(SettingReader& root, Configuration& to) {
   root.named_tables("keys", "ID", to.keys, kKeyRulesMax, read_access);
   root.table("remedies", [&](SettingReader& reader) { read_remedies(reader, to.remedies); });
   root.table("observer", [&](SettingReader& reader) { read_observer(reader, to.observer); });
+  root.tables("tail", to.tails, kTailsMax, read_tail);
   root.table("query_log", [&](SettingReader& reader) { read_query_log(reader, to.query_log); });
   root.table("state", [&](SettingReader& reader) { read_state(reader, to.state); });
+  root.table("ledger", [&](SettingReader& reader) { read_ledger(reader, to.ledger); });
   root.table("webhooks", [&](SettingReader& reader) { read_webhooks(reader, to.webhooks); });
   root.table("decisions", [&](SettingReader& reader) { read_decisions(reader, to.decisions); });
   root.table("metrics", [&](SettingReader& reader) { read_metrics(reader, to.metrics); });

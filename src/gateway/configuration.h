@@ -37,6 +37,8 @@ enum class ErrorDialect : std::uint8_t { openai, anthropic };
 /// When the query log is on the disk: when the system likes, once a second, or before the engine sees a record.
 enum class Sync : std::uint8_t { never, second, flush };
 enum class Content : std::uint8_t { none, full };
+/// Where a log that is followed for the first time is read from.
+enum class TailBegin : std::uint8_t { start, end };
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
 /// PEM files of a TLS listener; no TLS when `certificate_file` is empty.
@@ -158,6 +160,14 @@ struct Observer {
   Content content = Content::none;
 };
 
+/// A log of another program that is followed for content.
+struct Tail {
+  std::string path;               // a file, or a pattern in its last component
+  std::string format = "native";  // as `replay --format`
+  TailBegin begin = TailBegin::start;
+  bool operator==(const Tail&) const = default;
+};
+
 struct QueryLog {
   std::string folder = "log";
   std::uint64_t rotate_bytes = 256U << 20;  // on the disk
@@ -167,6 +177,36 @@ struct QueryLog {
   std::uint32_t compression_level = 1;      // zstd
   Sync sync = Sync::second;
   Answer on_error = Answer::pass;  // the log cannot be written: pass, count and alarm, or 503
+};
+
+struct StampAuthority {
+  std::string name, url, ca_file, tls_ca_file;
+  bool operator==(const StampAuthority&) const = default;
+};
+
+/// The audit log (module audit). Off while `folder` is empty.
+struct Ledger {
+  std::string folder;
+  std::string host;                   // beginning of its logs' names, such as "audit.provider.example"
+  std::string shard = "s00";          // of this gateway's log; another one for each gateway
+  std::string signed_folder;          // of the last signed checkpoints; better on other storage. Empty: beside the logs
+  Answer on_overflow = Answer::pass;  // it cannot be written or its queue is full: pass with a gap leaf, or 503
+  bool leaf_header = true;            // stillwatch-leaf on answers: the id of the request's leaf
+  std::uint32_t queue_records_max = 65'536;
+  std::uint64_t queue_bytes_max = 128U << 20;
+  std::int64_t anchor_ms = 10'000;
+  std::string witness_policy_file;  // C2SP tlog-policy: witnesses and quorum. Empty: nobody is asked
+  std::int64_t witness_ms = 60'000, witness_alarm_ms = 600'000;
+  std::vector<StampAuthority> stamp_authorities;
+  std::int64_t stamp_ms = 600'000, stamp_alarm_ms = 3'600'000;
+  std::int64_t behind_alarm_ms = 10'000;
+  std::vector<std::string> listen, auditor_listen;  // pages of the anchor log; of all logs
+  std::string master_key_file;                      // empty: keys/master in the folder
+  std::vector<std::string> unwrap_command;          // instead of the file: a program that wraps and unwraps
+  bool vault = false;                               // bodies of requests are kept, encrypted
+  bool vault_compress = false;
+  std::int32_t content_days = 30, evidence_days = 396, flagged_days = 731, entries_days = 396;
+  bool operator==(const Ledger&) const = default;
 };
 
 struct State {
@@ -221,8 +261,10 @@ struct Configuration {
   std::map<std::string, settings::Access, std::less<>> keys;   // by the key's id
   settings::Remedies remedies;
   settings::Observer observer;
+  std::vector<settings::Tail> tails;
   settings::QueryLog query_log;
   settings::State state;
+  settings::Ledger ledger;
   settings::Webhooks webhooks;
   settings::Decisions decisions;
   settings::Metrics metrics;

@@ -15,6 +15,8 @@
 #include "gateway/certificate_file.h"
 #include "gateway/key_file.h"
 #include "gateway/network_text.h"
+#include "gateway/tail_folder.h"
+#include "gateway/tail_format.h"
 #include "gateway/webhooks.h"
 
 namespace stillwatch::gateway {
@@ -37,9 +39,11 @@ class Check {
     for (const auto& [name, access] : to_.tiers) this->access("tiers." + name, access);
     for (const auto& [name, access] : to_.keys) this->access("keys." + name, access);
     remedies();
+    tails();
     folder("query_log.folder", to_.query_log.folder);
     folder("state.folder", to_.state.folder);
     secret();
+    ledger();
     webhooks();
     if (!to_.log.file.empty()) folder("log.file", std::filesystem::path(to_.log.file).parent_path().string());
     if (!to_.demo.time_header.empty()) {
@@ -242,6 +246,63 @@ class Check {
     }
     const auto keys = crypto::load_key_set(to_.state.secret_file);
     if (!keys) fail("state.secret_file", keys.error().message);
+  }
+
+  void ledger() {
+    const Ledger& ledger = to_.ledger;
+    if (ledger.folder.empty()) return;
+    folder("ledger.folder", ledger.folder);
+    if (!ledger.signed_folder.empty()) folder("ledger.signed_folder", ledger.signed_folder);
+    const auto is_plain = [](char letter) {
+      return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-' || letter == '.';
+    };
+    if (ledger.host.empty() || !std::all_of(ledger.host.begin(), ledger.host.end(), is_plain)) {
+      fail("ledger.host",
+           "must be the name of a host that is yours, such as audit.provider.example: all logs are "
+           "named after it, for good");
+    }
+    if (ledger.shard.empty() || ledger.shard.find('.') != std::string::npos ||
+        !std::all_of(ledger.shard.begin(), ledger.shard.end(), is_plain))
+      fail("ledger.shard", "must be of small letters, digits and -");
+    listeners("ledger.listen", ledger.listen);
+    listeners("ledger.auditor_listen", ledger.auditor_listen);
+    if (ledger.witness_policy_file.empty()) {
+      warn("ledger.witness_policy", "is not set: nobody else attests the log, and its own operator could rewrite it");
+    } else {
+      readable("ledger.witness_policy", ledger.witness_policy_file);
+    }
+    for (const StampAuthority& authority : ledger.stamp_authorities) {
+      if (!is_url(authority.url)) fail("ledger.stamp_authority.url", fmt::format("{} is no URL", authority.url));
+      readable("ledger.stamp_authority.ca", authority.ca_file);
+    }
+    if (!ledger.unwrap_command.empty() && !ledger.master_key_file.empty())
+      fail("ledger.unwrap_command", "and master_key_file exclude each other");
+    if (ledger.unwrap_command.empty() && ledger.master_key_file.empty()) {
+      warn("ledger.master_key_file",
+           "is not set: the key lies beside what it protects, and a copy of the folder has both");
+    }
+    if (ledger.vault && to_.observer.content == settings::Content::none) {
+      warn("ledger.vault", "bodies of requests are kept, encrypted, although observer.content is none");
+    }
+  }
+
+  void tails() {
+    std::set<std::string> paths;
+    for (const Tail& tail : to_.tails) {
+      const auto make = tail_parser(tail.format);
+      if (!make) fail("tail.format", make.error().message);
+      if (!paths.insert(tail.path).second) fail("tail.path", fmt::format("{} is followed twice", tail.path));
+      const std::filesystem::path path(tail.path);
+      std::error_code code;
+      if (!std::filesystem::is_directory(path.parent_path().empty() ? "." : path.parent_path(), code)) {
+        fail("tail.path", fmt::format("the folder of {} does not exist", tail.path));
+      } else if (list_log(tail.path).empty()) {
+        warn("tail.path", fmt::format("{} does not exist yet", tail.path));
+      }
+    }
+    if (!to_.tails.empty() && !to_.upstreams.empty()) {
+      warn("tail", "beside upstreams the engine waits order_wait_seconds for every record, also for what was proxied");
+    }
   }
 
   void webhooks() {

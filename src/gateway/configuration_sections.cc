@@ -18,6 +18,7 @@ constexpr const char* kCertificateNames[] = {"off", "common_name", "dns", "uri"}
 constexpr const char* kDialects[] = {"openai", "anthropic"};
 constexpr const char* kSyncs[] = {"never", "second", "flush"};
 constexpr const char* kContents[] = {"none", "full"};
+constexpr const char* kTailBegins[] = {"start", "end"};
 constexpr const char* kLogLevels[] = {"debug", "info", "warn", "error"};
 constexpr const char* kVerifications[] = {"none", "email", "phone", "card", "id", "org"};
 
@@ -166,6 +167,12 @@ void read_observer(SettingReader& reader, Observer& to) {
   reader.choice("content", to.content, kContents);
 }
 
+void read_tail(SettingReader& reader, Tail& to) {
+  reader.required_text("path", to.path);
+  reader.text("format", to.format);
+  reader.choice("begin", to.begin, kTailBegins);
+}
+
 void read_query_log(SettingReader& reader, QueryLog& to) {
   reader.required_text("folder", to.folder);
   reader.number("rotate_mib", to.rotate_bytes, 1, 1U << 20, kMiB);
@@ -180,6 +187,40 @@ void read_query_log(SettingReader& reader, QueryLog& to) {
 void read_state(SettingReader& reader, State& to) {
   reader.required_text("folder", to.folder);
   reader.required_text("secret_file", to.secret_file);
+}
+
+void read_ledger(SettingReader& reader, Ledger& to) {
+  reader.text("folder", to.folder);
+  reader.text("host", to.host);
+  reader.text("shard", to.shard);
+  reader.text("signed_folder", to.signed_folder);
+  reader.choice("on_overflow", to.on_overflow, kAnswers);
+  reader.flag("leaf_header", to.leaf_header);
+  reader.number("queue_records_max", to.queue_records_max, 1'000, 1e7);
+  reader.number("queue_mib_max", to.queue_bytes_max, 1, 1U << 20, kMiB);
+  reader.number("anchor_seconds", to.anchor_ms, 1, 3600, kMs);
+  reader.text("witness_policy", to.witness_policy_file);
+  reader.number("witness_seconds", to.witness_ms, 1, kDayS, kMs);
+  reader.number("witness_alarm_seconds", to.witness_alarm_ms, 1, kDayS, kMs);
+  reader.tables("stamp_authority", to.stamp_authorities, 8, [](SettingReader& inner, StampAuthority& authority) {
+    inner.required_text("name", authority.name);
+    inner.required_text("url", authority.url);
+    inner.required_text("ca", authority.ca_file);
+    inner.text("tls_ca", authority.tls_ca_file);
+  });
+  reader.number("stamp_seconds", to.stamp_ms, 1, kDayS, kMs);
+  reader.number("stamp_alarm_seconds", to.stamp_alarm_ms, 1, 7 * kDayS, kMs);
+  reader.number("behind_alarm_seconds", to.behind_alarm_ms, 1, kDayS, kMs);
+  reader.texts("listen", to.listen);
+  reader.texts("auditor_listen", to.auditor_listen);
+  reader.text("master_key_file", to.master_key_file);
+  reader.texts("unwrap_command", to.unwrap_command);
+  reader.flag("vault", to.vault);
+  reader.flag("vault_compress", to.vault_compress);
+  reader.number("content_days", to.content_days, 1, 36'525);
+  reader.number("evidence_days", to.evidence_days, 1, 36'525);
+  reader.number("flagged_days", to.flagged_days, 1, 36'525);
+  reader.number("entries_days", to.entries_days, 183, 36'525);
 }
 
 void read_webhooks(SettingReader& reader, Webhooks& to) {

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "gateway/api_answer.h"
 #include "gateway/api_input.h"
+#include "gateway/decision_list.h"
 #include "intake/guardrail.h"
 #include "intake/otlp.h"
 #include "policy/access.h"
@@ -27,22 +28,6 @@ struct Decision {
 
 bool is_below(std::string_view path, std::string_view prefix) {
   return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
-}
-
-void complete(Caller& caller, const Ruleset& rules, const crypto::KeyedHash& keyed_hash) {
-  caller.problem = CallerProblem::none;
-  caller.account_token = keyed_hash(crypto::Domain::account, caller.account);
-  if (!caller.key.empty()) {
-    caller.key_token = keyed_hash(crypto::Domain::key, caller.key);
-    caller.key_rule = rules.key(caller.key);
-  }
-  caller.facts = rules.account(caller.account_token);
-  if (caller.facts != nullptr) {
-    caller.tier_token = caller.facts->tier;
-    caller.organisation_token = caller.facts->organisation;
-  }
-  caller.tier = rules.tier(caller.tier_token);
-  caller.parsed_address = policy::parse_address(caller.address);
 }
 
 Decision decide(Desk& desk, const Ruleset& rules, const Caller& caller, const policy::RequestFacts& facts,
@@ -128,6 +113,7 @@ http::Task<void> serve_check(Desk& desk, http::Exchange& exchange, const Ruleset
   caller.key = std::move(input->key);
   caller.address = std::move(input->address);
   caller.region = std::move(input->region);
+  caller.parsed_address = policy::parse_address(caller.address);
   complete(caller, rules, desk.station.keyed_hash);
   policy::RequestFacts facts;
   facts.address = caller.parsed_address;
@@ -151,9 +137,12 @@ http::Task<void> serve_auth(Desk& desk, http::Exchange& exchange, const Ruleset&
   Caller caller = identify(exchange.peer(), fields, rules, desk.station.keyed_hash, now_us);
   const auto named = fields.find("x-stillwatch-account");
   if (named && !named->empty() && named->size() <= base::limits::kIdBytesMax) {
+    // Of a key that came with the request, and whose account this need not be.
+    if (caller.account != *named) caller.tier_token = caller.organisation_token = 0;
     caller.account = *named;
     caller.end_user = fields.find("x-stillwatch-end-user").value_or(std::string_view{});
     if (const auto address = fields.find("x-stillwatch-address"); address) caller.address = *address;
+    caller.parsed_address = policy::parse_address(caller.address);
     complete(caller, rules, desk.station.keyed_hash);
   }
   const bool anthropic = fields.find("anthropic-version").has_value();
@@ -213,41 +202,6 @@ http::Task<void> serve_guardrail(Desk& desk, http::Exchange& exchange, const Rul
   co_await answer_json(exchange, 200, json.finish());
 }
 
-http::Task<void> serve_list(Desk& desk, http::Exchange& exchange) {
-  const std::string_view query = exchange.head().query();
-  std::size_t count_max = 1'000;
-  if (const std::string text = query_parameter(query, "count"); !text.empty())
-    count_max = static_cast<std::size_t>(std::clamp(std::atoi(text.c_str()), 1, 10'000));
-  engine::ListedLevel after;
-  const std::string from = query_parameter(query, "after");
-  const bool continued = from.size() == 33 && from[16] == '-';
-  if (continued) {
-    after.account = std::strtoull(from.substr(0, 16).c_str(), nullptr, 16);
-    after.end_user = std::strtoull(from.substr(17).c_str(), nullptr, 16);
-  }
-  Observer& observer = desk.station.observer;
-  const auto listed = observer.verdicts().list(count_max, continued ? &after : nullptr);
-  std::string out = R"({"levels":[)";
-  for (const engine::ListedLevel& level : listed) {
-    JsonWriter json;
-    json.text("kind", event::name(level.kind));
-    json.text("account", observer.open(level.account));
-    if (level.end_user != 0) json.text("end_user", observer.open(level.end_user));
-    json.text("level", event::name(level.level));
-    json.text("class", event::name(level.class_));
-    json.text("rule", level.rule);
-    json.text("since", base::format_time(level.since_us));
-    json.text("expires", base::format_time(level.expires_us));
-    if (level.campaign != 0) json.text("campaign", campaign_name(level.campaign));
-    if (out.back() == '}') out += ',';
-    out += json.finish();
-  }
-  out += ']';
-  if (listed.size() == count_max) out += next_page(listed.back());
-  out += '}';
-  co_await answer_json(exchange, 200, out);
-}
-
 http::Task<void> serve_otlp(Desk& desk, http::Exchange& exchange) {
   auto body = co_await exchange.read_all(base::limits::kLineBytesMax);
   if (!body) co_return co_await answer_problem(exchange, exchange.error_status(), body.error().message);
@@ -274,7 +228,7 @@ http::Task<bool> serve_decisions(Desk& desk, http::Exchange& exchange) {
   if (path == "/v1/decisions/check" && post) {
     co_await serve_check(desk, exchange, *rules);
   } else if (path == "/v1/decisions" && get) {
-    co_await serve_list(desk, exchange);
+    co_await list_decisions(desk, exchange);
   } else if (path == "/v1/decisions/stream" && get) {
     co_await follow_decisions(desk, exchange);
   } else if (is_below(path, kAuth)) {

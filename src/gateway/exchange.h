@@ -23,7 +23,7 @@ enum class BodyState : std::uint8_t {
 struct Exchange {
   enum class Kind : std::uint8_t {
     request,  // one that this gateway served
-    line,     // `body` is a line of another log (Observer::feed_line); the other fields are not used
+    line,     // `body` is a line of another log (Observer::feed_line); of the others only feed_*, body_state and id
   };
   Kind kind = Kind::request;
   BodyState body_state = BodyState::whole;
@@ -36,11 +36,13 @@ struct Exchange {
   std::uint32_t input_tokens = 0, output_tokens = 0, reasoning_tokens = 0, cached_tokens = 0;
   bool has_usage = false;
   std::uint32_t asn = 0;
-  std::string id;        // request_id()
-  std::string account;   // who is billed
-  std::string key;       // the key's public name, never the key
-  std::string end_user;  // as a trusted front proxy names it; empty: the body's
-  std::string address;   // of the client
+  std::uint16_t feed_parser = 0,
+                feed_source = 0;  // of a tailed line: which parser, from 1; which source (feed_clock.h)
+  std::string id;                 // request_id(); of a tailed line its place (tail_place.h)
+  std::string account;            // who is billed
+  std::string key;                // the key's public name, never the key
+  std::string end_user;           // as a trusted front proxy names it; empty: the body's
+  std::string address;            // of the client
   std::string user_agent, ja4;
   std::string headers;  // names in their order, joined by '\n'
   std::string stop;     // why the answer ended

@@ -44,6 +44,23 @@ ExchangeQueue::Pushed ExchangeQueue::try_push(unsigned shard, std::unique_ptr<Ex
   return result;
 }
 
+bool ExchangeQueue::push_if_room(unsigned shard, std::unique_ptr<Exchange>& exchange) {
+  const std::size_t weight = exchange->bytes();
+  const std::uint64_t bytes = bytes_.load(std::memory_order_relaxed);
+  // A single one that is over a quarter alone goes when nothing else waits.
+  if (count_.load(std::memory_order_relaxed) >= std::max<std::size_t>(1, limits_.count_max / 4) ||
+      (bytes > 0 && bytes + weight > limits_.bytes_max / 4))
+    return false;
+  count_.fetch_add(1, std::memory_order_relaxed);
+  bytes_.fetch_add(weight, std::memory_order_relaxed);
+  pushed_.fetch_add(1, std::memory_order_relaxed);
+  exchange->shed = false;
+  Shard& mine = shards_[shard % shard_count_];
+  const std::lock_guard lock(mine.mutex);
+  mine.waiting.push_back(std::move(exchange));
+  return true;
+}
+
 void ExchangeQueue::drain(std::vector<std::unique_ptr<Exchange>>& out) {
   std::vector<std::unique_ptr<Exchange>> taken;
   for (unsigned i = 0; i < shard_count_; ++i) {

@@ -30,6 +30,9 @@ class ExchangeQueue {
 
   /// `shard` is the number of the calling thread; taken modulo the number of shards.
   Pushed try_push(unsigned shard, std::unique_ptr<Exchange> exchange);
+  /// For who can come again: takes a whole exchange while less than a quarter of the bounds is used; else leaves it as
+  /// it is, and nothing is counted.
+  bool push_if_room(unsigned shard, std::unique_ptr<Exchange>& exchange);
   /// False when the next whole exchange might not fit: for a gateway that refuses requests then.
   bool has_room() const {
     return count_.load(std::memory_order_relaxed) < limits_.count_max &&

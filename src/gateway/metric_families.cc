@@ -14,7 +14,7 @@ constexpr Words kRefusal[] = {
     "malformed",      "too_large",    "unreadable",    "timeout",       "unknown_key",     "expired_key",
     "network",        "mtls",         "model",         "parameter",     "region",          "verification",
     "limit_requests", "limit_tokens", "limit_streams", "remedy_verify", "remedy_throttle", "remedy_restrict",
-    "remedy_suspend", "queue_full",   "log_failed",    "overload",      "upstream"};
+    "remedy_suspend", "queue_full",   "log_failed",    "ledger_failed", "overload",        "upstream"};
 static_assert(std::size(kRefusal) == Family<Refusal>::kLabels);
 constexpr Words kBytes[] = {"request", "response"};
 static_assert(std::size(kBytes) == Family<Bytes>::kLabels);
@@ -36,6 +36,13 @@ constexpr Words kGap[] = {"queue_full", "log_failed"};
 static_assert(std::size(kGap) == Family<Gap>::kLabels);
 constexpr Words kLogRecord[] = {"written", "failed"};
 static_assert(std::size(kLogRecord) == Family<LogRecord>::kLabels);
+constexpr Words kFedLine[] = {"tailed", "too_long", "refused", "repeated", "early"};
+static_assert(std::size(kFedLine) == Family<FedLine>::kLabels);
+constexpr Words kTailEvent[] = {"opened", "rotated", "truncated", "place_lost", "read_error", "wait"};
+static_assert(std::size(kTailEvent) == Family<TailEvent>::kLabels);
+constexpr Words kLedgerEvent[] = {"record", "decision", "other",  "recalled", "lost",
+                                  "failed", "payload",  "anchor", "quorum",   "stamp"};
+static_assert(std::size(kLedgerEvent) == Family<LedgerEvent>::kLabels);
 
 constexpr CounterFamily kCounters[] = {
     {"stillwatch_requests_total", "Requests that were read as far as their header", "dialect", kRequestDialect,
@@ -59,6 +66,12 @@ constexpr CounterFamily kCounters[] = {
     {"stillwatch_gaps_total", "Stretches of traffic that the engine did not see", "reason", kGap, Family<Gap>::kFirst},
     {"stillwatch_query_log_records_total", "Records for the query log", "result", kLogRecord,
      Family<LogRecord>::kFirst},
+    {"stillwatch_fed_lines_total", "Lines of other logs: read from tailed files, and those that gave no usual record",
+     "result", kFedLine, Family<FedLine>::kFirst},
+    {"stillwatch_tail_events_total", "What happened with files that are followed", "event", kTailEvent,
+     Family<TailEvent>::kFirst},
+    {"stillwatch_ledger_total", "What the audit log was given, and what became of it", "what", kLedgerEvent,
+     Family<LedgerEvent>::kFirst},
 };
 
 constexpr PlainFamily kDurationFamilies[] = {
@@ -89,12 +102,22 @@ constexpr PlainFamily kGaugeFamilies[] = {
     {"stillwatch_overrides", "Subjects whose level a person has set"},
     {"stillwatch_dry_run", "1 while no remedy is done whatever the modes say"},
     {"stillwatch_certificate_expiry_seconds", "Until the first certificate of the server ends"},
+    {"stillwatch_tail_files", "Followed files that are open"},
+    {"stillwatch_tail_bytes_behind", "Of followed files, what is not read yet"},
+    {"stillwatch_calibrating", "1 while the engine learns and says nothing yet"},
+    {"stillwatch_secret_overlap", "1 while an engine under the secret before a rotation goes on"},
+    {"stillwatch_ledger_waiting_leaves", "Leaves that wait for the audit log's writer"},
+    {"stillwatch_ledger_behind_seconds", "How long the oldest of them has been waiting"},
+    {"stillwatch_ledger_anchored_entries", "Entries of the anchor log"},
+    {"stillwatch_ledger_cosigned_entries", "Of these, under a checkpoint that a quorum of witnesses has cosigned"},
+    {"stillwatch_ledger_stamped_entries", "Of these, under a checkpoint with a time stamp"},
 };
 static_assert(std::size(kGaugeFamilies) == kGauges);
 
 constexpr Words kUpstreamEventWords[] = {"request", "connect_failed", "timeout", "broken", "retried", "unhealthy"};
 static_assert(std::size(kUpstreamEventWords) == kUpstreamEvents);
-constexpr Words kAlarmWords[] = {"verdict_rate", "engine_behind", "calibration_drift", "query_log", "snapshot"};
+constexpr Words kAlarmWords[] = {"verdict_rate", "engine_behind", "calibration_drift", "query_log",   "snapshot",
+                                 "ledger",       "ledger_behind", "ledger_quorum",     "ledger_fork", "ledger_stamp"};
 static_assert(std::size(kAlarmWords) == kAlarmKinds);
 constexpr Words kRemedyStates[] = {"done", "dry_run"};
 

@@ -42,6 +42,7 @@ enum class Refusal : std::uint8_t {
   remedy_suspend,
   queue_full,
   log_failed,
+  ledger_failed,
   overload,
   upstream,
 };
@@ -65,6 +66,24 @@ enum class Reload : std::uint8_t { done, refused };
 enum class Gap : std::uint8_t { queue_full, log_failed };
 /// stillwatch_query_log_total{result}: records
 enum class LogRecord : std::uint8_t { written, failed };
+/// stillwatch_fed_lines_total{result}: lines of other logs
+enum class FedLine : std::uint8_t { tailed, too_long, refused, repeated, early };
+/// stillwatch_tail_events_total{event}
+enum class TailEvent : std::uint8_t { opened, rotated, truncated, place_lost, read_error, wait };
+
+/// stillwatch_ledger_total{what}: of the audit log
+enum class LedgerEvent : std::uint8_t {
+  record,
+  decision,
+  other,     // leaves of policies, calibrations and gaps
+  recalled,  // were in the log already, after a start
+  lost,      // found no room; a gap leaf says so
+  failed,    // attempts to write, tried again
+  payload,   // sealed into the vault
+  anchor,
+  quorum,  // anchor checkpoints with enough cosignatures
+  stamp,
+};
 
 /// stillwatch_remedies_total{remedy,state}
 enum class RemedyState : std::uint8_t { done, dry_run };
@@ -94,11 +113,31 @@ enum class Gauge : std::uint8_t {
   overrides,
   dry_run,                     // 1: no remedy is done whatever the modes say
   certificate_expiry_seconds,  // until the first of the server's certificates ends
+  tail_files,                  // that are open
+  tail_bytes_behind,           // of them, not read yet
+  calibrating,                 // 1: the engine learns and says nothing yet
+  secret_overlap,              // 1: an engine under the secret before a rotation goes on
+  ledger_waiting_leaves,
+  ledger_behind_seconds,    // how long the oldest of them has been waiting
+  ledger_anchored_entries,  // of the anchor log
+  ledger_cosigned_entries,  // of these, under a checkpoint with a quorum
+  ledger_stamped_entries,   // of these, under a checkpoint with a time stamp
 };
-inline constexpr std::size_t kGauges = 12;
+inline constexpr std::size_t kGauges = 21;
 /// stillwatch_alarm_active{alarm}
-enum class AlarmKind : std::uint8_t { verdict_rate, engine_behind, calibration_drift, query_log, snapshot };
-inline constexpr std::size_t kAlarmKinds = 5;
+enum class AlarmKind : std::uint8_t {
+  verdict_rate,
+  engine_behind,
+  calibration_drift,
+  query_log,
+  snapshot,
+  ledger,  // cannot be written
+  ledger_behind,
+  ledger_quorum,  // too few witnesses for too long
+  ledger_fork,    // a witness knows another tree under our name
+  ledger_stamp,
+};
+inline constexpr std::size_t kAlarmKinds = 10;
 inline constexpr std::size_t kLevels = 7;
 
 namespace layout {
@@ -113,7 +152,7 @@ struct Family;
 #define STILLWATCH_AFTER(type) Family<type>::kFirst + Family<type>::kLabels
 STILLWATCH_METRIC_FAMILY(RequestDialect, 0, 5);
 STILLWATCH_METRIC_FAMILY(ResponseCode, STILLWATCH_AFTER(RequestDialect), 5);
-STILLWATCH_METRIC_FAMILY(Refusal, STILLWATCH_AFTER(ResponseCode), 23);
+STILLWATCH_METRIC_FAMILY(Refusal, STILLWATCH_AFTER(ResponseCode), 24);
 STILLWATCH_METRIC_FAMILY(Bytes, STILLWATCH_AFTER(Refusal), 2);
 STILLWATCH_METRIC_FAMILY(Tokens, STILLWATCH_AFTER(Bytes), 4);
 STILLWATCH_METRIC_FAMILY(Exchange, STILLWATCH_AFTER(Tokens), 5);
@@ -124,7 +163,10 @@ STILLWATCH_METRIC_FAMILY(WebhookResult, STILLWATCH_AFTER(VerdictChange), 3);
 STILLWATCH_METRIC_FAMILY(Reload, STILLWATCH_AFTER(WebhookResult), 2);
 STILLWATCH_METRIC_FAMILY(Gap, STILLWATCH_AFTER(Reload), 2);
 STILLWATCH_METRIC_FAMILY(LogRecord, STILLWATCH_AFTER(Gap), 2);
-STILLWATCH_METRIC_FAMILY(RemedyState, STILLWATCH_AFTER(LogRecord), 2 * kLevels);
+STILLWATCH_METRIC_FAMILY(FedLine, STILLWATCH_AFTER(LogRecord), 5);
+STILLWATCH_METRIC_FAMILY(TailEvent, STILLWATCH_AFTER(FedLine), 6);
+STILLWATCH_METRIC_FAMILY(LedgerEvent, STILLWATCH_AFTER(TailEvent), 10);
+STILLWATCH_METRIC_FAMILY(RemedyState, STILLWATCH_AFTER(LedgerEvent), 2 * kLevels);
 inline constexpr std::size_t kSlots = STILLWATCH_AFTER(RemedyState);
 #undef STILLWATCH_AFTER
 #undef STILLWATCH_METRIC_FAMILY

@@ -17,8 +17,7 @@ namespace stillwatch::gateway {
 namespace {
 
 constexpr auto kPoll = std::chrono::milliseconds(10);
-constexpr std::int64_t kGapUs = base::kSecondUs;     // between two gap lines
-constexpr std::int64_t kFedAheadUs = base::kHourUs;  // a line of another log further ahead of the clock is wrong
+constexpr std::int64_t kGapUs = base::kSecondUs;  // between two gap lines
 
 }  // namespace
 
@@ -48,8 +47,13 @@ Observer::State::State(ObserverOptions given, const crypto::KeyedHash& hash, Obs
       parser(intake::make_query_parser(hash, &identities)),
       fed_ids(2 * options.lateness_us),
       threads(std::make_unique<Threads>()) {
-  feed_parser = options.make_feed_parser ? options.make_feed_parser(hash, &identities)
-                                         : intake::make_query_parser(hash, &identities);
+  feed_parsers.push_back(options.make_feed_parser ? options.make_feed_parser(hash, &identities)
+                                                  : intake::make_query_parser(hash, &identities));
+  for (const auto& make : options.tail_parsers) feed_parsers.push_back(make(hash, &identities));
+  for (const auto& made : feed_parsers) (void)made->keep_raw(&fed);
+  if (ports.audit != nullptr) (void)parser->keep_raw(&raw_fields);
+  // Until the tail has looked what there is.
+  if (!options.tail_parsers.empty()) clock.begin(0);
 }
 
 std::string_view Observer::State::name_of(event::Token token) {
@@ -80,6 +84,7 @@ void Observer::State::parse_line(std::string_view padded_line, std::vector<event
   intake::NewIds& new_ids = is_read ? record_line.new_ids() : parser->new_ids();
   identities.add(new_ids);
   new_ids.clear();
+  if (!parsed.is_blank) note_line(padded_line);
   const event::Query& query = parsed.query;
   counts.refused += parsed.accepted ? 0 : 1;
   // As intake::LogReader: of a refused line only account, time and size count, and only with an account.
@@ -103,42 +108,12 @@ void Observer::State::take(Exchange& exchange) {
   counts.late_shed += late && !exchange.shed ? 1 : 0;
   counts.queue_shed += exchange.shed ? 1 : 0;
   if (log.lines_waiting() > 0 && log.wants_new_file(exchange.arrived_us)) flush();
+  const std::size_t body_bytes = exchange.body.size();
   const bool is_read = record_line.write(exchange, late, line, &parsed);
+  if (is_read) take_raw(exchange);
   log_line(exchange.arrived_us, late, is_read);
-}
-
-void Observer::State::take_line(Exchange& exchange) {
-  const std::size_t size = exchange.body.size();
-  if (size > base::limits::kLineBytesMax) {
-    ++counts.feed_refused;
-    return;
-  }
-  exchange.body.append(intake::kJsonPadding, ' ');
-  feed_parser->keep_raw(&fed);
-  intake::ParsedLine found;
-  feed_parser->parse(std::string_view(exchange.body).substr(0, size), found);
-  feed_parser->new_ids().clear();  // added when the line of our own log is read
-  if (found.is_blank) return;
-  if (!found.has_time || found.query.account == 0) {
-    ++counts.feed_refused;
-    return;
-  }
-  const std::int64_t time_us = found.query.time_us;
-  if (!options.in_flight.given_time && time_us > in_flight.now_us() + kFedAheadUs) {
-    ++counts.feed_early;
-    return;
-  }
-  if (found.accepted && fed_ids.is_repeat(found.query.id, time_us)) {
-    ++counts.feed_repeated;
-    return;
-  }
-  counts.feed_refused += found.accepted ? 0 : 1;
-  fed_us = std::max(fed_us, time_us);
-  const bool late = is_late(time_us);
-  counts.late_shed += late ? 1 : 0;
-  if (log.lines_waiting() > 0 && log.wants_new_file(time_us)) flush();
-  record_line.write(fed, found.query, late, line);
-  log_line(time_us, late);
+  exchange.body.resize(std::min(body_bytes, exchange.body.size()));  // without the padding
+  note_body(std::move(exchange.body));
 }
 
 void Observer::State::flush() {
@@ -151,11 +126,19 @@ void Observer::State::flush() {
     lost_untold += lines;
     counts.lost += lines;
     counts.log_failing = true;
+    clock.set_log_failing(true);
     staged.clear();
+    staged_places.clear();
+    audit_lines.clear();
+    audit_losses.clear();
     tell(status.error().message);
     return;
   }
   counts.log_failing = false;
+  clock.set_log_failing(false);
+  hand_over_lines();
+  for (const TailPlace& place : staged_places) places.add(place);
+  staged_places.clear();
   if (!problem.empty() && !verdicts->is_behind()) tell("");
   for (const event::Query& query : staged) {
     waiting.add(query);
@@ -220,6 +203,7 @@ void Observer::State::give() {
     for (const event::Query& query : batch) ports.on_given(now_us - std::max(query.ended_us, query.time_us));
   }
   batch.clear();
+  if (ports.audit != nullptr) ports.audit->note(*engine, is_recovering);
   give_way.between_pieces();
   give_alarms();
   if (!is_recovering && engine->counters().epochs != epochs_seen) refresh_expiries();
@@ -227,10 +211,12 @@ void Observer::State::give() {
 
 base::Status Observer::State::take_verdicts(std::span<const event::Verdict> given) {
   const auto open_id = [this](event::Token token) { return name_of(token); };
+  if (ports.audit != nullptr) ports.audit->note(*engine, is_recovering);
   for (const event::Verdict& verdict : given) {
     const std::string text = event::to_json(verdict, options.policy_hash, open_id);
     const bool again = verdicts->give(text);
     levels.apply(verdict);
+    tell_verdict(verdict, text);
     if (ports.on_verdict) ports.on_verdict(verdict, text, again);
   }
   if (const base::Status status = verdicts->flush(); !status) tell(status.error().message);
@@ -285,18 +271,15 @@ void Observer::State::end_with(const base::Status& status) {
 
 void Observer::State::round(bool is_last) {
   // First the watermark, then the queue: whoever arrived before it has been drained.
-  std::int64_t until_us = in_flight.watermark();
-  if (options.feed_wait_us > 0) {
-    // Lines of another log come when their requests have ended.
-    const std::int64_t now_us = options.in_flight.given_time ? std::max(fed_us, logged_us) : until_us;
-    until_us = now_us == INT64_MIN ? now_us : now_us - options.feed_wait_us;
-  }
+  std::int64_t until_us = options.is_mirror ? mirrored_until_us.load(std::memory_order_acquire) : in_flight.watermark();
+  const FeedClock::Reading fed_before = clock.read();
   taken.clear();
   queue.drain(taken);
   // Shard by shard they may be far apart; a log that is nearly in order is what a replay reads.
   const auto earlier = [](const auto& a, const auto& b) { return a->arrived_us < b->arrived_us; };
   std::stable_sort(taken.begin(), taken.end(), earlier);
   for (auto& exchange : taken) {
+    if (ports.on_taken) ports.on_taken(*exchange);
     take(*exchange);
     exchange.reset();
     give_way.between_pieces();
@@ -305,8 +288,12 @@ void Observer::State::round(bool is_last) {
   if (!is_last && steady_now_us() - flushed_at_us < options.flush_us) return;
   flush();
   write_gaps(is_last);
-  // Nothing follows the last round but a new start, which goes on behind all that was logged.
-  if (is_last && logged_us != INT64_MIN) until_us = logged_us + 1;
+  if (options.feed_wait_us > 0 && !options.is_mirror) until_us = fed_until(fed_before, until_us);
+  if (ports.on_until) ports.on_until(until_us);
+  // Nothing follows the last round but a new start, which goes on behind all that was logged; but lines of another log
+  // may then come out of order with what waits.
+  const bool may_follow = options.feed_wait_us > 0 && !options.in_flight.given_time;
+  if (is_last && logged_us != INT64_MIN && !may_follow) until_us = logged_us + 1;
   release(until_us, options.order_records_max);
   if (const base::Status status = verdicts->flush(); !status) {
     if (is_last) end_with(status);
@@ -369,14 +356,6 @@ base::Status Observer::stop() {
 ExchangeQueue& Observer::queue() { return state_->queue; }
 InFlight& Observer::in_flight() { return state_->in_flight; }
 const engine::VerdictTable& Observer::verdicts() const { return state_->levels; }
-
-bool Observer::feed_line(unsigned shard, std::string_view text) {
-  auto exchange = std::make_unique<Exchange>();
-  exchange->kind = Exchange::Kind::line;
-  exchange->body.reserve(text.size() + intake::kJsonPadding);
-  exchange->body = text;
-  return state_->queue.try_push(shard, std::move(exchange)) == ExchangeQueue::Pushed::whole;
-}
 
 std::string Observer::open(base::Token token) {
   const std::string_view raw = state_->identities.open(token);

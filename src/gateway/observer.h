@@ -17,19 +17,24 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "crypto/keyed_hash.h"
 #include "engine/engine.h"
 #include "engine/verdict_table.h"
 #include "gateway/exchange_queue.h"
+#include "gateway/feed_clock.h"
 #include "gateway/in_flight.h"
 #include "gateway/query_log.h"
 #include "gateway/record_line.h"
+#include "gateway/tail_place.h"
 #include "intake/line_parser.h"
 #include "intake/log_reader.h"
 
 namespace stillwatch::gateway {
+
+class AuditPort;
 
 struct ObserverOptions {
   std::string state_folder;   // snapshot, verdicts.ndjson, alarms.ndjson, accounts.ndjson
@@ -50,17 +55,36 @@ struct ObserverOptions {
   double accounts_seconds = 5;              // between looks at the accounts file
   /// For feed_line(): reads the lines (empty: native records), and how long after its arrival a request's line may
   /// come; 0: none are fed.
-  std::function<std::unique_ptr<intake::LineParser>(const crypto::KeyedHash&, const intake::Identities*)>
-      make_feed_parser;
+  using MakeParser =
+      std::function<std::unique_ptr<intake::LineParser>(const crypto::KeyedHash&, const intake::Identities*)>;
+  MakeParser make_feed_parser;
   std::int64_t feed_wait_us = 0;
+  /// Another observer gives it what it takes (ObserverPorts::on_taken) and says how far its order goes (mirror_until).
+  bool is_mirror = false;
+  std::vector<TailPlace> tail_places;    // known from elsewhere
+  std::vector<MakeParser> tail_parsers;  // for feed_tail_line(), one for each log that is tailed
+};
+
+/// A line of a log that is tailed (log_tail.h).
+struct TailLine {
+  std::string_view text;     // of a line over the limit its beginning
+  bool is_too_long = false;  // refused, but it counts for its account
+  unsigned parser = 0;       // of options.tail_parsers
+  unsigned source = 0;       // of the feed clock
+  TailPlace place;           // behind it
 };
 
 struct ObserverPorts {
   /// `again`: the line was already in verdicts.ndjson before a restart. `line` has no newline.
   std::function<void(const event::Verdict& verdict, std::string_view line, bool again)> on_verdict;
   std::function<void(const event::Alarm& alarm, std::string_view line, bool again)> on_alarm;
+  /// What it takes, before it becomes a record; then that all before a time has been taken.
+  std::function<void(const Exchange& exchange)> on_taken;
+  std::function<void(std::int64_t until_us)> on_until;
   /// A record had its turn in the engine, so long after its request ended. Not in recovery.
   std::function<void(std::int64_t wait_us)> on_given;
+  /// The audit log; null without one. Outlives the observer.
+  AuditPort* audit = nullptr;
   /// The log or a state file cannot be written (or can again: an empty text). For a person; no raw id in it.
   std::function<void(std::string_view problem)> on_problem;
 };
@@ -106,6 +130,14 @@ class Observer {
   const engine::VerdictTable& verdicts() const;
   /// One line of another log, as options.make_feed_parser reads it. False when the queue is full.
   bool feed_line(unsigned shard, std::string_view line);
+  /// The same for a log that is tailed. False, and nothing is counted, when a quarter of the queue is taken: again
+  /// later.
+  bool feed_tail_line(unsigned shard, const TailLine& line);
+  FeedClock& feed_clock();
+  /// Of a mirror: what is before this time is in its queue.
+  void mirror_until(std::int64_t until_us);
+  /// Where the logs that are tailed go on: what is before is in our own log. As it was found by start().
+  const std::vector<TailPlace>& tail_places() const;
   /// The raw id behind a token, or "unnamed-...": for people only. Counted.
   std::string open(base::Token token);
   ObserverCounters counters() const;

@@ -190,7 +190,9 @@ inline Replayed replay(const ObserverOptions& options, const crypto::KeyedHash& 
     engine.set_accounts(std::move(known->updates));
   }
   std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(options.log.folder)) files.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(options.log.folder)) {
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  }
   std::sort(files.begin(), files.end());
   intake::LogReaderOptions reading;
   reading.lateness_us = options.lateness_us;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gateway/account_feed.h"
+#include "gateway/audit_port.h"
 #include "gateway/line_journal.h"
 #include "gateway/observer.h"
 #include "gateway/observer_state.h"
@@ -32,7 +33,9 @@ struct Observer::State {
   ExchangeQueue queue;
   InFlight in_flight;
   engine::VerdictTable levels;
+  FeedClock clock;
   intake::Identities identities;
+  std::atomic<std::int64_t> mirrored_until_us{INT64_MIN};
   std::atomic<std::int64_t> round_started_us{0};  // steady clock; 0: between rounds
 
   // The thread's.
@@ -43,10 +46,18 @@ struct Observer::State {
   std::map<event::Token, std::string> unnamed;
   RecordLine record_line;
   GiveWay give_way;
-  std::unique_ptr<intake::LineParser> parser, feed_parser;
+  std::unique_ptr<intake::LineParser> parser;
+  std::vector<std::unique_ptr<intake::LineParser>> feed_parsers;  // the first for feed_line, then those of tails
+  TailPlaces places;                                              // of what is in the log
+  std::vector<TailPlace> staged_places;                           // of lines that were appended to it, not flushed
+  std::vector<TailPlace> places_at_start;                         // not changed after the start
   intake::RawRecord fed;
   intake::DuplicateFilter fed_ids;
   intake::ParsedLine parsed;
+  intake::RawRecord raw_fields;            // of the same line, when there is an audit log
+  std::vector<audit::Record> audit_lines;  // of lines that were appended to the log, not flushed
+  std::map<event::Token, std::string> model_names;
+  std::vector<audit::Loss> audit_losses;  // of gap lines among them
   std::string line;
   std::vector<std::unique_ptr<Exchange>> taken;
   std::vector<event::Query> staged;  // appended to the log, not flushed
@@ -69,10 +80,24 @@ struct Observer::State {
   struct Threads;
   std::unique_ptr<Threads> threads;
 
+  // observer_audit.cc
+  void take_raw(const Exchange& exchange);
+  void note_line(std::string_view text);
+  const std::string& model_name(event::Token model);
+  void note_body(std::string&& body);
+  void hand_over_lines();
+  void tell_verdict(const event::Verdict& verdict, std::string_view text);
+  base::Status recall_audit(std::string_view mark, const LogPosition& from);
+  base::Status tell_lines_before(const LogPosition& until);
+
   // observer_recovery.cc
   base::Status recover();
   base::Status read_tail(const LogPosition& from);
   base::Status archive_journals();
+
+  // observer_feed.cc
+  /// What is before has all been fed, as far as that can be told.
+  std::int64_t fed_until(const FeedClock::Reading& reading, std::int64_t watermark_us) const;
 
   // observer.cc
   void run();

@@ -45,22 +45,28 @@ base::Status Observer::State::read_tail(const LogPosition& from) {
       for (const auto& entry : block.lines) {
         if (entry.kind != intake::LineBlock::Kind::whole) continue;
         staged.clear();
-        parse_line(block.text(entry), staged);
+        const std::string_view text = block.text(entry);
+        if (const auto place = place_at_end(text)) places.add(*place);
+        parse_line(text, staged);
         if (staged.empty()) continue;
         ++counts.recovered_records;
         const event::Query& query = staged.front();
+        // A tail may read the same lines again.
+        if (options.feed_wait_us > 0 && (query.flags & event::kFlagRejected) == 0)
+          (void)fed_ids.is_repeat(query.id, query.time_us);
         logged_us = std::max(logged_us, query.time_us);
         // What came too late was marked so.
         const bool is_shed = (query.flags & event::kFlagShed) != 0;
         if (!is_shed || !is_late(query.time_us)) waiting.add(query);
       }
       staged.clear();
+      hand_over_lines();
       if (logged_us != INT64_MIN) release(std::max(released_us, logged_us - options.lateness_us), waiting_max);
     }
     if (source.problem()) return base::fail(*source.problem());
   }
-  // All that is there has its turn now; what comes from here on is later.
-  if (logged_us != INT64_MIN) release(std::max(released_us, logged_us + 1), waiting_max);
+  // All that is there has its turn now; what comes from here on is later, but for lines of another log.
+  if (logged_us != INT64_MIN && options.feed_wait_us == 0) release(std::max(released_us, logged_us + 1), waiting_max);
   return {};
 }
 
@@ -99,10 +105,14 @@ base::Status Observer::State::archive_journals() {
 
 base::Status Observer::State::snapshot() {
   const std::int64_t started_us = steady_now_us();
+  ObserverState state;
+  if (ports.audit != nullptr) {
+    STILLWATCH_TRY(mark, ports.audit->settle());
+    state.audit_mark = std::move(mark);
+  }
   STILLWATCH_CHECK(log.sync());
   STILLWATCH_CHECK(verdicts->sync());
   STILLWATCH_CHECK(alarms->sync());
-  ObserverState state;
   state.policy_hash = options.policy_hash;
   state.secret_id = keyed_hash.secret_id();
   state.log = log.position();
@@ -116,6 +126,9 @@ base::Status Observer::State::snapshot() {
   intake::ByteWriter ids;
   fed_ids.save(ids);
   state.fed_ids = std::move(ids.bytes());
+  intake::ByteWriter tails;
+  places.save(tails);
+  state.tail_places = std::move(tails.bytes());
   state.account_lines = accounts->lines();
   state.verdict_bytes = verdicts->mark();
   state.alarm_bytes = alarms->mark();
@@ -142,6 +155,15 @@ base::Status Observer::State::recover() {
                       "the levels of the snapshot are damaged; remove the snapshot so that the "
                       "query log is read anew");
   }
+  if (found) {
+    intake::ByteReader tails(found->tail_places);
+    if (!places.restore(tails)) {
+      return base::fail(base::Fault::environment,
+                        "the places of tailed logs in the snapshot are damaged; remove the snapshot so that the "
+                        "query log is read anew");
+    }
+  }
+  for (const TailPlace& place : options.tail_places) places.add(place);
   if (found && !is_same) STILLWATCH_CHECK(archive_journals());
   STILLWATCH_TRY(verdict_lines,
                  LineJournal::open(options.state_folder + kVerdicts, is_same ? found->verdict_bytes : 0));
@@ -184,9 +206,11 @@ base::Status Observer::State::recover() {
     recovered = from;
   }
   engine->add_accounts(std::move(updates));
+  STILLWATCH_CHECK(recall_audit(is_same ? found->audit_mark : std::string(), from));
   is_recovering = true;
   STILLWATCH_CHECK(read_tail(from));
   is_recovering = false;
+  if (ports.audit != nullptr) ports.audit->caught_up();
   refresh_expiries();
   // Levels of before that the log does not give under other settings end when they were to end.
   if (found && !is_same && logged_us != INT64_MIN) levels.drop_expired(logged_us);
@@ -196,6 +220,7 @@ base::Status Observer::State::recover() {
   counts.account_lines = accounts->lines();
   counts.account_lines_rejected = accounts->rejected();
   if (logged_us != INT64_MIN) in_flight.start_after(logged_us);
+  places_at_start.assign(places.list().begin(), places.list().end());
   STILLWATCH_CHECK(verdicts->flush());
   STILLWATCH_CHECK(alarms->flush());
   // So that the next start need not read the same again, and files before it may go.
@@ -213,6 +238,7 @@ base::Result<std::unique_ptr<Observer>> Observer::start(ObserverOptions options,
                                                         ObserverPorts ports) {
   // Beyond what a replay waits, it would refuse what the live run took.
   options.in_flight.order_wait_us = std::min(options.in_flight.order_wait_us, options.lateness_us);
+  options.feed_wait_us = std::min(options.feed_wait_us, options.lateness_us);
   options.log.rotate_us = std::clamp(options.log.rotate_us, base::kMinuteUs, 30 * base::kDayUs);
   STILLWATCH_CHECK(base::make_writable_folder(options.state_folder));
   STILLWATCH_TRY(log, QueryLog::open(options.log));

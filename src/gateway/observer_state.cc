@@ -12,7 +12,7 @@
 namespace stillwatch::gateway {
 namespace {
 
-constexpr std::string_view kMagic = "stillwatch observer 1\n";
+constexpr std::string_view kMagic = "stillwatch observer 2\n";
 constexpr std::size_t kDigestBytes = 64;
 constexpr std::uint64_t kBytesMax = std::uint64_t{64} << 30;
 static_assert(std::is_trivially_copyable_v<event::Query>);
@@ -29,7 +29,8 @@ base::Status write_state(const std::string& folder, const ObserverState& state) 
   out.put(state.log.next.offset), out.put(state.log.next.line);
   out.put(state.released_us), out.put(state.logged_us);
   out.put_all(state.waiting);
-  for (const std::string* part : {&state.engine, &state.identities, &state.levels, &state.fed_ids})
+  for (const std::string* part :
+       {&state.engine, &state.identities, &state.levels, &state.fed_ids, &state.tail_places, &state.audit_mark})
     out.put_bytes(*part);
   for (const std::uint64_t number : {state.account_lines, state.verdict_bytes, state.alarm_bytes, state.alarms})
     out.put(number);
@@ -65,7 +66,9 @@ base::Result<std::optional<ObserverState>> read_state(const std::string& folder)
   state.released_us = in.get<std::int64_t>();
   state.logged_us = in.get<std::int64_t>();
   state.waiting = in.get_all<event::Query>();
-  for (std::string* part : {&state.engine, &state.identities, &state.levels, &state.fed_ids}) *part = in.get_bytes();
+  for (std::string* part :
+       {&state.engine, &state.identities, &state.levels, &state.fed_ids, &state.tail_places, &state.audit_mark})
+    *part = in.get_bytes();
   for (std::uint64_t* number : {&state.account_lines, &state.verdict_bytes, &state.alarm_bytes, &state.alarms})
     *number = in.get<std::uint64_t>();
   if (!in.ok() || !in.at_end()) return damaged();

@@ -23,7 +23,8 @@ struct ObserverState {
   std::int64_t released_us = INT64_MIN;  // the engine has seen all before
   std::int64_t logged_us = INT64_MIN;    // the latest time in the log
   std::vector<event::Query> waiting;     // logged, not yet given to the engine; in the order of the log
-  std::string engine, identities, levels, fed_ids;
+  std::string engine, identities, levels, fed_ids, tail_places;
+  std::string audit_mark;  // where the audit log stood; empty without one
   std::uint64_t account_lines = 0;
   std::uint64_t verdict_bytes = 0, alarm_bytes = 0;
   std::uint64_t alarms = 0;

@@ -181,6 +181,7 @@ void ProxiedRequest::add_answer_fields(http::Fields& fields) {
     fields.set("stillwatch-restricted", policy::edit_names(remedy_.edits));
   }
   fields.set("stillwatch-request-id", request_id_);
+  if (has_leaf()) fields.set("stillwatch-leaf", leaf_id());
   if (rules_->configuration().server.overhead_header) fields.set("stillwatch-overhead-us", std::to_string(own_us_));
 }
 

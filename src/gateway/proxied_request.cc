@@ -290,6 +290,12 @@ std::optional<Rejected> ProxiedRequest::reserve() {
                     "This server cannot record requests now, and serves none without a record.",
                     metric::Refusal::log_failed);
   }
+  if (settings.ledger.on_overflow == settings::Answer::refuse &&
+      station.ledger_failing.load(std::memory_order_relaxed)) {
+    return rejected(policy::RefusalKind::overloaded, "ledger_failed",
+                    "This server cannot write its audit log now, and serves nothing without it.",
+                    metric::Refusal::ledger_failed);
+  }
   if (caller_.problem != CallerProblem::none || !must_read_body()) return std::nullopt;
   std::array<policy::QuotaScope, policy::kQuotaScopesMax> scopes;
   const std::size_t count = quota_scopes(caller_, end_user_, remedy_, scopes);
@@ -320,6 +326,7 @@ http::Task<void> ProxiedRequest::refuse(const Rejected& against) {
   policy::FieldList remedy_fields;
   policy::add_remedy_fields(remedy_fields, remedy_, rules_->remedies());
   for (const policy::Field& field : remedy_fields) head.fields.set(field.name, field.value);
+  if (has_leaf()) head.fields.set("stillwatch-leaf", leaf_id());
   status_ = rendered.status;
   desk_.station.log.write_limited(
       static_cast<unsigned>(against.counted), settings::LogLevel::info, "refused",

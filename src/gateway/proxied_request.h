@@ -66,6 +66,12 @@ class ProxiedRequest {
   http::Task<void> refuse(const Rejected& against);
   void settle();
   void hand_over();
+  /// Of requests whose record will be logged; record_line.h and audit/commitments.h make the same id of it.
+  bool has_leaf() const {
+    const settings::Ledger& ledger = rules_->configuration().ledger;
+    return ledger.leaf_header && !ledger.folder.empty() && ticket_ && dialect_;
+  }
+  std::string leaf_id() const { return request_id_.substr(4); }  // without "req_"
   std::int64_t now_us() const { return ticket_ ? ticket_->arrived_us() : exchange_.arrived_us(); }
   std::string_view sent_body() const { return edited_ ? edited_body_ : std::string_view(body_); }
 

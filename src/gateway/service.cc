@@ -96,14 +96,23 @@ base::Result<std::shared_ptr<const Ruleset>> Service::State::compile_rules() con
     STILLWATCH_TRY(read, KeyFile::read(configuration.identity.keys_file));
     keys = std::move(read);
   }
-  AccountFactsMap accounts;
-  if (!configuration.identity.accounts_file.empty()) {
-    intake::Identities names;
-    STILLWATCH_TRY(read, intake::load_accounts(configuration.identity.accounts_file, *keyed_hash, names,
-                                               [](const intake::Reject&) {}));
-    accounts = account_facts(read.updates, wall_us());
-  }
+  STILLWATCH_TRY(accounts, read_accounts(configuration));
   return Ruleset::compile(std::move(configuration), std::move(keys), std::move(accounts), *keyed_hash);
+}
+
+base::Result<AccountFactsMap> Service::State::read_accounts(const Configuration& from) const {
+  if (from.identity.accounts_file.empty()) return AccountFactsMap{};
+  intake::Identities names;
+  STILLWATCH_TRY(read,
+                 intake::load_accounts(from.identity.accounts_file, *keyed_hash, names, [](const intake::Reject&) {}));
+  return account_facts(read.updates, wall_us());
+}
+
+/// Nothing else is read again: a configuration or keys that were edited wait for a reload.
+base::Result<std::shared_ptr<const Ruleset>> Service::State::with_fresh_accounts() const {
+  const std::shared_ptr<const Ruleset> rules = station->rules.take();
+  STILLWATCH_TRY(accounts, read_accounts(rules->configuration()));
+  return Ruleset::compile(rules->configuration(), rules->keys(), std::move(accounts), *keyed_hash);
 }
 
 void Service::State::take_switches(const settings::Remedies& remedies) {
@@ -186,21 +195,22 @@ base::Result<std::unique_ptr<Service>> Service::start(const std::string& configu
   STILLWATCH_TRY(log, RunLog::open(configuration.log));
   state->log = std::move(log);
   STILLWATCH_CHECK(base::make_writable_folder(configuration.state.folder));
-  STILLWATCH_TRY(secret, crypto::load_or_create_secret(configuration.state.secret_file));
-  state->keyed_hash = std::make_unique<crypto::KeyedHash>(secret);
+  STILLWATCH_CHECK(state->take_up_secrets(configuration));
   STILLWATCH_TRY(rules, state->compile_rules());
   state->first_rules = rules;
 
   std::vector<std::string> names;
   for (const settings::Upstream& upstream : configuration.upstreams) names.push_back(upstream.name);
   state->metrics =
-      std::make_unique<Metrics>(state->network_threads() + 2, names, configuration.metrics.label_values_max);
+      std::make_unique<Metrics>(state->network_threads() + 3, names, configuration.metrics.label_values_max);
   STILLWATCH_CHECK(state->start_webhooks());
+  STILLWATCH_CHECK(state->start_ledger());
   STILLWATCH_CHECK(state->start_observer());
   state->station = std::make_unique<Station>(*state->keyed_hash, *state->observer, *state->metrics, *state->log,
                                              state->webhooks.get(), rules, configuration.decisions.stream_events_max);
   Station& station = *state->station;
   station.instance = std::random_device{}();
+  station.earlier = state->earlier_levels();
   state->take_switches(configuration.remedies);
   STILLWATCH_CHECK(restore_decisions(station, configuration.state.folder, state->observer->in_flight().now_us()));
   STILLWATCH_CHECK(state->load_quota());
@@ -223,6 +233,7 @@ base::Result<std::unique_ptr<Service>> Service::start(const std::string& configu
   state->admin_ports.not_ready = [raw] { return raw->not_ready(); };
   std::unique_ptr<Service> service(new Service(std::move(state)));
   raw->admin_ports.reload = [self = service.get()] { return self->reload(); };
+  STILLWATCH_CHECK(raw->start_tail());
   STILLWATCH_CHECK(raw->start_servers());
   raw->note_certificate();
   raw->serving.store(true);
@@ -247,11 +258,12 @@ base::Status Service::reload() {
     const bool fixed = was.server.listen == is.server.listen && was.server.admin_listen == is.server.admin_listen &&
                        was.server.decision_listen == is.server.decision_listen &&
                        was.server.threads == is.server.threads && was.state.folder == is.state.folder &&
-                       was.state.secret_file == is.state.secret_file && was.query_log.folder == is.query_log.folder;
+                       was.state.secret_file == is.state.secret_file && was.query_log.folder == is.query_log.folder &&
+                       was.tails == is.tails && was.ledger == is.ledger;
     if (!fixed) {
       status = base::fail(Fault::caller,
-                          "server.listen, decision_listen, admin_listen, threads, state and query_log.folder change "
-                          "with a restart only; everything stays as it was");
+                          "server.listen, decision_listen, admin_listen, threads, state, tail, query_log.folder and "
+                          "ledger change with a restart only; everything stays as it was");
     } else if (state_->proxy != nullptr) {
       status = state_->proxy->reload_tls();
     }
@@ -261,6 +273,11 @@ base::Status Service::reload() {
     state_->log->write(settings::LogLevel::error, "reload_refused", {{"why", Failure{status.error()}}});
     return status;
   }
+  // Tokens are made in too many places to change them while requests are under way.
+  if (const auto keys = crypto::load_key_set(state_->settings().state.secret_file);
+      keys && (crypto::KeyedHash(keys->current).secret_id() != state_->keyed_hash->secret_id() ||
+               keys->previous.has_value() != (state_->previous_hash != nullptr)))
+    state_->log->write(settings::LogLevel::warn, "secret_changed", {{"takes_effect", "at the next start"}});
   // An operator's emergency switch outlives a reload; only its own command ends it.
   std::error_code code;
   const bool held =
@@ -289,7 +306,14 @@ base::Status Service::stop() {
   if (state.proxy != nullptr) state.proxy->stop();
   if (state.decisions != nullptr) state.decisions->stop();
   if (state.admin != nullptr) state.admin->stop();
+  if (state.tail != nullptr) state.tail->stop();
   base::Status status = state.observer->stop();
+  if (state.previous != nullptr) {
+    if (const auto ended = state.previous->stop(); !ended && status) status = ended;
+  }
+  if (state.ledger != nullptr) {
+    if (const auto ended = state.ledger->stop(); !ended && status) status = ended;
+  }
   if (const auto saved = state.save_quota(true); !saved && status) status = saved;
   if (state.webhooks != nullptr) state.webhooks->stop(1'000);
   state.log->write(settings::LogLevel::info, "stopped", {{"requests_cut", cut}});

@@ -7,7 +7,6 @@
 
 #include "base/files.h"
 #include "gateway/api_answer.h"
-#include "gateway/certificate_file.h"
 
 namespace stillwatch::gateway {
 namespace {
@@ -15,32 +14,18 @@ namespace {
 constexpr auto kCareEvery = std::chrono::milliseconds(250);
 constexpr std::uint64_t kQuotaBytesMax = std::uint64_t{1} << 30;
 constexpr std::int64_t kQuotaSaveMs = 10'000;
-// A verdict-rate alarm is shown this long after it was raised.
-constexpr std::int64_t kAlarmShownMs = 3'600'000;
-// A round of the observer that takes longer is a stalled engine: closing an epoch takes milliseconds to a second.
-constexpr std::int64_t kStalledUs = 30 * base::kSecondUs;
+std::int64_t wall_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
 
 std::int64_t changed_ns(const std::string& path) {
   std::error_code code;
   const auto time = std::filesystem::last_write_time(path, code);
   return code ? 0 : time.time_since_epoch().count();
 }
-
-std::int64_t wall_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-Sync sync_of(settings::Sync sync) {
-  switch (sync) {
-    case settings::Sync::never: return Sync::never;
-    case settings::Sync::second: return Sync::per_second;
-    case settings::Sync::flush: return Sync::every_flush;
-  }
-  return Sync::per_second;
-}
-
-}  // namespace
 
 Service::State::~State() {
   {
@@ -53,74 +38,6 @@ Service::State::~State() {
   proxy.reset();
   decisions.reset();
   admin.reset();
-}
-
-base::Status Service::State::start_observer() {
-  const Configuration& from = settings();
-  ObserverOptions options;
-  options.state_folder = from.state.folder;
-  options.accounts_file = from.identity.accounts_file;
-  options.log.folder = from.query_log.folder;
-  options.log.rotate_bytes = from.query_log.rotate_bytes;
-  options.log.rotate_us = from.query_log.rotate_ms * 1'000;
-  options.log.sync = sync_of(from.query_log.sync);
-  options.log.keep_us = from.query_log.retention_days * base::kDayUs;
-  options.log.keep_bytes = from.query_log.retention_bytes;
-  options.log.level = static_cast<int>(from.query_log.compression_level);
-  options.content = from.observer.content == settings::Content::full ? Content::full : Content::fingerprint;
-  options.engine = from.run.engine;
-  options.policy_hash = policy_hash(from);
-  options.queue.count_max = from.observer.queue_exchanges_max;
-  options.queue.bytes_max = from.observer.queue_bytes_max;
-  options.queue.shed_max = from.observer.queue_shed_max;
-  options.order_records_max = from.observer.order_records_max;
-  options.workers = from.observer.threads;
-  options.accounts_seconds = static_cast<double>(from.identity.accounts_ms) / 1e3;
-  options.queue_shards = network_threads();
-  options.in_flight.order_wait_us = from.observer.order_wait_us;
-  options.in_flight.given_time = !from.demo.time_header.empty();
-  options.lateness_us = from.run.lateness_us;
-  // Beside another proxy all records come by POST /v1/traces and /v1/logs, after their requests. In front of a model
-  // server none does, and the engine need not wait.
-  options.feed_wait_us = from.upstreams.empty() ? from.observer.order_wait_us : 0;
-  options.snapshot_seconds = from.run.snapshot_seconds;
-  ObserverPorts ports;
-  // One writer a shard: recovery runs on the starting thread, before the observer's own.
-  Metrics::Shard& shard = metrics->shard(observer_shard());
-  ports.on_verdict = [this, &shard](const event::Verdict& verdict, std::string_view line, bool again) {
-    shard.count(static_cast<metric::VerdictChange>(verdict.level));
-    Station* const to = published.load(std::memory_order_acquire);
-    if (again || to == nullptr) return;
-    to->feed.push(line);
-    if (webhooks == nullptr) return;
-    webhooks->push(WebhookType::verdict_changed, verdict.time_us, line);
-    if (verdict.level == event::Level::notice && to->rules.take()->configuration().remedies.notice_hook)
-      webhooks->push(WebhookType::notice_due, verdict.time_us, line);
-  };
-  ports.on_alarm = [this](const event::Alarm& alarm, std::string_view line, bool again) {
-    if (again) return;
-    alarm_verdict_rate.store(true);
-    alarm_verdict_rate_ms.store(http::monotonic_ms());
-    if (webhooks != nullptr) webhooks->push(WebhookType::alarm_raised, alarm.time_us, line);
-  };
-  ports.on_given = [&shard](std::int64_t wait_us) {
-    shard.observe(metric::Duration::observer_wait, static_cast<double>(wait_us) / 1e6);
-  };
-  ports.on_problem = [this](std::string_view problem) {
-    alarm_log.store(!problem.empty());
-    log->write(problem.empty() ? settings::LogLevel::info : settings::LogLevel::error, "observer_problem",
-               {{"problem", Configured{problem.empty() ? std::string_view("none, it works again") : problem}}});
-    if (webhooks != nullptr && !problem.empty()) {
-      JsonWriter json;
-      json.text("problem", problem);
-      webhooks->push(WebhookType::observer_gap, observer == nullptr ? 0 : observer->in_flight().now_us(),
-                     json.finish());
-    }
-  };
-  STILLWATCH_TRY(started, Observer::start(std::move(options), *keyed_hash, std::move(ports)));
-  observer = std::move(started);
-  accounts_changed_ns = changed_ns(from.identity.accounts_file);
-  return {};
 }
 
 base::Status Service::State::start_webhooks() {
@@ -196,7 +113,15 @@ void Service::State::update_gauges() {
   if (const std::int64_t ends_us = certificate_ends_us.load(); ends_us != 0) {
     to.set(metric::Gauge::certificate_expiry_seconds, static_cast<double>(ends_us - wall_us()) / 1e6);
   }
-  const engine::VerdictTable::Counters table = observer->verdicts().counters();
+  to.set(metric::Gauge::calibrating, counters.calibrating ? 1 : 0);
+  to.set(metric::Gauge::secret_overlap, previous != nullptr ? 1 : 0);
+  engine::VerdictTable::Counters table = observer->verdicts().counters();
+  // The same subjects stand in several tables during an overlap; how many do is not counted.
+  for (const EarlierSource& source : station->earlier) {
+    const engine::VerdictTable::Counters other = source.table->counters();
+    for (std::size_t level = 0; level < table.by_level.size(); ++level)
+      table.by_level[level] = std::max(table.by_level[level], other.by_level[level]);
+  }
   std::uint64_t subjects = 0;
   for (std::size_t level = 0; level < table.by_level.size(); ++level) {
     to.set_subjects(static_cast<event::Level>(level), table.by_level[level]);
@@ -236,52 +161,32 @@ void Service::State::count_up() {
   up(metric::Gap::log_failed, counters.gaps_log_failed, told.gaps_log);
   up(metric::Exchange::shed_late, counters.late_shed, told.shed_late);
   up(metric::Exchange::shed_unreadable, counters.lines.bodies_refused, told.shed_unreadable);
+  up(metric::FedLine::refused, counters.feed_refused, told.fed_refused);
+  up(metric::FedLine::repeated, counters.feed_repeated, told.fed_repeated);
+  up(metric::FedLine::early, counters.feed_early, told.fed_early);
+  if (tail != nullptr) {
+    const LogTailCounters read = tail->counters();
+    up(metric::FedLine::tailed, read.lines, told.tailed);
+    up(metric::FedLine::too_long, read.lines_too_long, told.tailed_too_long);
+    up(metric::TailEvent::opened, read.files_opened, told.tail_opened);
+    up(metric::TailEvent::rotated, read.rotations, told.tail_rotated);
+    up(metric::TailEvent::truncated, read.truncations, told.tail_truncated);
+    up(metric::TailEvent::place_lost, read.places_lost, told.tail_lost);
+    up(metric::TailEvent::read_error, read.read_errors, told.tail_errors);
+    up(metric::TailEvent::wait, read.waits, told.tail_waits);
+    metrics->set(metric::Gauge::tail_files, static_cast<double>(read.files_open));
+    metrics->set(metric::Gauge::tail_bytes_behind, static_cast<double>(read.bytes_behind));
+  }
   if (counters.snapshot_steady_us > 0) {
     metrics->set(metric::Gauge::snapshot_age_seconds,
                  static_cast<double>(http::monotonic_ms() - counters.snapshot_steady_us / 1'000) / 1e3);
   }
+  count_ledger(shard);
   if (webhooks == nullptr) return;
   const WebhookCounts sent = webhooks->counts();
   up(metric::WebhookResult::delivered, sent.delivered, told.delivered);
   up(metric::WebhookResult::failed, sent.failed_attempts, told.undelivered);
   up(metric::WebhookResult::dropped, sent.dropped, told.dropped);
-}
-
-/// Of the certificate that is served from now on.
-void Service::State::note_certificate() {
-  const std::string& path = settings().server.tls.certificate_file;
-  if (path.empty()) return;
-  if (const auto dates = read_certificate(path); dates) certificate_ends_us.store(dates->ends_us);
-}
-
-/// The metric, and a webhook when it comes on. `name` is that of the reference.
-void Service::State::show_alarm(metric::AlarmKind kind, std::string_view name, bool active) {
-  metrics->set_alarm(kind, active);
-  bool& was = alarms_on[static_cast<std::size_t>(kind)];
-  if (active && !was) {
-    log->write(settings::LogLevel::warn, "alarm", {{"alarm", Configured{name}}});
-    if (webhooks != nullptr) {
-      JsonWriter json;
-      json.text("alarm", name);
-      webhooks->push(WebhookType::alarm_raised, observer->in_flight().now_us(), json.finish());
-    }
-  }
-  was = active;
-}
-
-void Service::State::raise_alarms() {
-  const ObserverCounters counters = observer->counters();
-  // Of the log alone: another problem of the observer must not refuse traffic.
-  station->log_failing.store(counters.log_failing);
-  const bool behind =
-      counters.lag_us / 1'000 > settings().alarms.engine_behind_ms + settings().observer.order_wait_us / 1'000 ||
-      counters.busy_us > kStalledUs;
-  show_alarm(metric::AlarmKind::engine_behind, "engine_behind", behind && settings().demo.time_header.empty());
-  show_alarm(metric::AlarmKind::query_log, "query_log", counters.log_failing);
-  show_alarm(metric::AlarmKind::calibration_drift, "calibration_drift", counters.calibration_drifted);
-  show_alarm(metric::AlarmKind::snapshot, "snapshot", counters.snapshot_failures > 0 && alarm_log.load());
-  const bool recent = alarm_verdict_rate.load() && http::monotonic_ms() - alarm_verdict_rate_ms.load() < kAlarmShownMs;
-  metrics->set_alarm(metric::AlarmKind::verdict_rate, recent);
 }
 
 /// The observer reads a changed accounts file by itself; the request path needs tiers and declared uses too.
@@ -292,7 +197,7 @@ void Service::State::follow_accounts() {
   if (now_ns == 0 || now_ns == accounts_changed_ns) return;
   accounts_changed_ns = now_ns;
   const std::lock_guard lock(reload_mutex);
-  auto rules = compile_rules();
+  auto rules = with_fresh_accounts();
   if (rules) {
     station->rules.publish(std::move(*rules));
     log->write(settings::LogLevel::info, "accounts_read", {});

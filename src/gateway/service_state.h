@@ -8,6 +8,9 @@
 #include <thread>
 
 #include "gateway/admin_api.h"
+#include "gateway/ledger_link.h"
+#include "gateway/log_tail.h"
+#include "gateway/secret_overlap.h"
 #include "gateway/service.h"
 #include "gateway/station.h"
 #include "http/server.h"
@@ -16,12 +19,16 @@ namespace stillwatch::gateway {
 
 struct Service::State {
   std::string configuration_path;
-  std::shared_ptr<const Ruleset> first_rules;  // what it was started with: some settings stay
-  std::unique_ptr<crypto::KeyedHash> keyed_hash;
+  std::shared_ptr<const Ruleset> first_rules;                    // what it was started with: some settings stay
+  std::unique_ptr<crypto::KeyedHash> keyed_hash, previous_hash;  // of the secret before a rotation; nothing: none
+  OverlapState overlap;
   std::unique_ptr<RunLog> log;
   std::unique_ptr<Metrics> metrics;
   std::unique_ptr<WebhookSender> webhooks;
+  std::unique_ptr<LedgerLink> ledger;  // null: none is configured
+  std::unique_ptr<Observer> previous;  // under the previous secret, fed by `observer`
   std::unique_ptr<Observer> observer;
+  std::unique_ptr<LogTail> tail;  // nothing: no log is followed
   std::unique_ptr<Station> station;
   AdminPorts admin_ports;
   std::mutex desk_errors_mutex;
@@ -48,6 +55,10 @@ struct Service::State {
     std::uint64_t accepted = 0, refused = 0, tls_failed = 0, closed = 0, rejected = 0, overload = 0;
     std::uint64_t written = 0, failed = 0, gaps_queue = 0, gaps_log = 0, shed_late = 0, shed_unreadable = 0;
     std::uint64_t delivered = 0, undelivered = 0, dropped = 0;
+    std::uint64_t records = 0, decisions = 0, others = 0, recalled = 0, lost = 0, failures = 0, payloads = 0;
+    std::uint64_t anchors = 0, quorums = 0, stamps = 0;
+    std::uint64_t fed_refused = 0, fed_repeated = 0, fed_early = 0, tailed = 0, tailed_too_long = 0;
+    std::uint64_t tail_opened = 0, tail_rotated = 0, tail_truncated = 0, tail_lost = 0, tail_errors = 0, tail_waits = 0;
   } told;
 
   ~State();
@@ -60,10 +71,22 @@ struct Service::State {
   unsigned observer_shard() const { return network_threads(); }
   /// Of whoever holds reload_mutex.
   unsigned reload_shard() const { return network_threads() + 1; }
+  /// Of the observer under the previous secret.
+  unsigned previous_shard() const { return network_threads() + 2; }
 
   base::Result<std::shared_ptr<const Ruleset>> compile_rules() const;
+  base::Result<AccountFactsMap> read_accounts(const Configuration& from) const;
+  /// The rules in force with the accounts file as it is now.
+  base::Result<std::shared_ptr<const Ruleset>> with_fresh_accounts() const;
+  base::Status take_up_secrets(const Configuration& from);
+  base::Result<ObserverOptions> observer_options() const;
+  ObserverPorts observer_ports(bool is_previous);
   base::Status start_observer();
+  /// Levels of before a rotation, for whoever asks for one.
+  std::vector<EarlierSource> earlier_levels();
+  base::Status start_tail();
   base::Status start_webhooks();
+  base::Status start_ledger();
   base::Status start_servers();
   base::Status load_quota();
   base::Status save_quota(bool stopped);
@@ -73,12 +96,20 @@ struct Service::State {
   void look_after();  // the body of `care`
   void update_gauges();
   void count_up();
+  void count_ledger(Metrics::Shard& shard);
+  void raise_ledger_alarms();
   void note_certificate();
   void raise_alarms();
   void show_alarm(metric::AlarmKind kind, std::string_view name, bool active);
   void follow_accounts();
   std::string not_ready() const;
 };
+
+// A round of the observer that takes longer is a stalled engine: closing an epoch takes milliseconds to a second.
+inline constexpr std::int64_t kStalledUs = 30 * base::kSecondUs;
+
+/// When a file changed last; 0: there is none.
+std::int64_t changed_ns(const std::string& path);
 
 /// A network thread's upstreams when the ruleset has changed. Keeps the old ones on an error.
 void refresh_upstreams(Desk& desk);

@@ -17,6 +17,12 @@ policy::Standing standing_of(const engine::VerdictTable& table, base::Token subj
   return standing;
 }
 
+/// Of two standings the one that goes further.
+void take_higher(policy::Standing& standing, const policy::Standing& other) {
+  if (other.level > standing.level || (other.level == standing.level && standing.dry_run && !other.dry_run))
+    standing = other;
+}
+
 const policy::Limits& limits_of(const Caller& caller, settings::LimitScope scope) {
   static const policy::Limits kNone;
   const auto at = static_cast<std::size_t>(scope);
@@ -25,6 +31,12 @@ const policy::Limits& limits_of(const Caller& caller, settings::LimitScope scope
 }
 
 }  // namespace
+
+base::Token subject_in(const EarlierSource& source, std::string_view account, std::string_view end_user) {
+  const base::Token token = (*source.keyed_hash)(crypto::Domain::account, account);
+  if (end_user.empty()) return token;
+  return engine::end_user_subject(token, (*source.keyed_hash)(crypto::Domain::end_user, end_user));
+}
 
 policy::Remedy judge(Desk& desk, const Ruleset& rules, const Caller& caller, base::Token end_user,
                      std::int64_t now_us) {
@@ -38,6 +50,13 @@ policy::Remedy judge(Desk& desk, const Ruleset& rules, const Caller& caller, bas
     request.end_user = engine::end_user_subject(caller.account_token, end_user);
     request.end_user_standing = standing_of(table, request.end_user, now_us);
     request.end_user_override = desk.overrides.find(request.end_user, now_us);
+  }
+  for (const EarlierSource& source : desk.station.earlier) {
+    if (caller.account.empty()) break;
+    take_higher(request.account_standing, standing_of(*source.table, subject_in(source, caller.account, {}), now_us));
+    if (end_user == 0) continue;
+    take_higher(request.end_user_standing,
+                standing_of(*source.table, subject_in(source, caller.account, caller.end_user), now_us));
   }
   if (caller.facts != nullptr) {
     request.allow_listed = caller.facts->allow_listed;

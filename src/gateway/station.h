@@ -9,10 +9,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "crypto/keyed_hash.h"
 #include "gateway/caller.h"
 #include "gateway/decision_feed.h"
+#include "gateway/earlier_levels.h"
 #include "gateway/metrics.h"
 #include "gateway/observer.h"
 #include "gateway/ruleset.h"
@@ -41,6 +43,7 @@ struct Station {
 
   const crypto::KeyedHash& keyed_hash;
   Observer& observer;
+  std::vector<EarlierSource> earlier;  // levels of before a rotation of the secret; not changed while threads run
   Metrics& metrics;
   RunLog& log;
   WebhookSender* webhooks = nullptr;  // nothing: none are configured
@@ -52,7 +55,8 @@ struct Station {
   std::uint32_t instance = 0;               // drawn at start; part of request ids
   std::atomic<std::uint32_t> followers{0};  // of the decision stream
   std::atomic<bool> draining{false};
-  std::atomic<bool> log_failing{false};  // the query log cannot be written
+  std::atomic<bool> log_failing{false};     // the query log cannot be written
+  std::atomic<bool> ledger_failing{false};  // nor can the audit log, or its queue is full
 };
 
 /// One network thread's own.
@@ -77,7 +81,11 @@ struct Desk {
         overrides(shared.overrides) {}
 };
 
-/// The remedy for a request of this caller, as everything stands at `now_us`. `end_user` is the token; 0: none.
+/// A subject of another observer's or file's levels, by this gateway's tokens and raw ids.
+base::Token subject_in(const EarlierSource& source, std::string_view account, std::string_view end_user);
+
+/// The remedy for a request of this caller, as everything stands at `now_us`. `end_user` is the token of
+/// caller.end_user; 0: none. The engine's level counts, or one of before a rotation of the secret where that is higher.
 policy::Remedy judge(Desk& desk, const Ruleset& rules, const Caller& caller, base::Token end_user, std::int64_t now_us);
 
 /// The scopes whose limits hold for a request, with a throttle's own if it is enforced. Returns how many.

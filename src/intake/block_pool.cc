@@ -26,7 +26,7 @@ struct Worker {
   LineBlock lines;
 };
 
-void parse_block(const LineBlock& lines, LineParser& parser, ParsedBlock& out) {
+void parse_block(const LineBlock& lines, LineParser& parser, bool has_digests, ParsedBlock& out) {
   out.count = 0;
   if (out.entries.size() < lines.lines.size()) out.entries.resize(lines.lines.size());
   for (const LineBlock::Line& line : lines.lines) {
@@ -47,6 +47,7 @@ void parse_block(const LineBlock& lines, LineParser& parser, ParsedBlock& out) {
     entry.counters.unreadable_addresses = after.unreadable_addresses - before.unreadable_addresses;
     entry.counters.turns_ignored = after.turns_ignored - before.turns_ignored;
     entry.position = line.position;
+    if (has_digests) entry.digest = crypto::sha256(lines.text(line));
     ++out.count;
   }
   std::swap(out.ids, parser.new_ids());
@@ -58,6 +59,7 @@ void parse_block(const LineBlock& lines, LineParser& parser, ParsedBlock& out) {
 struct BlockPool::State {
   std::vector<std::unique_ptr<File>> files;
   unsigned threads = 1;
+  bool has_digests = false;
   std::vector<Worker> workers;
   std::vector<std::thread> running;
   std::mutex mutex;
@@ -83,7 +85,7 @@ struct BlockPool::State {
       file.bytes_read.store(file.source.bytes_read(), std::memory_order_relaxed);
     }
     block.next = worker.lines.next;
-    parse_block(worker.lines, *worker.parser, block);
+    parse_block(worker.lines, *worker.parser, has_digests, block);
     return number;
   }
 
@@ -111,11 +113,12 @@ struct BlockPool::State {
   }
 };
 
-BlockPool::BlockPool(std::vector<LineSource> sources, unsigned threads, MakeParser make_parser)
+BlockPool::BlockPool(std::vector<LineSource> sources, unsigned threads, MakeParser make_parser, bool has_digests)
     : state_(std::make_unique<State>()) {
   State& state = *state_;
   for (LineSource& source : sources) state.files.push_back(std::make_unique<File>(std::move(source)));
   state.threads = threads < 2 ? 1 : threads;
+  state.has_digests = has_digests;
   for (unsigned i = 0; i < state.threads; ++i) state.workers.push_back({make_parser(), {}});
   if (state.threads < 2) return;
   for (Worker& worker : state.workers) state.running.emplace_back([&state, &worker] { state.run(worker); });

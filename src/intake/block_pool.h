@@ -30,7 +30,7 @@ struct ParsedBlock {
 class BlockPool {
  public:
   using MakeParser = std::function<std::unique_ptr<LineParser>()>;
-  BlockPool(std::vector<LineSource> sources, unsigned threads, MakeParser make_parser);
+  BlockPool(std::vector<LineSource> sources, unsigned threads, MakeParser make_parser, bool has_digests = false);
   ~BlockPool();
 
   /// The next block of a log; give it back when done.

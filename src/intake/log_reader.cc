@@ -74,6 +74,7 @@ struct LogReader::State {
   std::size_t last_log = 0;
   std::uint64_t last_line = 0;
   bool has_delivered = false;
+  std::vector<crypto::Sha256Digest>* digests = nullptr;  // of the lines that next() delivers
 
   std::unique_ptr<LineParser> make_parser() const {
     switch (options.format) {
@@ -139,6 +140,7 @@ struct LogReader::State {
         batch.push_back(query);
       }
     }
+    if (digests != nullptr && batch.size() > digests->size()) digests->push_back(entry.digest);
     log.order.pop();
   }
 
@@ -332,11 +334,20 @@ base::Result<std::unique_ptr<LogReader>> LogReader::open(const std::vector<std::
   }
   if (!all_known) state->bytes_total = 0;
   State* const raw = state.get();
-  state->pool = std::make_unique<BlockPool>(std::move(sources), options.threads, [raw] { return raw->make_parser(); });
+  state->pool = std::make_unique<BlockPool>(std::move(sources), options.threads, [raw] { return raw->make_parser(); },
+                                            options.has_digests);
   return std::unique_ptr<LogReader>(new LogReader(std::move(state)));
 }
 
 base::Result<bool> LogReader::next(std::vector<event::Query>& batch) { return state_->next(batch); }
+
+base::Result<bool> LogReader::next(std::vector<event::Query>& batch, std::vector<crypto::Sha256Digest>& digests) {
+  digests.resize(batch.size());
+  state_->digests = &digests;
+  auto more = state_->next(batch);
+  state_->digests = nullptr;
+  return more;
+}
 
 IntakeCounters LogReader::counters() const {
   IntakeCounters counters = state_->counters;

@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "crypto/keyed_hash.h"
+#include "crypto/sha256.h"
 #include "event/query.h"
 #include "intake/identities.h"
 #include "intake/reject.h"
@@ -41,6 +42,8 @@ struct LogReaderOptions {
   unsigned threads = 1;
   std::size_t block_bytes = 1U << 20;
   std::size_t reorder_records_max = kReorderRecordsMax;
+  /// Take the SHA-256 of each line, for next() with `digests`. Costs 0.5 ns a byte on the parsing threads.
+  bool has_digests = false;
   /// Once true, a read that waits for a stream to go on ends next() with an error; save() is right all the same.
   const std::atomic<bool>* stop_requested = nullptr;
 };
@@ -79,6 +82,8 @@ class LogReader {
 
   /// Appends the next queries; false at the end, when nothing was appended.
   base::Result<bool> next(std::vector<event::Query>& batch);
+  /// The same, and the SHA-256 of the line of each, without its newline (of one that is too long, of its beginning).
+  base::Result<bool> next(std::vector<event::Query>& batch, std::vector<crypto::Sha256Digest>& digests);
 
   IntakeCounters counters() const;
   /// Logs that were damaged, cut or shrank: their readable lines were delivered; the run must not end as if

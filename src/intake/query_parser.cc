@@ -209,6 +209,8 @@ class QueryParser final : public LineParser {
       builder_.set_shed(shed);
       return {};
     }
+    // Where a gateway had the record from, and what it tells of lost ones: for its own recovery.
+    if (key == "tail" || key == "gap") return {};
     ++builder_.counters().unknown_fields;
     return {};
   }

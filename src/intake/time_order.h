@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/event_time.h"
+#include "crypto/sha256.h"
 #include "intake/byte_io.h"
 #include "intake/line_source.h"
 #include "intake/record_builder.h"
@@ -26,6 +27,7 @@ struct Entry {
   LinePosition position;
   std::int64_t time_us = INT64_MIN;  // its place in the order; of a refused line not always its own time
   ParserCounters counters;           // what this line added
+  crypto::Sha256Digest digest;       // of the line, when the reader was asked for it
 };
 
 /// A step of the clock further than this is believed only when kJumpConfirmations lines in a row make it:

@@ -28,7 +28,7 @@ int asked(std::string_view step, const std::string& path) {
 }
 
 tl::unexpected<base::Error> failed(std::string_view what, const std::string& path, int code) {
-  return base::fail(disk_error(what, path, code));
+  return base::fail(file_error(what, path, code));
 }
 
 class Descriptor {
@@ -101,7 +101,7 @@ base::Status ask_watcher(std::string_view step, const std::string& path) {
   return {};
 }
 
-base::Error disk_error(std::string_view what, const std::string& path, int code) {
+base::Error file_error(std::string_view what, const std::string& path, int code) {
   std::string_view next = "";
   if (code == ENOSPC || code == EDQUOT) next = "; free some space and try again";
   if (code == EACCES || code == EROFS || code == EPERM) next = "; mend the permissions of the folder and try again";

@@ -23,7 +23,7 @@ void watch_disk(DiskWatcher watcher);
 base::Status ask_watcher(std::string_view step, const std::string& path);
 
 /// "cannot WHAT PATH: reason; next step".
-base::Error disk_error(std::string_view what, const std::string& path, int code);
+base::Error file_error(std::string_view what, const std::string& path, int code);
 
 /// A file that only grows.
 class AppendFile {

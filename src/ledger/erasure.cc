@@ -118,7 +118,7 @@ base::Result<std::vector<ErasureOrder>> Eraser::open_orders() const {
     }
     orders.push_back(std::move(*order));
   }
-  if (code) return base::fail(disk_error("list", folder_, code.value()));
+  if (code) return base::fail(file_error("list", folder_, code.value()));
   std::sort(orders.begin(), orders.end(), [](const ErasureOrder& left, const ErasureOrder& right) {
     return std::tie(left.placed_us, left.id) < std::tie(right.placed_us, right.id);
   });
@@ -305,7 +305,7 @@ base::Status Eraser::erase_files(Run& run) const {
     // Through links, or the file that a link names would keep what the link's new file does not have.
     std::error_code code;
     const std::string path = std::filesystem::canonical(file.path, code).string();
-    if (code) return base::fail(disk_error("read", file.path, code.value()));
+    if (code) return base::fail(file_error("read", file.path, code.value()));
     const auto note = [&](const Hold* hold) {
       if (hold != nullptr) run.holds.insert(hold->name);
       return hold != nullptr;

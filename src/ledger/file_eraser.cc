@@ -22,7 +22,7 @@ constexpr std::string_view kZstdMagic = "\x28\xB5\x2F\xFD";
 constexpr std::uint64_t kFrameBytesMax = 4U << 20;  // as the gateway writes its query log: a cut costs one frame
 
 tl::unexpected<base::Error> failed(std::string_view what, const std::string& path, int code) {
-  return base::fail(disk_error(what, path, code));
+  return base::fail(file_error(what, path, code));
 }
 tl::unexpected<base::Error> damaged(const std::string& path, std::string_view what) {
   return base::fail(Fault::environment, fmt::format("{} cannot be erased from: {}; it was not changed", path, what));

@@ -249,7 +249,7 @@ std::optional<KeyScope> scope_named(std::string_view name) {
   const bool month = kind == "pseudonym";
   const auto time = base::parse_time(std::string(stem.substr(dash + 1)) + (month ? "-01T00:00:00Z" : "T00:00:00Z"));
   if (!time) return std::nullopt;
-  KeyScope scope = KeyScope::pseudonym(month_of(day_of(*time)));
+  KeyScope scope = KeyScope::pseudonym(month_of_day(day_of(*time)));
   if (!month) {
     const auto retention = retention_class_named(kind);
     if (!retention || !is_payload(*retention)) return std::nullopt;

@@ -22,7 +22,7 @@ constexpr std::size_t kPortionBytes = 256U << 10;    // of 2 MiB of second-level
 constexpr std::size_t kZeroBytes = 1U << 16;
 
 tl::unexpected<base::Error> failed(std::string_view what, const std::string& path, int code) {
-  return base::fail(disk_error(what, path, code));
+  return base::fail(file_error(what, path, code));
 }
 
 std::string stem_of(const KeyScope& scope) {

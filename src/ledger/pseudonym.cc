@@ -22,7 +22,7 @@ Id16 first_half(const crypto::HmacTag& tag) {
   return out;
 }
 
-KeyScope scope_at(std::int64_t time_us) { return KeyScope::pseudonym(month_of(day_of(time_us))); }
+KeyScope scope_at(std::int64_t time_us) { return KeyScope::pseudonym(month_of_day(day_of(time_us))); }
 
 }  // namespace
 

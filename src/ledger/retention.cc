@@ -41,7 +41,7 @@ std::int64_t day_of(std::int64_t time_us) {
   return time_us % base::kDayUs < 0 ? day - 1 : day;
 }
 
-std::int32_t month_of(std::int64_t day) {
+std::int32_t month_of_day(std::int64_t day) {
   const std::string date = base::format_time(std::clamp<std::int64_t>(day, 0, kDayMax) * base::kDayUs);
   const auto digit = [&](std::size_t at) { return date[at] - '0'; };
   return ((digit(0) * 10 + digit(1)) * 10 + digit(2)) * 1'000 + digit(3) * 100 + digit(5) * 10 + digit(6);
@@ -64,7 +64,7 @@ std::int32_t last_month_due(const RetentionProfile& profile, std::int64_t now_us
   for (std::size_t i = 1; i < kRetentionClasses; ++i) {
     day = std::min(day, last_day_due(profile, static_cast<RetentionClass>(i), now_us));
   }
-  const std::int32_t month = month_of(day + 1);  // of the first day that is not due
+  const std::int32_t month = month_of_day(day + 1);  // of the first day that is not due
   return month % 100 == 1 ? month - 100 + 11 : month - 1;
 }
 

@@ -49,7 +49,7 @@ base::Status check_profile(const RetentionProfile& profile);
 /// Days since 1970-01-01 of a time; before it negative.
 std::int64_t day_of(std::int64_t time_us);
 /// The month of a day as 202611; days outside 1970-2260 count as the nearest one inside.
-std::int32_t month_of(std::int64_t day);
+std::int32_t month_of_day(std::int64_t day);
 /// The first day of a month, and of the one after it.
 std::int64_t first_day_of(std::int32_t month);
 std::int64_t first_day_after(std::int32_t month);

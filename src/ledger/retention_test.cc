@@ -12,15 +12,15 @@ std::int64_t at(std::string_view text) { return base::parse_time(text).value(); 
 TEST(Retention, MonthsAndDaysAreThoseOfTheCalendar) {
   EXPECT_EQ(day_of(at("1970-01-01T23:59:59.999999Z")), 0);
   EXPECT_EQ(day_of(-1), -1);
-  EXPECT_EQ(month_of(day_of(at("2026-11-30T23:00:00Z"))), 202611);
-  EXPECT_EQ(month_of(day_of(at("2024-02-29T00:00:00Z"))), 202402);
+  EXPECT_EQ(month_of_day(day_of(at("2026-11-30T23:00:00Z"))), 202611);
+  EXPECT_EQ(month_of_day(day_of(at("2024-02-29T00:00:00Z"))), 202402);
   EXPECT_EQ(first_day_of(202612), day_of(at("2026-12-01T00:00:00Z")));
   EXPECT_EQ(first_day_after(202612), day_of(at("2027-01-01T00:00:00Z")));
   for (std::int64_t day = 0; day < 40'000; ++day) {
-    const std::int32_t month = month_of(day);
+    const std::int32_t month = month_of_day(day);
     ASSERT_LE(first_day_of(month), day);
     ASSERT_LT(day, first_day_after(month));
-    ASSERT_EQ(month_of(first_day_of(month)), month);
+    ASSERT_EQ(month_of_day(first_day_of(month)), month);
   }
 }
 
@@ -48,7 +48,7 @@ TEST(Retention, AMonthOfPseudonymsIsDueWhenNothingOfItIsKept) {
     const std::int64_t last_due = last_day_due(profile, RetentionClass::flagged, now);
     const std::int32_t month = last_month_due(profile, now);
     ASSERT_LE(first_day_after(month) - 1, last_due);
-    ASSERT_GT(first_day_after(month_of(first_day_after(month))) - 1, last_due);
+    ASSERT_GT(first_day_after(month_of_day(first_day_after(month))) - 1, last_due);
   }
 }
 

@@ -17,6 +17,8 @@
 #include "intake/account_parser.h"
 #include "intake/log_reader.h"
 #include "replay/journal.h"
+#include "replay/ledger_output.h"
+#include "replay/reject_file.h"
 #include "replay/run_counters.h"
 #include "replay/snapshot_file.h"
 
@@ -26,34 +28,7 @@ namespace {
 using base::Fault;
 using Clock = std::chrono::steady_clock;
 
-std::string reject_line(const intake::Reject& reject) {
-  std::string file;
-  for (const char letter : reject.file) {
-    if (letter == '"' || letter == '\\') file += '\\';
-    file += static_cast<unsigned char>(letter) < 0x20 ? '?' : letter;
-  }
-  return fmt::format(R"({{"file":"{}","line":{},"reason":"{}","field":"{}"}})", file, reject.line,
-                     intake::name(reject.reason), reject.field);
-}
-
-/// rejects.ndjson: the first kRejectsListedMax lines; a failed write is kept until the run can return it.
-class RejectFile {
- public:
-  explicit RejectFile(Journal journal, std::uint64_t listed) : journal_(std::move(journal)), listed_(listed) {}
-  void add(const intake::Reject& reject) {
-    if (listed_ >= base::limits::kRejectsListedMax || !status_) return;
-    ++listed_;
-    status_ = journal_.append(reject_line(reject));
-  }
-  const base::Status& status() const { return status_; }
-  Journal& journal() { return journal_; }
-  std::uint64_t listed() const { return listed_; }
-
- private:
-  Journal journal_;
-  std::uint64_t listed_;
-  base::Status status_;
-};
+constexpr std::string_view kNoMarkYet = "-";  // a run with an audit log that was stopped before its first record
 
 /// Until standard input has bytes or has ended. Whoever writes both the stream and the accounts file has finished the
 /// accounts by then, so they can be read first.
@@ -65,15 +40,6 @@ void wait_for_input(const std::atomic<bool>* stop_requested) {
     if (ready > 0 || (ready < 0 && errno != EINTR)) return;
     if (stop_requested != nullptr && stop_requested->load()) return;
   }
-}
-
-/// What a resumed run must find again: of files that are read anew after a stop, every byte.
-base::Result<std::string> content_of(const std::string& path) {
-  constexpr std::uint64_t kBytesMax = std::uint64_t{16} << 30;
-  std::error_code code;
-  if (!std::filesystem::is_regular_file(path, code)) return std::string("\n");
-  STILLWATCH_TRY(bytes, base::read_file(path, kBytesMax));
-  return crypto::sha256_hex(bytes) + "\n";
 }
 
 class Run {
@@ -93,6 +59,8 @@ class Run {
   base::Status calibrate();
   base::Status resume();
   base::Status replay();
+  base::Status step(std::vector<event::Query>& batch);
+  base::Status open_ledger(std::int64_t begin_us);
   base::Status stop_here();
   base::Status take_snapshot();
   base::Result<Outcome> finish();
@@ -102,6 +70,7 @@ class Run {
   base::Status write_verdicts(std::span<const event::Verdict> verdicts);
   base::Status write_campaigns(Outcome& outcome, OutputSet& outputs);
   void fill(Outcome& outcome) const;
+  bool wants_digests() const { return !options_.ledger.folder.empty() || options_.choose; }
   bool is_stop_requested() const { return options_.stop_requested != nullptr && options_.stop_requested->load(); }
   SnapshotFile snapshot_header() const;
   void show_progress();
@@ -123,7 +92,9 @@ class Run {
   std::unique_ptr<Journal> verdicts_;
   std::unique_ptr<RejectFile> rejects_;
   std::unique_ptr<intake::LogReader> reader_;
-  std::string inputs_;
+  std::unique_ptr<LedgerOutput> ledger_;  // from the first record on
+  std::string inputs_, ledger_mark_;
+  std::vector<crypto::Sha256Digest> digests_;  // of a batch's lines
 };
 
 base::Status Run::prepare() {
@@ -152,6 +123,7 @@ base::Result<std::unique_ptr<intake::LogReader>> Run::open_logs(const std::vecto
   reading.line_bytes_max = options_.line_bytes_max;
   reading.threads = options_.threads;
   reading.stop_requested = options_.stop_requested;
+  reading.has_digests = wants_digests();
   return intake::LogReader::open(logs, reading, *keyed_hash_, identities_, std::move(rejects));
 }
 
@@ -161,9 +133,13 @@ std::unique_ptr<engine::Engine> Run::make_engine(engine::VerdictSink sink) {
 }
 
 base::Status Run::write_verdicts(std::span<const event::Verdict> verdicts) {
+  const auto open = [this](event::Token token) { return name_of(token); };
+  if (ledger_ != nullptr) ledger_->note(*engine_);
   for (const event::Verdict& verdict : verdicts) {
-    STILLWATCH_CHECK(verdicts_->append(
-        event::to_json(verdict, options_.policy_hash, [this](event::Token token) { return name_of(token); })));
+    const std::string line = event::to_json(verdict, options_.policy_hash, open);
+    STILLWATCH_CHECK(verdicts_->append(line));
+    if (ledger_ != nullptr) ledger_->add(verdict, line, open);
+    if (options_.on_verdict) STILLWATCH_CHECK(options_.on_verdict(verdict, line, open));
   }
   return {};
 }
@@ -238,6 +214,13 @@ base::Status Run::resume() {
     engine_->set_accounts(std::move(accounts_.updates));
   }
   if (!snapshot) return {};
+  if (snapshot->ledger.empty() != options_.ledger.folder.empty()) {
+    return base::fail(Fault::caller,
+                      fmt::format("{} was made {} --ledger; run with the same flags to go on, or remove the state "
+                                  "folder to start over",
+                                  options_.state, snapshot->ledger.empty() ? "without" : "with"));
+  }
+  if (snapshot->ledger != kNoMarkYet) ledger_mark_ = snapshot->ledger;
   STILLWATCH_CHECK(identities_.load(snapshot->identities));
   STILLWATCH_CHECK(engine_->restore(snapshot->engine));
   STILLWATCH_CHECK(reader_->restore(snapshot->reader));
@@ -249,16 +232,40 @@ void Run::show_progress() {
     options_.on_progress({engine_->counters().queries, reader_->bytes_read(), reader_->bytes_total()});
 }
 
+base::Status Run::open_ledger(std::int64_t begin_us) {
+  if (ledger_mark_.empty() && !options_.state.empty()) {
+    STILLWATCH_TRY(mark, kept_mark(options_.state, options_.policy_hash + inputs_));
+    ledger_mark_ = std::move(mark);
+  }
+  STILLWATCH_TRY(ledger, LedgerOutput::open(options_.ledger, options_.policy_hash, begin_us, ledger_mark_));
+  ledger_ = std::move(ledger);
+  if (options_.state.empty()) return {};
+  // Leaves that a run writes before its first snapshot are its own all the same when it begins anew.
+  STILLWATCH_TRY(mark, ledger_->settle());
+  return keep_mark(options_.state, options_.policy_hash + inputs_, mark);
+}
+
+base::Status Run::step(std::vector<event::Query>& batch) {
+  if (options_.choose)
+    STILLWATCH_CHECK(options_.choose(batch, digests_, [this](event::Token token) { return name_of(token); }));
+  if (!options_.ledger.folder.empty() && !batch.empty()) {
+    if (ledger_ == nullptr) STILLWATCH_CHECK(open_ledger(batch.front().time_us));
+    ledger_->note(*engine_);
+    ledger_->add(batch, digests_, [this](event::Token token) { return name_of(token); });
+  }
+  return engine_->step(batch);
+}
+
 base::Status Run::replay() {
   std::vector<event::Query> batch;
   auto last_snapshot = Clock::now();
   double snapshot_cost = 0;
   for (;;) {
     batch.clear();
-    const auto more = reader_->next(batch);
+    const auto more = wants_digests() ? reader_->next(batch, digests_) : reader_->next(batch);
     if (!more && !is_stop_requested()) return base::fail(more.error());
     if (more && !*more) break;
-    STILLWATCH_CHECK(engine_->step(batch));
+    STILLWATCH_CHECK(step(batch));
     STILLWATCH_CHECK(rejects_->status());
     show_progress();
     // A read that waits for input ends by this request; what it delivered before is in the batch.
@@ -285,6 +292,12 @@ base::Status Run::take_snapshot() {
   snapshot.verdicts = verdicts_->mark();
   snapshot.rejects = rejects_->journal().mark();
   snapshot.rejects_listed = rejects_->listed();
+  if (ledger_ != nullptr) {
+    STILLWATCH_TRY(mark, ledger_->settle());
+    ledger_mark_ = std::move(mark);
+  }
+  snapshot.ledger = ledger_mark_;
+  if (snapshot.ledger.empty() && !options_.ledger.folder.empty()) snapshot.ledger = std::string(kNoMarkYet);
   return write_snapshot(options_.state, snapshot);
 }
 
@@ -297,6 +310,7 @@ base::Status Run::stop_here() {
     return base::fail(Fault::environment,
                       "interrupted before the log was begun; run the same command again to start over", true);
   STILLWATCH_CHECK(take_snapshot());
+  if (ledger_ != nullptr) STILLWATCH_CHECK(ledger_->finish());
   return base::fail(Fault::environment,
                     fmt::format("interrupted; run the same command again to go on from {}", options_.state), true);
 }
@@ -344,18 +358,14 @@ void Run::fill(Outcome& outcome) const {
   outcome.account_lines = accounts_.lines;
   outcome.account_lines_rejected = accounts_.rejected;
   outcome.bytes = intake.bytes;
-  for (std::size_t i = 0; i < intake::kRejectReasons; ++i) {
-    if (intake.rejected_by_reason[i] > 0) {
-      outcome.rejected_by_reason[std::string(name(static_cast<intake::RejectReason>(i)))] =
-          intake.rejected_by_reason[i];
-    }
-  }
+  outcome.rejected_by_reason = rejects_of(intake);
   outcome.accounts = detector.accounts().size();
   outcome.accounts_by_level["clear"] = outcome.accounts - engine_->case_book().standings().size();
   for (const auto& item : engine_->case_book().standings())
     ++outcome.accounts_by_level[std::string(event::name(item.second.level))];
   outcome.end_users_by_level = engine_->case_book().end_users().by_level();
   outcome.counters = counters_of(*engine_, intake, accounts_, identities_);
+  outcome.calibration_bytes = engine_->calibration_bytes();
   outcome.calibration_groups = detector.calibration().group_count();
   outcome.promised_false_campaigns_per_month = detector.calibration().promised_false_campaigns_per_month();
   outcome.threshold_log10_e = detector.calibration().threshold_log10_e();
@@ -366,6 +376,7 @@ void Run::fill(Outcome& outcome) const {
 
 base::Result<Outcome> Run::finish() {
   Outcome outcome;
+  if (ledger_ != nullptr) STILLWATCH_CHECK(ledger_->finish());
   OutputSet outputs(options_.out);
   STILLWATCH_CHECK(verdicts_->commit(outputs));
   STILLWATCH_CHECK(rejects_->journal().commit(outputs));
@@ -374,7 +385,7 @@ base::Result<Outcome> Run::finish() {
   if (options_.add_report) STILLWATCH_CHECK(options_.add_report(outcome, outputs.aside("verdicts.ndjson"), outputs));
   STILLWATCH_CHECK(outputs.publish());
   // The snapshot first: it counts the journals' lines, and without it they are started anew.
-  if (!options_.state.empty()) remove_snapshot(options_.state);
+  if (!options_.state.empty()) remove_snapshot(options_.state), drop_mark(options_.state);
   verdicts_->forget();
   rejects_->journal().forget();
   return outcome;

@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "replay/ledger_output.h"
 #include "replay/output_set.h"
 
 namespace stillwatch::replay {
@@ -49,6 +50,7 @@ struct Outcome {
   std::map<std::string, std::uint64_t> counters;
   std::uint64_t accounts = 0, openings = 0;
   std::uint32_t calibration_groups = 0;
+  std::string calibration_bytes;  // Engine::calibration_bytes
   double promised_false_campaigns_per_month = 0, threshold_log10_e = 0;
   std::vector<std::uint32_t> queries_per_hour;
   std::vector<std::string> warnings;
@@ -69,6 +71,14 @@ struct Options {
   std::uint64_t line_bytes_max = 0;
   double snapshot_seconds = 30;
   std::string policy_hash;
+  LedgerOptions ledger;
+  /// Takes out of a batch what the engine must not be given; `digests` are those of the lines, `open` gives ids. May be
+  /// empty.
+  std::function<base::Status(std::vector<event::Query>&, const std::vector<crypto::Sha256Digest>& digests,
+                             const event::OpenId& open)>
+      choose;
+  /// Each verdict and its line, as it is written. May be empty.
+  std::function<base::Status(const event::Verdict&, std::string_view line, const event::OpenId& open)> on_verdict;
   std::function<void(const Progress&)> on_progress;   // now and then
   const std::atomic<bool>* stop_requested = nullptr;  // set by a signal handler
   /// Adds the report's files to the outputs; `verdicts` is where the verdict lines stand by then. May be empty.

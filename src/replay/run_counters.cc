@@ -37,4 +37,13 @@ std::map<std::string, std::uint64_t> counters_of(const engine::Engine& engine, c
           {"unreadable_addresses", intake.parser.unreadable_addresses}};
 }
 
+std::map<std::string, std::uint64_t> rejects_of(const intake::IntakeCounters& intake) {
+  std::map<std::string, std::uint64_t> out;
+  for (std::size_t i = 0; i < intake::kRejectReasons; ++i) {
+    if (intake.rejected_by_reason[i] > 0)
+      out[std::string(name(static_cast<intake::RejectReason>(i)))] = intake.rejected_by_reason[i];
+  }
+  return out;
+}
+
 }  // namespace stillwatch::replay

@@ -18,4 +18,7 @@ std::map<std::string, std::uint64_t> counters_of(const engine::Engine& engine, c
                                                  const intake::AccountFile& account_file,
                                                  const intake::Identities& identities);
 
+/// Refused lines by reason; reasons that did not occur are left out.
+std::map<std::string, std::uint64_t> rejects_of(const intake::IntakeCounters& intake);
+
 }  // namespace stillwatch::replay

@@ -13,7 +13,7 @@
 namespace stillwatch::replay {
 namespace {
 
-constexpr std::string_view kMagic = "stillwatch snapshot 2\n";
+constexpr std::string_view kMagic = "stillwatch snapshot 3\n";
 constexpr std::size_t kDigestBytes = 64;
 constexpr std::uint64_t kSnapshotBytesMax = std::uint64_t{64} << 30;
 
@@ -28,6 +28,14 @@ tl::unexpected<base::Error> belongs_elsewhere(const std::string& path, const cha
 
 }  // namespace
 
+base::Result<std::string> content_of(const std::string& path) {
+  constexpr std::uint64_t kBytesMax = std::uint64_t{16} << 30;
+  std::error_code code;
+  if (!std::filesystem::is_regular_file(path, code)) return std::string("\n");
+  STILLWATCH_TRY(bytes, base::read_file(path, kBytesMax));
+  return crypto::sha256_hex(bytes) + "\n";
+}
+
 base::Status write_snapshot(const std::string& state_folder, const SnapshotFile& snapshot) {
   base::ByteWriter out;
   out.put_bytes(snapshot.policy_hash);
@@ -37,6 +45,7 @@ base::Status write_snapshot(const std::string& state_folder, const SnapshotFile&
   out.put(snapshot.verdicts);
   out.put(snapshot.rejects);
   out.put(snapshot.rejects_listed);
+  out.put_bytes(snapshot.ledger);
   STILLWATCH_TRY(file, base::AtomicFile::create(path_in(state_folder), 0600));
   STILLWATCH_CHECK(file.write(kMagic));
   STILLWATCH_CHECK(file.write(crypto::sha256_hex(out.bytes())));
@@ -67,6 +76,7 @@ base::Result<std::optional<SnapshotFile>> read_snapshot(const std::string& state
   snapshot.verdicts = in.get<Journal::Mark>();
   snapshot.rejects = in.get<Journal::Mark>();
   snapshot.rejects_listed = in.get<std::uint64_t>();
+  snapshot.ledger = in.get_bytes();
   if (!in.ok() || !in.at_end())
     return base::fail(base::Fault::environment,
                       fmt::format("{} is damaged; remove the state folder to start over", path));

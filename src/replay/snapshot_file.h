@@ -23,11 +23,14 @@ struct SnapshotFile {
   std::string reader, engine, identities;
   Journal::Mark verdicts, rejects;
   std::uint64_t rejects_listed = 0;
+  std::string ledger;  // LedgerOutput::settle(); empty without an audit log
 };
 
 base::Status write_snapshot(const std::string& state_folder, const SnapshotFile& snapshot);
 /// Nothing when there is none. Environment error when it is damaged; caller error when it belongs to another run.
 base::Result<std::optional<SnapshotFile>> read_snapshot(const std::string& state_folder, const SnapshotFile& expected);
+/// What a resumed run must find again: of a file that is read anew after a stop, every byte, as its hash and a newline.
+base::Result<std::string> content_of(const std::string& path);
 void remove_snapshot(const std::string& state_folder);
 
 }  // namespace stillwatch::replay

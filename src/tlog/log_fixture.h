@@ -29,8 +29,8 @@ inline std::vector<std::string> entries_of(std::size_t count) {
 
 class MemoryLog final : public LogSource {
  public:
-  MemoryLog(std::string origin, const std::vector<std::string>& entries)
-      : signer_(std::move(origin), seed_of(1)), entries_(entries) {
+  MemoryLog(std::string origin, const std::vector<std::string>& entries, std::uint8_t seed = 1)
+      : signer_(std::move(origin), seed_of(seed)), entries_(entries) {
     for (const std::string& entry : entries) leaves_.push_back(leaf_hash(entry));
     visit_new_tiles(0, leaves_.size(), [&](const TileId& tile) { files[tile_path(tile)] = bytes_of(tile); });
     files["checkpoint"] = checkpoint_of(leaves_.size());

@@ -1,0 +1,163 @@
+#include "audit/recalled_leaves.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "crypto/sha256.h"
+#include "ledger/log_reader.h"
+
+namespace stillwatch::audit {
+namespace {
+
+constexpr std::string_view kMagic = "stillwatch feed 1\n";
+constexpr std::string_view kQuery = R"({"v":1,"k":"query",)", kDecision = R"({"v":1,"k":"decision",)";
+constexpr std::size_t kIdLetters = 22;
+
+/// The line after `name`, taken off `text`.
+std::optional<std::string_view> take_line(std::string_view& text, std::string_view name) {
+  const std::size_t end = text.find('\n');
+  if (end == std::string_view::npos || !text.starts_with(name)) return std::nullopt;
+  const std::string_view line = text.substr(name.size(), end - name.size());
+  text.remove_prefix(end + 1);
+  return line;
+}
+
+/// "<origin> <index>"; both may be absent.
+bool read_place(std::string_view line, std::string& origin, std::uint64_t& index) {
+  if (line.empty()) return true;
+  const std::size_t space = line.rfind(' ');
+  if (space == std::string_view::npos) return false;
+  origin = line.substr(0, space);
+  const auto read = std::from_chars(line.data() + space + 1, line.data() + line.size(), index);
+  return read.ec == std::errc() && read.ptr == line.data() + line.size();
+}
+
+/// Where the value of a key begins whose name stands in no text before it.
+std::optional<ledger::Id16> id_of(std::string_view leaf) {
+  constexpr std::string_view kKey = R"("id":")";
+  const std::size_t at = leaf.find(kKey);
+  if (at == std::string_view::npos || leaf.size() < at + kKey.size() + kIdLetters) return std::nullopt;
+  return ledger::read_base64url<16>(leaf.substr(at + kKey.size(), kIdLetters));
+}
+
+/// A leaf's bytes without its time, hashed.
+ledger::Id16 likeness_of(std::string_view leaf) {
+  const std::size_t time = leaf.find(R"("t":)"), end = leaf.find(',', time);
+  crypto::Sha256 hash;
+  hash.update(leaf.substr(0, std::min(time, leaf.size())));
+  if (end != std::string_view::npos) hash.update(leaf.substr(end));
+  const crypto::Sha256Digest digest = hash.finish();
+  ledger::Id16 out;
+  std::copy_n(digest.begin(), out.size(), out.begin());
+  return out;
+}
+
+}  // namespace
+
+std::string text_of(const FeedMark& mark) {
+  const auto place = [](const std::string& origin, std::uint64_t index) {
+    return origin.empty() ? std::string() : fmt::format("{} {}", origin, index);
+  };
+  return fmt::format("{}base {}\nat {}\npolicy {}\n", kMagic, place(mark.base_origin, mark.base_index),
+                     place(mark.origin, mark.index), mark.policy);
+}
+
+base::Result<FeedMark> parse_mark(std::string_view text) {
+  FeedMark mark;
+  if (text.empty()) return mark;
+  const auto damaged = [] {
+    return base::fail(base::Fault::input, "the audit log's mark in the snapshot is damaged or of another version");
+  };
+  if (!text.starts_with(kMagic)) return damaged();
+  text.remove_prefix(kMagic.size());
+  const auto base = take_line(text, "base "), at = take_line(text, "at "), policy = take_line(text, "policy ");
+  if (!base || !at || !policy || !text.empty() || !read_place(*base, mark.base_origin, mark.base_index) ||
+      !read_place(*at, mark.origin, mark.index))
+    return damaged();
+  mark.policy = *policy;
+  return mark;
+}
+
+base::Result<std::vector<ShardLog>> logs_of_shard(const std::string& ledger_folder, std::string_view shard) {
+  const std::string prefix = fmt::format("shard-{}-", shard);
+  std::vector<std::string> folders;
+  std::error_code code;
+  for (std::filesystem::directory_iterator at(ledger_folder + "/logs", code), end; !code && at != end;
+       at.increment(code)) {
+    if (at->path().filename().string().starts_with(prefix)) folders.push_back(at->path());
+  }
+  if (code && code != std::errc::no_such_file_or_directory) {
+    return base::fail(base::Fault::environment,
+                      fmt::format("cannot list {}/logs: {}; check the permissions", ledger_folder, code.message()));
+  }
+  // "2026-11", "2026-11-2", ..., "2026-11-10", "2026-12": the number behind a month counts as a number.
+  const auto key = [&prefix](const std::string& folder) {
+    const std::string period = std::filesystem::path(folder).filename().string().substr(prefix.size());
+    const std::string month = period.substr(0, std::min<std::size_t>(7, period.size()));
+    return std::pair(month, period.size() > 8 ? std::strtoul(period.c_str() + 8, nullptr, 10) : 1UL);
+  };
+  std::sort(folders.begin(), folders.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  std::vector<ShardLog> logs;
+  for (const std::string& folder : folders) {
+    // One that was made and never signed holds nothing yet.
+    if (!std::filesystem::exists(folder + "/checkpoint", code)) continue;
+    STILLWATCH_TRY(reader, ledger::LogReader::open(folder));
+    logs.push_back({folder, reader.origin(), reader.size()});
+  }
+  return logs;
+}
+
+std::size_t RecalledLeaves::IdHash::operator()(const ledger::Id16& id) const {
+  std::size_t out = 0;
+  std::memcpy(&out, id.data(), sizeof out);
+  return out;
+}
+
+void RecalledLeaves::add(std::string_view leaf) {
+  const bool has_id = leaf.starts_with(kQuery) || leaf.starts_with(kDecision);
+  const std::optional<ledger::Id16> id = has_id ? id_of(leaf) : likeness_of(leaf);
+  if (!id) return;
+  ++counts_[*id];
+  ++size_;
+}
+
+base::Result<bool> RecalledLeaves::read(const std::vector<ShardLog>& logs, const FeedMark& mark) {
+  // A mark of another ledger says nothing about this one.
+  const bool is_known =
+      std::any_of(logs.begin(), logs.end(), [&](const ShardLog& log) { return log.origin == mark.origin; });
+  bool is_behind = !is_known;
+  for (const ShardLog& log : logs) {
+    const bool is_marked = is_known && log.origin == mark.origin;
+    is_behind = is_behind || is_marked;
+    if (!is_behind) continue;
+    const std::uint64_t from = is_marked ? mark.index : 0;
+    if (from > log.size) {
+      return base::fail(base::Fault::environment,
+                        fmt::format("{} ends at entry {}, before entry {} that the snapshot counts on: it is an older "
+                                    "copy; restore the newest one",
+                                    log.folder, log.size, from));
+    }
+    STILLWATCH_TRY(reader, ledger::LogReader::open(log.folder));
+    STILLWATCH_CHECK(reader.scan(from, log.size, [&](std::uint64_t, std::string_view entry) {
+      add(entry);
+      return true;
+    }));
+  }
+  return is_known;
+}
+
+bool RecalledLeaves::take(const ledger::Id16& id) {
+  const auto found = counts_.find(id);
+  if (found == counts_.end()) return false;
+  if (--found->second == 0) counts_.erase(found);
+  --size_;
+  return true;
+}
+
+bool RecalledLeaves::take_alike(std::string_view leaf) { return size_ > 0 && take(likeness_of(leaf)); }
+
+}  // namespace stillwatch::audit
