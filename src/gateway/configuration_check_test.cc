@@ -221,6 +221,11 @@ TEST(NetworkText, AcceptsWhatCanBeUsed) {
   for (const char* text : {"", "x y", "x:", "x\r", "\xC3\xA4"}) EXPECT_FALSE(is_field_name(text)) << text;
 }
 
+TEST_F(ConfigurationCheck, ALogFileMayBeInTheFolderItIsStartedFrom) {
+  to_.log.file = "run.log";
+  EXPECT_EQ(errors(), 0U);
+}
+
 TEST_F(ConfigurationCheck, FollowedLogs) {
   to_.upstreams.clear();
   const std::string log = put("calls", "");
