@@ -46,3 +46,33 @@ if(STILLWATCH_TESTS)
       ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${crash_points}")
   endforeach()
 endif()
+
+# The audit log against programs that we did not write, and under faults of the disk. What needs Go or Node skips
+# without them (tools/setup.sh conformance, tools/setup_sigstore.sh).
+if(STILLWATCH_TESTS)
+  add_executable(ledger_writer ${CMAKE_SOURCE_DIR}/tests/ledger/ledger_writer.cc)
+  target_link_libraries(ledger_writer PRIVATE stillwatch_ledger)
+  set(ledger_environment "LEDGER_WRITER=$<TARGET_FILE:ledger_writer>")
+  if(NOT STILLWATCH_SANITIZE)
+    add_library(disk_faults MODULE ${CMAKE_SOURCE_DIR}/tests/ledger/disk_faults.cc)
+    target_link_libraries(disk_faults PRIVATE stillwatch_flags ${CMAKE_DL_LIBS})
+    list(APPEND ledger_environment "LEDGER_DISK_FAULTS=$<TARGET_FILE:disk_faults>")
+  endif()
+  find_program(GO go)
+  if(GO AND EXISTS /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog)
+    set(verifier ${CMAKE_BINARY_DIR}/tlog_verify)
+    add_custom_command(OUTPUT ${verifier}
+      COMMAND ${CMAKE_COMMAND} -E env GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=${CMAKE_BINARY_DIR}/go_cache
+        ${GO} build -o ${verifier} ${CMAKE_SOURCE_DIR}/tools/tlog_verify/main.go
+      DEPENDS ${CMAKE_SOURCE_DIR}/tools/tlog_verify/main.go)
+    add_custom_target(tlog_checker ALL DEPENDS ${verifier})
+    list(APPEND ledger_environment "TLOG_VERIFY=${verifier}")
+  endif()
+  add_executable(audit_writer ${CMAKE_SOURCE_DIR}/tests/ledger/audit_writer.cc)
+  target_link_libraries(audit_writer PRIVATE stillwatch_audit)
+  list(APPEND ledger_environment "AUDIT_WRITER=$<TARGET_FILE:audit_writer>")
+  foreach(suite conformance faults sigstore anchor)
+    add_test(NAME ledger.${suite} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/ledger/${suite}_test.py)
+    set_tests_properties(ledger.${suite} PROPERTIES TIMEOUT 600 ENVIRONMENT "${ledger_environment}")
+  endforeach()
+endif()

@@ -6,6 +6,14 @@
 namespace stillwatch::base {
 namespace {
 
+constexpr std::size_t plain_bytes(std::string_view bytes) {
+  std::size_t count = 0;
+  while (count < bytes.size() && bytes[count] >= ' ' && bytes[count] <= '~' && bytes[count] != '"' &&
+         bytes[count] != '\\')
+    ++count;
+  return count;
+}
+
 constexpr double kWholeMax = 1e15;  // below it every whole double has an exact, readable integer form
 
 }  // namespace
@@ -29,7 +37,12 @@ std::size_t utf8_length(std::string_view bytes) {
 void append_json_string(std::string& out, std::string_view bytes) {
   constexpr char kHex[] = "0123456789abcdef";
   out += '"';
-  while (!bytes.empty()) {
+  for (;;) {
+    // Nearly all bytes stand for themselves.
+    const std::size_t plain = plain_bytes(bytes);
+    out += bytes.substr(0, plain);
+    bytes.remove_prefix(plain);
+    if (bytes.empty()) break;
     const auto byte = static_cast<unsigned char>(bytes[0]);
     std::size_t length = 1;
     if (byte == '"' || byte == '\\') {

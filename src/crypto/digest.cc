@@ -1,15 +1,16 @@
 #include "crypto/digest.h"
 
-#include <sodium.h>
+#include "crypto/sha256.h"
 
 namespace stillwatch::crypto {
 
 std::string sha256_hex(std::string_view bytes) {
-  unsigned char digest[crypto_hash_sha256_BYTES];
-  crypto_hash_sha256(digest, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
-  std::string text(2 * sizeof digest + 1, '\0');
-  sodium_bin2hex(text.data(), text.size(), digest, sizeof digest);
-  text.pop_back();
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const std::uint8_t byte : sha256(bytes)) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15U];
+  }
   return text;
 }
 

@@ -1,5 +1,5 @@
 // SHA-256 for names of things that are compared, such as the policy hash.
-// Threads: pure function. Cost: ~3 ns a byte (libsodium); not for the hot path.
+// Threads: pure function. Cost: about 0.3 µs + 0.5 ns a byte.
 #pragma once
 
 #include <string>

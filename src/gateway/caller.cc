@@ -5,6 +5,8 @@
 namespace stillwatch::gateway {
 namespace {
 
+constexpr std::size_t kFieldNamesBytes = 200;  // usual ones together: one allocation
+
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
@@ -142,11 +144,15 @@ AccessRules access_rules(const Caller& caller) {
 
 std::string client_field_names(const http::Fields& fields, const Ruleset& ruleset) {
   std::string names;
+  names.reserve(kFieldNamesBytes);
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (ruleset.is_proxy_field(fields.name(i))) continue;
+    const std::string_view name = fields.name(i);
+    if (ruleset.is_proxy_field(name)) continue;
     if (!names.empty()) names += '\n';
-    for (const char letter : fields.name(i))
-      names += letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+    const std::size_t begin = names.size();
+    names += name;
+    for (std::size_t at = begin; at < names.size(); ++at)
+      if (names[at] >= 'A' && names[at] <= 'Z') names[at] = static_cast<char>(names[at] - 'A' + 'a');
   }
   return names;
 }

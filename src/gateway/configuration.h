@@ -175,7 +175,7 @@ struct QueryLog {
   std::int64_t rotate_ms = 86'400'000;      // of event time
   std::uint32_t retention_days = 0;         // 0: kept for ever
   std::uint64_t retention_bytes = 0;        // older files beyond are removed; 0: none
-  std::uint32_t compression_level = 3;      // zstd
+  std::uint32_t compression_level = 1;      // zstd
   Sync sync = Sync::second;
   Answer on_error = Answer::pass;  // the log cannot be written: pass, count and alarm, or 503
 };

@@ -38,6 +38,11 @@ class ExchangeQueue {
     return count_.load(std::memory_order_relaxed) < limits_.count_max &&
            bytes_.load(std::memory_order_relaxed) < limits_.bytes_max;
   }
+  /// Beyond a part of either bound that is drained in a fraction of a second: who drains it must not take its time.
+  bool is_filling() const {
+    return count_.load(std::memory_order_relaxed) > limits_.count_max / 32 ||
+           bytes_.load(std::memory_order_relaxed) > limits_.bytes_max / 32;
+  }
   /// Appends all that is there; of one shard in the order of its pushes.
   void drain(std::vector<std::unique_ptr<Exchange>>& out);
 

@@ -39,6 +39,19 @@ TEST(ExchangeQueue, WhatHasNoRoomIsShedThenDropped) {
   EXPECT_EQ(queue.try_push(0, exchange_of(6)), Pushed::whole) << "room again";
 }
 
+TEST(ExchangeQueue, FillsLongBeforeItIsFull) {
+  ExchangeQueue queue(1, {320, 320'000, 1});
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(queue.try_push(0, exchange_of(i)), Pushed::whole);
+  EXPECT_FALSE(queue.is_filling());
+  ASSERT_EQ(queue.try_push(0, exchange_of(10)), Pushed::whole);
+  EXPECT_TRUE(queue.is_filling());
+  std::vector<std::unique_ptr<Exchange>> out;
+  queue.drain(out);
+  EXPECT_FALSE(queue.is_filling());
+  ASSERT_EQ(queue.try_push(0, exchange_of(11, 11'000)), Pushed::whole);
+  EXPECT_TRUE(queue.is_filling()) << "few, but large";
+}
+
 TEST(ExchangeQueue, BytesAreBoundedToo) {
   ExchangeQueue queue(1, {100, 10'000, 100});
   EXPECT_EQ(queue.try_push(0, exchange_of(0, 20'000)), Pushed::shed);

@@ -43,7 +43,7 @@ Observer::State::State(ObserverOptions given, const crypto::KeyedHash& hash, Obs
       queue(options.queue_shards, options.queue),
       in_flight(options.in_flight),
       log(std::move(opened)),
-      record_line(hash, options.content),
+      record_line(hash, options.content, &identities),
       parser(intake::make_query_parser(hash, &identities)),
       fed_ids(2 * options.lateness_us),
       threads(std::make_unique<Threads>()) {
@@ -78,10 +78,11 @@ bool Observer::State::is_late(std::int64_t time_us) const {
   return time_us < released_us || (logged_us != INT64_MIN && time_us < logged_us - options.lateness_us);
 }
 
-void Observer::State::parse_line(std::string_view padded_line, std::vector<event::Query>& out) {
-  parser->parse(padded_line, parsed);
-  identities.add(parser->new_ids());
-  parser->new_ids().clear();
+void Observer::State::parse_line(std::string_view padded_line, std::vector<event::Query>& out, bool is_read) {
+  if (!is_read) parser->parse(padded_line, parsed);
+  intake::NewIds& new_ids = is_read ? record_line.new_ids() : parser->new_ids();
+  identities.add(new_ids);
+  new_ids.clear();
   const event::Query& query = parsed.query;
   counts.refused += parsed.accepted ? 0 : 1;
   // As intake::LogReader: of a refused line only account, time and size count, and only with an account.
@@ -89,13 +90,12 @@ void Observer::State::parse_line(std::string_view padded_line, std::vector<event
   out.push_back(query);
 }
 
-void Observer::State::log_line(std::int64_t time_us, bool late) {
+void Observer::State::log_line(std::int64_t time_us, bool late, bool is_read) {
   log.append(line, time_us);
   logged_us = std::max(logged_us, time_us);
-  const std::size_t size = line.size();
+  const std::size_t size = line.size(), staged_before = staged.size();
   line.append(intake::kJsonPadding, ' ');
-  const std::size_t staged_before = staged.size();
-  parse_line(std::string_view(line).substr(0, size), staged);
+  parse_line(std::string_view(line).substr(0, size), staged, is_read);
   // What is late is marked as shed, and its turn is over: the engine would only count it.
   if (late) staged.resize(staged_before);
 }
@@ -106,8 +106,8 @@ void Observer::State::take(Exchange& exchange) {
   counts.late_shed += late && !exchange.shed ? 1 : 0;
   counts.queue_shed += exchange.shed ? 1 : 0;
   if (log.lines_waiting() > 0 && log.wants_new_file(exchange.arrived_us)) flush();
-  record_line.write(exchange, late, line);
-  log_line(exchange.arrived_us, late);
+  const bool is_read = record_line.write(exchange, late, line, &parsed);
+  log_line(exchange.arrived_us, late, is_read);
 }
 
 void Observer::State::flush() {
@@ -302,7 +302,7 @@ void Observer::State::round(bool is_last) {
 }
 
 void Observer::State::run() {
-  (void)take_short_turns();  // giving way then costs a short one
+  GiveWay::while_short(&queue);
   for (;;) {
     bool is_last = false;
     {

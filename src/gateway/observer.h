@@ -1,9 +1,9 @@
 // The observer: one thread that owns the engine. Finished exchanges in, verdicts out.
 //
 // Invariant (live equals replay): the engine is given exactly what a replay of the query log gives it. Each exchange
-// becomes one line; the line is written to the log and flushed; then that very line is parsed as a replay parses it,
-// and its record goes to the engine in order of time once nothing earlier can come (in_flight.h). What comes later than
-// that, and what the queue kept out, is in the log with "shed":true and in neither run.
+// becomes one line; the line is written to the log and flushed; then the record that a replay parses from that line
+// goes to the engine in order of time once nothing earlier can come (in_flight.h). What comes later than that, and what
+// the queue kept out, is in the log with "shed":true and in neither run.
 // After any end of the process start() restores the last snapshot and reads the log's tail again; verdict lines that
 // were given are not given twice, and no level is lost.
 // Threads: start() and stop() by one; queue(), in_flight(), verdicts(), feed_line(), counters(), open() from any. Ports

@@ -90,10 +90,11 @@ struct Observer::State {
   void end_with(const base::Status& status);
   void take(Exchange& exchange);
   void take_line(Exchange& exchange);
-  void log_line(std::int64_t time_us, bool is_late);
+  /// `is_read`: `parsed` is the record of `line`.
+  void log_line(std::int64_t time_us, bool is_late, bool is_read = false);
   bool is_late(std::int64_t time_us) const;
   /// What a replay makes of a line: its record waits for its turn, unless it is too late for the engine.
-  void parse_line(std::string_view padded_line, std::vector<event::Query>& out);
+  void parse_line(std::string_view padded_line, std::vector<event::Query>& out, bool is_read = false);
   void flush();
   void write_gaps(bool is_last);
   /// Gives the engine what is before a time, and what goes beyond waiting_max.

@@ -175,12 +175,12 @@ http::Task<bool> ProxiedRequest::read_body() {
       co_await refuse_body();
       co_return false;
     }
-    if (piece->empty()) {
-      body_complete_ = true;
-      break;
-    }
     body_.append(*piece);
+    // A body of known length need not be asked for its end.
+    body_complete_ = piece->empty() || (exchange_.body_at_end() && body_.size() <= bytes_max);
+    if (body_complete_) break;
   }
+  if (body_complete_) exchange_.release_body();
   body_too_large_ = !body_complete_;
   desk_.metrics.count(metric::Bytes::request, body_.size());
   co_return true;

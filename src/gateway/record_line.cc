@@ -63,6 +63,15 @@ bool is_one_object(std::string_view json) {
   return false;
 }
 
+/// Whether a text stands in its line uncut and is read back as it is; said of plain ASCII only.
+bool reads_as_given(std::string_view text) {
+  bool plain = text.size() <= kTextBytesMax;
+  for (const char letter : text) plain &= letter >= ' ' && letter <= '~';
+  return plain;
+}
+/// Whether a time has a text that gives it back.
+bool is_told(std::int64_t time_us) { return time_us >= 0 && time_us <= 9'000'000'000'000'000; }  // in 2255
+
 /// What both kinds of records have, as texts.
 struct Fields {
   std::string_view id, account, key, end_user, address, user_agent, ja4;
@@ -77,12 +86,14 @@ struct Fields {
 }  // namespace
 
 struct RecordLine::State {
-  State(const crypto::KeyedHash& keyed_hash, Content content_) : content(content_), reader(keyed_hash) {}
+  State(const crypto::KeyedHash& keyed_hash, Content content_, const intake::Identities* identities)
+      : content(content_), reader(keyed_hash), builder(keyed_hash, identities) {}
 
   Content content;
   intake::BodyReader reader;
   intake::ReplyReader replies;
   std::string reply;  // reply_json, and padding
+  intake::RecordBuilder builder;
   std::uint64_t texts_cut = 0;
 
   /// As the parser of a line does it: depth, form, then the dialect's fields.
@@ -224,13 +235,56 @@ struct RecordLine::State {
     out += '}';
     out.reserve(out.size() + kJsonPadding);
   }
+
+  /// What the parser makes of a line with these fields. False for what reads otherwise than it was given: cut texts,
+  /// bytes that are no UTF-8, times without a text.
+  bool make(const Fields& fields, const Exchange& exchange, const intake::Body& body, std::size_t line_bytes,
+            intake::ParsedLine& out) {
+    bool good = reads_as_given(fields.id) & reads_as_given(fields.account) & reads_as_given(fields.key) &
+                reads_as_given(fields.end_user) & reads_as_given(fields.address) & reads_as_given(fields.user_agent) &
+                reads_as_given(fields.ja4) & (body.model_name.size() <= kModelBytesMax) &
+                reads_as_given(body.model_name);
+    good = good && is_told(fields.time_us) && is_told(fields.ended_us);
+    if (!good || fields.headers.size() > kTextBytesMax) return false;
+    builder.begin(line_bytes, out);
+    if (builder.set_id(fields.id) || builder.set_account(fields.account)) return false;
+    builder.set_time_us(fields.time_us);
+    if (fields.ended_us > 0) builder.set_ended_us(fields.ended_us);
+    if (!fields.key.empty()) builder.set_key(fields.key);
+    if (!fields.end_user.empty()) builder.set_end_user(fields.end_user);
+    builder.set_shed(fields.shed);
+    if (!fields.address.empty()) builder.set_address(fields.address);
+    builder.set_asn(fields.asn);
+    builder.set_user_agent(fields.user_agent);
+    builder.set_ja4(fields.ja4);
+    std::size_t headers = 0;
+    for (std::string_view rest = fields.headers; !rest.empty();) {
+      const std::string_view name = rest.substr(0, rest.find(fields.header_end));
+      rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+      if (name.empty()) continue;
+      if (++headers > kHeadersMax || !reads_as_given(name)) return false;
+      builder.add_header(name);
+    }
+    builder.set_dialect(fields.dialect);
+    builder.set_fingerprint(body.fingerprint);
+    builder.set_given_model(body.model_name);
+    builder.set_given_sampled_many(body.sampled_many);
+    builder.set_status(exchange.status);
+    if (exchange.has_usage) {
+      builder.set_input_tokens(exchange.input_tokens);
+      builder.set_output_tokens(exchange.output_tokens);
+      builder.set_reasoning_tokens(exchange.reasoning_tokens);
+    }
+    return !builder.finish();
+  }
 };
 
-RecordLine::RecordLine(const crypto::KeyedHash& keyed_hash, Content content)
-    : state_(std::make_unique<State>(keyed_hash, content)) {}
+RecordLine::RecordLine(const crypto::KeyedHash& keyed_hash, Content content, const intake::Identities* identities)
+    : state_(std::make_unique<State>(keyed_hash, content, identities)) {}
 RecordLine::~RecordLine() = default;
+intake::NewIds& RecordLine::new_ids() { return state_->builder.new_ids(); }
 
-void RecordLine::write(Exchange& exchange, bool shed, std::string& out) {
+bool RecordLine::write(Exchange& exchange, bool shed, std::string& out, intake::ParsedLine* record) {
   State& state = *state_;
   Fields fields{exchange.id,      exchange.account,    exchange.key, exchange.end_user,
                 exchange.address, exchange.user_agent, exchange.ja4, exchange.headers};
@@ -261,6 +315,7 @@ void RecordLine::write(Exchange& exchange, bool shed, std::string& out) {
   // The rest of a line takes a few KB at most.
   constexpr std::size_t kRoom = 64U << 10;
   bool has_content = false;
+  bool has_fingerprint = false;
   if (refusal) {
     State::put_refused(refusal->reason, out);
   } else if (has_body && state.content == Content::full &&
@@ -269,6 +324,7 @@ void RecordLine::write(Exchange& exchange, bool shed, std::string& out) {
     has_content = true;
   } else {
     State::put_fingerprint(body.fingerprint, body.model_name, body.sampled_many, out);
+    has_fingerprint = has_body;
   }
   State::put_number(out, R"(,"response":{"status":)", exchange.status);
   if (exchange.ttft_ms >= 0) State::put_number(out, R"(,"ttft_ms":)", static_cast<std::uint64_t>(exchange.ttft_ms));
@@ -288,9 +344,11 @@ void RecordLine::write(Exchange& exchange, bool shed, std::string& out) {
   }
   out += '}';
   State::end(out);
-  exchange.body.resize(body_bytes);
   ++counters_.written;
   counters_.texts_cut = state.texts_cut;
+  const bool given = record != nullptr && has_fingerprint && state.make(fields, exchange, body, out.size(), *record);
+  exchange.body.resize(body_bytes);
+  return given;
 }
 
 void RecordLine::write(const intake::RawRecord& raw, const event::Query& query, bool shed, std::string& out) {

@@ -1,6 +1,6 @@
 // Any bytes as an exchange: the first bytes say how the rest is divided into its texts and its body. Properties: one
 // line without a newline, that intake reads without complaint about its form; with the exchange's own time and account,
-// whatever the body holds; the same outcome with and without content.
+// whatever the body holds; the same outcome with and without content; a record that is given is the one that is read.
 #include <cstdint>
 #include <string>
 
@@ -40,9 +40,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   intake::ParsedLine found[2];
   gateway::Exchange copy = exchange;
   std::string line;
-  print_line.write(exchange, false, line);
+  intake::ParsedLine given;
+  const bool is_given = print_line.write(exchange, false, line, &given);
+  print_line.new_ids().clear();
   STILLWATCH_ASSERT(line.find('\n') == std::string::npos);
   found[0] = lines.parse(line);
+  if (is_given) {
+    STILLWATCH_ASSERT(found[0].accepted && given.accepted);
+    STILLWATCH_ASSERT(intake::test::bytes_of(given.query) == intake::test::bytes_of(found[0].query));
+  }
   STILLWATCH_ASSERT(exchange.body == copy.body);
   full_line.write(copy, false, line);
   STILLWATCH_ASSERT(line.find('\n') == std::string::npos);

@@ -203,5 +203,65 @@ TEST(RecordLine, PassagesOfAnAnswerAreTheSameFromAStreamABodyAndTheLine) {
   }
 }
 
+/// A text of a client: plain mostly, and anything else.
+std::string any_text(base::Random& random, std::size_t size_max) {
+  std::string text;
+  const bool plain = random.chance(0.8);
+  for (std::size_t size = random.below(size_max); size > 0; --size)
+    text +=
+        static_cast<char>(plain || random.chance(0.9) ? ' ' + static_cast<int>(random.below(95)) : random.below(256));
+  return text;
+}
+
+// Live equals replay: what the engine is given without a look at the line is what a replay reads in it.
+TEST(RecordLine, ARecordThatIsGivenIsTheOneThatTheParserReads) {
+  const auto keyed_hash = intake::test::fixed_hash();
+  intake::Identities identities;
+  RecordLine record_line(keyed_hash, Content::fingerprint, &identities);
+  const auto parser = intake::make_query_parser(keyed_hash, &identities);
+  base::Random random(9);
+  std::size_t given_count = 0, other_count = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    const auto& [dialect, body] = kBodies[random.below(std::size(kBodies))];
+    Exchange exchange = exchange_of(dialect, body);
+    // Where each field may be anything, hardly a line would be given: a few at a time.
+    const auto maybe = [&](std::string& text, std::size_t size_max) {
+      if (random.chance(0.15)) text = any_text(random, size_max);
+    };
+    maybe(exchange.id, 140), maybe(exchange.account, 140), maybe(exchange.key, 1'100), maybe(exchange.end_user, 1'100);
+    maybe(exchange.address, 40), maybe(exchange.user_agent, 1'100), maybe(exchange.ja4, 50), maybe(exchange.stop, 80);
+    maybe(exchange.headers, 600);
+    if (random.chance(0.5)) std::replace(exchange.headers.begin(), exchange.headers.end(), 'a', '\n');
+    if (random.chance(0.2)) exchange.body.replace(exchange.body.find("\"m") + 1, 1, any_text(random, 300));
+    exchange.asn = random.chance(0.5) ? 0 : static_cast<std::uint32_t>(random.next());
+    exchange.arrived_us = random.chance(0.1) ? static_cast<std::int64_t>(random.next()) : kTime + round;
+    exchange.ended_us = random.chance(0.2) ? static_cast<std::int64_t>(random.below(3)) : exchange.ended_us;
+    exchange.status = static_cast<std::uint16_t>(random.next());
+    exchange.has_usage = random.chance(0.7);
+    exchange.input_tokens = static_cast<std::uint32_t>(random.next());
+    exchange.reasoning_tokens = random.chance(0.5) ? UINT32_MAX : 0;
+    exchange.shed = random.chance(0.05);
+    std::string line;
+    intake::ParsedLine given, read;
+    const bool is_given = record_line.write(exchange, random.chance(0.2), line, &given);
+    ++(is_given ? given_count : other_count);
+    const std::string padded = line + std::string(intake::kJsonPadding, ' ');
+    parser->parse(std::string_view(padded).substr(0, line.size()), read);
+    if (is_given) {
+      ASSERT_TRUE(read.accepted && given.accepted && read.has_time && given.has_time) << line;
+      ASSERT_EQ(bytes_of(given.query), bytes_of(read.query)) << line;
+      ASSERT_EQ(record_line.new_ids().text, parser->new_ids().text) << line;
+      ASSERT_EQ(record_line.new_ids().ids.size(), parser->new_ids().ids.size()) << line;
+      for (std::size_t i = 0; i < parser->new_ids().ids.size(); ++i)
+        ASSERT_EQ(record_line.new_ids().ids[i].token, parser->new_ids().ids[i].token) << line;
+    }
+    identities.add(parser->new_ids());
+    record_line.new_ids().clear();
+    parser->new_ids().clear();
+  }
+  EXPECT_GT(given_count, 4'000U);
+  EXPECT_GT(other_count, 4'000U);
+}
+
 }  // namespace
 }  // namespace stillwatch::gateway

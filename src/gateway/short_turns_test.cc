@@ -29,5 +29,17 @@ TEST(ShortTurns, AnotherPolicyIsLeftAlone) {
   }).join();
 }
 
+TEST(GiveWay, PolicyAndShareStayAsTheyWere) {
+  std::thread([] {
+    ASSERT_EQ(::setpriority(PRIO_PROCESS, 0, 3), 0);
+    const ExchangeQueue queue(1);
+    GiveWay::while_short(&queue);
+    GiveWay way;
+    for (int piece = 0; piece < 3; ++piece) way.between_pieces();
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), 3);
+    EXPECT_EQ(::sched_getscheduler(0), SCHED_OTHER);
+  }).join();
+}
+
 }  // namespace
 }  // namespace stillwatch::gateway

@@ -8,13 +8,13 @@ namespace stillwatch::gateway {
 void WaitingRecords::add(const event::Query& query) {
   std::uint32_t slot = 0;
   if (free_slots_.empty()) {
-    slot = static_cast<std::uint32_t>(slots_.size());
-    slots_.push_back(query);
+    slot = slots_count_++;
+    if (slot / kPieceRecords == pieces_.size()) pieces_.push_back(std::make_unique<event::Query[]>(kPieceRecords));
   } else {
     slot = free_slots_.back();
     free_slots_.pop_back();
-    slots_[slot] = query;
   }
+  at(slot) = query;
   heap_.push_back({query.time_us, next_number_++, slot});
   std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
 }
@@ -24,7 +24,7 @@ event::Query WaitingRecords::take() {
   const std::uint32_t slot = heap_.back().slot;
   heap_.pop_back();
   free_slots_.push_back(slot);
-  return slots_[slot];
+  return at(slot);
 }
 
 std::vector<event::Query> WaitingRecords::list() const {
@@ -32,7 +32,7 @@ std::vector<event::Query> WaitingRecords::list() const {
   std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.number < b.number; });
   std::vector<event::Query> out;
   out.reserve(places.size());
-  for (const Place& place : places) out.push_back(slots_[place.slot]);
+  for (const Place& place : places) out.push_back(at(place.slot));
   return out;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "event/query.h"
@@ -16,7 +17,7 @@ class WaitingRecords {
   void add(const event::Query& query);
   bool empty() const { return heap_.empty(); }
   std::size_t size() const { return heap_.size(); }
-  std::int64_t first_us() const { return slots_[heap_.front().slot].time_us; }
+  std::int64_t first_us() const { return heap_.front().time_us; }
   /// The earliest.
   event::Query take();
   /// All, in the order of the log.
@@ -32,8 +33,14 @@ class WaitingRecords {
     }
   };
   std::uint64_t next_number_ = 0;
+  // A vector of all would be copied when it grows: 4 MB at once, while a network thread may want the core.
+  static constexpr std::size_t kPieceRecords = 256;
+  event::Query& at(std::uint32_t slot) { return pieces_[slot / kPieceRecords][slot % kPieceRecords]; }
+  const event::Query& at(std::uint32_t slot) const { return pieces_[slot / kPieceRecords][slot % kPieceRecords]; }
+
   std::vector<Place> heap_;
-  std::vector<event::Query> slots_;
+  std::vector<std::unique_ptr<event::Query[]>> pieces_;
+  std::uint32_t slots_count_ = 0;
   std::vector<std::uint32_t> free_slots_;
 };
 

@@ -15,8 +15,9 @@
 
 namespace stillwatch::http {
 
+bool same_letters(std::string_view a, std::string_view b);  // of equal length
 /// True when the two names are equal but for ASCII case.
-bool same_name(std::string_view a, std::string_view b);
+inline bool same_name(std::string_view a, std::string_view b) { return a.size() == b.size() && same_letters(a, b); }
 
 /// Fields in order, case of names kept. Views that it hands out live until the next change.
 class Fields {

@@ -78,6 +78,11 @@ class RecordBuilder {
   void set_body(const Body& body);
   /// {"b": base64}: replaces a body that is not there.
   std::optional<Refusal> set_fingerprint(std::string_view base64);
+  /// The same, of one that text::encode() takes.
+  void set_fingerprint(const event::Fingerprint& given) {
+    given_fingerprint_ = given;
+    has_fingerprint_ = true;
+  }
   /// What a body would have said beside its fingerprint; not used when there is one.
   void set_given_model(std::string_view raw) { given_model_.assign(raw); }
   void set_given_sampled_many(bool sampled_many) { given_sampled_many_ = sampled_many; }

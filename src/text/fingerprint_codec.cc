@@ -49,20 +49,19 @@ constexpr std::uint16_t kCoverageBuckets = 2'048;
 }  // namespace
 
 std::vector<std::uint8_t> encode(const event::Fingerprint& fingerprint) {
-  std::vector<std::uint8_t> bytes;
-  bytes.reserve(kBytes);
   const bool passages = has_passages(fingerprint);
-  bytes.push_back(passages ? 3 : 2);
+  std::vector<std::uint8_t> bytes(passages ? kBytes : kBytesSecond);
+  std::uint8_t* at = bytes.data();
+  *at++ = passages ? 3 : 2;
   const auto put = [&](auto field) {
     const auto value = static_cast<std::make_unsigned_t<decltype(field)>>(field);
-    for (std::size_t i = 0; i < sizeof value; ++i)
-      bytes.push_back(static_cast<std::uint8_t>(std::uint64_t{value} >> (8 * i)));
+    for (std::size_t i = 0; i < sizeof value; ++i) *at++ = static_cast<std::uint8_t>(std::uint64_t{value} >> (8 * i));
   };
   each_field(fingerprint, put);
-  bytes.push_back(fingerprint.prefix_has_reply ? 1 : 0);
-  bytes.push_back(static_cast<std::uint8_t>(fingerprint.language));
+  *at++ = fingerprint.prefix_has_reply ? 1 : 0;
+  *at++ = static_cast<std::uint8_t>(fingerprint.language);
   if (passages) each_passage(fingerprint, put);
-  STILLWATCH_ASSERT(bytes.size() == (passages ? kBytes : kBytesSecond));
+  STILLWATCH_ASSERT(at == bytes.data() + bytes.size());
   return bytes;
 }
 

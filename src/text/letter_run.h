@@ -1,7 +1,8 @@
 // The innermost steps of masking: the class of an ASCII character, and the run of letters at a place.
 //
 // Invariant: 16 bytes at once where the machine can (SSE2, part of every x86-64), eight at a time otherwise, with
-// equal results. Threads: pure functions. Cost: about 10 instructions for a word of up to 16 letters.
+// equal results. Threads: pure functions. Cost: about 10 instructions for a word of up to 16 letters, and 50 for the
+// places of the words in 64 bytes.
 #pragma once
 
 #ifdef __SSE2__
@@ -110,6 +111,46 @@ inline LetterRun letter_run_portable(const char* at) {
   return run;
 }
 
+/// Of 64 bytes, a bit each, the first one lowest: ASCII letters, what may stand alone between two words of prose, and
+/// which of that are full stops.
+struct ProseMask {
+  std::uint64_t letters = 0, gaps = 0, stops = 0;
+};
+inline constexpr std::size_t kProseBytes = 64;
+
+/// For any machine; the definition.
+inline ProseMask prose_mask_portable(const char* at) {
+  ProseMask mask;
+  for (std::size_t i = 0; i < kProseBytes; ++i) {
+    const char c = at[i];
+    const std::uint64_t bit = std::uint64_t{1} << i;
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) mask.letters |= bit;
+    if (c == ' ' || c == ',' || c == '.') mask.gaps |= bit;
+    if (c == '.') mask.stops |= bit;
+  }
+  return mask;
+}
+
+/// Of a word's first and second eight bytes, those that n letters fill.
+inline constexpr auto kLetterBytes = [] {
+  std::array<WordKey, 17> bytes{};
+  for (std::size_t n = 0; n <= 16; ++n) {
+    for (std::size_t i = 0; i < n; ++i) (i < 8 ? bytes[n].low : bytes[n].high) |= std::uint64_t{0xFF} << (8 * (i % 8));
+  }
+  return bytes;
+}();
+
+/// The folded letters at a place, when their number is known. `at` starts 16 readable bytes.
+inline WordKey folded_letters(const char* at, std::size_t length) {
+  constexpr std::uint64_t kFold = 0x2020202020202020ULL;
+  WordKey key;
+  std::memcpy(&key.low, at, 8);
+  std::memcpy(&key.high, at + 8, 8);
+  key.low = (key.low | kFold) & kLetterBytes[length].low;
+  key.high = (key.high | kFold) & kLetterBytes[length].high;
+  return key;
+}
+
 #ifdef __SSE2__
 /// Loaded at 16 - n: n bytes of ones, then zeros.
 alignas(16) inline constexpr std::array<std::uint8_t, 32> kKeepBytes = [] {
@@ -131,8 +172,25 @@ inline LetterRun letter_run(const char* at) {
   run.key.high = static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(word, word)));
   return run;
 }
+
+inline ProseMask prose_mask(const char* at) {
+  const auto bits = [](__m128i bytes) { return static_cast<std::uint64_t>(_mm_movemask_epi8(bytes)); };
+  ProseMask mask;
+  for (unsigned i = 0; i < kProseBytes; i += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + i));
+    const __m128i place = _mm_sub_epi8(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    const __m128i is_stop = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('.'));
+    const __m128i is_other =
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(',')));
+    mask.letters |= bits(_mm_cmpeq_epi8(_mm_min_epu8(place, _mm_set1_epi8(25)), place)) << i;
+    mask.gaps |= bits(_mm_or_si128(is_other, is_stop)) << i;
+    mask.stops |= bits(is_stop) << i;
+  }
+  return mask;
+}
 #else
 inline LetterRun letter_run(const char* at) { return letter_run_portable(at); }
+inline ProseMask prose_mask(const char* at) { return prose_mask_portable(at); }
 #endif
 
 }  // namespace stillwatch::text

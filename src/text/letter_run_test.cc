@@ -33,5 +33,20 @@ TEST(LetterRun, BothWaysAgreeWithTheDefinition) {
   }
 }
 
+TEST(ProseMask, AgreesWithTheDefinition) {
+  base::Random random(4);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bytes(kProseBytes, '\0');
+    for (char& c : bytes)
+      c = random.chance(0.8) ? "abzAZ ,.{@`[_"[random.below(13)] : static_cast<char>(random.below(256));
+    const ProseMask mask = prose_mask(bytes.data()), portable = prose_mask_portable(bytes.data());
+    ASSERT_EQ(mask.letters, portable.letters);
+    ASSERT_EQ(mask.gaps, portable.gaps);
+    ASSERT_EQ(mask.stops, portable.stops);
+    const LetterRun run = letter_run(bytes.data());
+    ASSERT_TRUE(folded_letters(bytes.data(), run.length) == run.key);
+  }
+}
+
 }  // namespace
 }  // namespace stillwatch::text

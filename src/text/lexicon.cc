@@ -156,7 +156,7 @@ Lexicon::Lexicon() : entries_(1) {
   for (const auto& cues : kCues) add(cues.words, static_cast<std::uint8_t>(2U << static_cast<unsigned>(cues.score)));
 }
 
-std::uint8_t Lexicon::look_up_beyond(const WordKey& key, std::size_t slot) const {
+std::uint8_t Lexicon::look_up_beyond(WordKey key, std::size_t slot) const {
   while (true) {
     slot = (slot + 1) & (kSlots - 1);
     const std::uint16_t entry = slots_[slot];

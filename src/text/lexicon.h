@@ -58,7 +58,7 @@ class Lexicon {
  private:
   Lexicon();
   void add(std::string_view words, std::uint8_t bits);
-  std::uint8_t look_up_beyond(const WordKey& key, std::size_t slot) const;
+  std::uint8_t look_up_beyond(WordKey key, std::size_t slot) const;
   static std::size_t slot_of(const WordKey& key) {
     return (key.low * 0x9E3779B97F4A7C15ULL ^ key.high * 0xC2B2AE3D27D4EB4FULL) >> 52;
   }

@@ -1,6 +1,7 @@
 #include "text/masking.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "base/assert.h"
@@ -20,10 +21,14 @@ std::uint64_t fold_product(std::uint64_t a, std::uint64_t b) {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
+inline std::uint64_t hash_of_short(const WordKey& key, std::size_t length, const WordHashKey& secret) {
+  return base::mix64(fold_product(key.low ^ secret.low ^ length, key.high ^ secret.high) ^ secret.last);
+}
+
 }  // namespace
 
 inline std::uint64_t MaskedText::short_hash(const WordKey& key, std::size_t length) const {
-  return base::mix64(fold_product(key.low ^ key_.low ^ length, key.high ^ key_.high) ^ key_.last);
+  return hash_of_short(key, length, key_);
 }
 
 std::uint64_t MaskedText::hash_of(std::size_t begin, std::size_t length) const {
@@ -180,6 +185,63 @@ bool MaskedText::Scan::plain_word() {
   return true;
 }
 
+// Plain words of prose, each before another one: what plain_word() makes of them, but where the next one begins is
+// found in a mask of 64 bytes, not by way of the one before, and what grows with each word stays in registers. False
+// when there were none.
+bool MaskedText::Scan::plain_words() {
+  constexpr std::ptrdiff_t kBytesRead = kProseBytes + 16;
+  const char* const began = at;
+  const WordHashKey key_of_hash = out.key_;
+  const Lexicon& lexicon = out.lexicon_;
+  std::size_t size = out.size_;
+  const std::size_t words_before = out.words_;
+  Item* item = out.items_.data() + out.count_;
+  std::uint64_t* hash_to = out.hashes_.data() + out.words_;
+  std::uint64_t order_least = out.order_least_;
+  bool line_open = out.line_open_;
+  while (end - at >= kBytesRead) {
+    const ProseMask mask = prose_mask(at);
+    unsigned begin = 0;
+    for (;;) {
+      const auto length = static_cast<unsigned>(std::countr_one(mask.letters >> begin));
+      const unsigned stop = begin + length;
+      if (length > 16 || stop + 2 >= kProseBytes) break;
+      const unsigned next = stop + 1 + static_cast<unsigned>(mask.gaps >> (stop + 1) & 1U);
+      const std::uint64_t is_www = mask.stops >> stop & static_cast<std::uint64_t>(length == 3);
+      if ((mask.gaps >> stop & mask.letters >> next & ~is_www & 1U) == 0) break;
+      const WordKey key = folded_letters(at + begin, length);
+      std::memcpy(out.bytes_.data() + size, &key.low, 8);
+      std::memcpy(out.bytes_.data() + size + 8, &key.high, 8);
+      const std::uint64_t hash = hash_of_short(key, length, key_of_hash);
+      const std::uint8_t meaning = lexicon.look_up(key);
+      if (meaning > kStructureWord) out.add_cues(meaning);
+      *item++ = {
+          hash,      static_cast<std::uint16_t>(size), static_cast<std::uint16_t>(length), ItemKind::word, meaning,
+          !line_open};
+      *hash_to++ = hash;
+      line_open = true;
+      const bool content = (length >= kContentBytesMin) & ((meaning & kStructureWord) == 0);
+      const std::uint64_t order = content ? hash ^ key_of_hash.low : kNoContent;
+      order_least = order < order_least ? order : order_least;
+      size += length;
+      begin = next;
+    }
+    if (begin == 0) break;
+    at += begin;
+  }
+  if (at == began) return false;
+  const auto words = static_cast<std::size_t>(hash_to - out.hashes_.data()) - words_before;
+  out.size_ = size;
+  out.count_ += words;
+  out.words_ += words;
+  out.half_words_ += static_cast<std::uint32_t>(words * half_words(ItemKind::word));
+  out.lines_ += out.line_open_ ? 0 : 1;
+  out.line_open_ = true;
+  out.order_least_ = order_least;
+  STILLWATCH_ASSERT(out.count_ <= out.items_.size());
+  return true;
+}
+
 // Letters of any script, digits inside a word as one '#', apostrophes dropped or (after one or two letters) ending
 // it.
 void MaskedText::Scan::word() {
@@ -259,14 +321,18 @@ void MaskedText::Scan::high() {
 }
 
 void MaskedText::Scan::run() {
+  // Text that is no prose, such as code, is not asked at every word whether it is.
+  constexpr int kWordsBetween = 8;
+  int words_to_wait = 0;
   while (at < end) {
     switch (ascii_class(*at)) {
       case kSpace: ++at; break;
       case kNewline: newline(); break;
       case kLetter:
-        while (plain_word()) {
-          if (ascii_class(*at) != kLetter) break;  // there is text left: plain_word() stops before the last bytes
-        }
+        do {
+          if (--words_to_wait < 0 && !plain_words()) words_to_wait = kWordsBetween;
+          // There is text left: plain_word() stops before the last bytes.
+        } while (plain_word() && ascii_class(*at) == kLetter);
         if (at < end && ascii_class(*at) == kLetter) word();
         break;
       case kDigit: number(); break;

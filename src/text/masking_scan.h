@@ -28,6 +28,7 @@ struct MaskedText::Scan {
   void apostrophe();
   void backtick();
   void number();
+  bool plain_words();
   bool plain_word();
   void word();
   void high();

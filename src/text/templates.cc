@@ -47,20 +47,27 @@ void TemplateMaker::put(const MaskedText& masked, const Item& item) {
   if (item.kind == ItemKind::word) put(' ');
 }
 
-// Whether a word is kept is as good as random, so both ways are one: a copy, and how far the end moves.
-TemplateMaker::Written TemplateMaker::put_or_gap(const MaskedText& masked, const Item& item, bool kept) {
+// Whether a word is kept is as good as random, so both ways are one, without a branch on it: a copy, and how far the
+// end moves. `kept` is 0 or 1.
+inline TemplateMaker::Written TemplateMaker::put_or_gap(const MaskedText& masked, const Item& item, unsigned kept,
+                                                        End& end) {
   static constexpr std::array<char, 16> kGapBytes{kGap};
-  const bool fresh_gap = !kept && bytes_[size_ - 1] != kGap;
+  const unsigned fresh_gap = (kept | end.is_gap) ^ 1U;
+  end.is_gap = kept ^ 1U;
   if (item.length > 16) {
-    if (kept) put(masked, item);
-    if (fresh_gap) put(kGap);
+    size_ = end.size;
+    if (kept != 0) put(masked, item);
+    if (fresh_gap != 0) put(kGap);
+    end.size = size_;
     return {kept, fresh_gap};
   }
-  STILLWATCH_ASSERT(size_ + 17 < bytes_.size());
-  char* const to = bytes_.data() + size_;
-  std::memcpy(to, kept ? masked.bytes(item).data() : kGapBytes.data(), 16);
-  to[kept ? item.length : 16] = ' ';
-  size_ += kept ? item.length + (item.kind == ItemKind::word ? std::size_t{1} : 0) : fresh_gap ? 1 : 0;
+  STILLWATCH_ASSERT(end.size + 17 < bytes_.size());
+  char* const to = bytes_.data() + end.size;
+  const std::array<const char*, 2> sources{kGapBytes.data(), masked.bytes(item).data()};
+  std::memcpy(to, sources[kept], 16);
+  to[16U - ((16U - item.length) & (0U - kept))] = ' ';  // of a gap behind what counts
+  const std::size_t word_bytes = item.length + static_cast<std::size_t>(item.kind == ItemKind::word);
+  end.size += (word_bytes & (std::size_t{0} - kept)) + fresh_gap;
   return {kept, fresh_gap};
 }
 
@@ -126,22 +133,28 @@ base::Token TemplateMaker::skeleton(const crypto::KeyedHash& keyed_hash, const M
         ++gaps;
       } else {
         bool list_line = false;
+        End written_to{size_, static_cast<unsigned>(bytes_[size_ - 1] == kGap)};
         for (const Item* item = at; item < stop && taken < survivors_max; ++item) {
           const bool opens = item == at;
           if (item->kind == ItemKind::mark) {
+            size_ = written_to.size;
             put(masked.bytes(*item).front());
+            written_to = {size_, 0};
             list_line |= opens && (bytes_[size_ - 1] == '-');
           } else if (item->kind == ItemKind::number && item->line_first && lines > 1) {
+            size_ = written_to.size;
             put(masked, *item);
+            written_to = {size_, 0};
             list_line = true;
           } else {
-            const bool kept =
-                (item->lexicon & kStructureWord) != 0 || (item->line_first && !list_line && !is_masked(item->kind));
-            const Written written = put_or_gap(masked, *item, kept);
-            survivors += written.word, taken += written.word;
-            gaps += written.gap;
+            const auto opening = static_cast<unsigned>(item->line_first & !list_line & !is_masked(item->kind));
+            const Written written =
+                put_or_gap(masked, *item, (item->lexicon & unsigned{kStructureWord}) | opening, written_to);
+            survivors += written.words, taken += written.words;
+            gaps += written.gaps;
           }
         }
+        size_ = written_to.size;
       }
       put(kBreak);
       // Lines of one make, such as a list of any length, count once.

@@ -59,10 +59,15 @@ class TemplateMaker {
   void put(char c);
   void put(const MaskedText& masked, const Item& item);
   struct Written {
-    bool word, gap;
+    unsigned words, gaps;  // 0 or 1
+  };
+  /// What was written up to now, kept in registers from word to word.
+  struct End {
+    std::size_t size;
+    unsigned is_gap;  // 1: the last symbol is one
   };
   /// A kept word, or one gap for a run of others.
-  Written put_or_gap(const MaskedText& masked, const Item& item, bool kept);
+  Written put_or_gap(const MaskedText& masked, const Item& item, unsigned kept, End& end);
   base::Token token(const crypto::KeyedHash& keyed_hash) const;
 
   std::uint32_t half_words_ = 0, labels_count_ = 0;

@@ -1,0 +1,57 @@
+#include <array>
+
+#include "ledger/leaf.h"
+
+namespace stillwatch::ledger {
+namespace {
+
+constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+constexpr std::array<std::int8_t, 256> make_values() {
+  std::array<std::int8_t, 256> values{};
+  values.fill(-1);
+  for (std::size_t i = 0; i < kAlphabet.size(); ++i)
+    values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
+  return values;
+}
+constexpr auto kValues = make_values();
+
+}  // namespace
+
+void append_base64url(std::string& out, std::string_view bytes) {
+  const std::size_t begin = out.size(), characters = (bytes.size() * 8 + 5) / 6;
+  out.resize(begin + characters);
+  char* to = out.data() + begin;
+  std::uint32_t held = 0;
+  unsigned bits = 0;
+  for (const char byte : bytes) {
+    held = held << 8 | static_cast<unsigned char>(byte);
+    for (bits += 8; bits >= 6; bits -= 6) *to++ = kAlphabet[held >> (bits - 6) & 63U];
+  }
+  if (bits > 0) *to = kAlphabet[held << (6 - bits) & 63U];
+}
+
+std::string base64url(std::string_view bytes) {
+  std::string out;
+  append_base64url(out, bytes);
+  return out;
+}
+
+bool read_base64url(std::string_view text, std::uint8_t* out, std::size_t size) {
+  if (text.size() != (size * 8 + 5) / 6) return false;
+  std::uint32_t held = 0;
+  unsigned bits = 0;
+  for (const char character : text) {
+    const int value = kValues[static_cast<unsigned char>(character)];
+    if (value < 0) return false;
+    held = held << 6 | static_cast<std::uint32_t>(value);
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      *out++ = static_cast<std::uint8_t>(held >> bits);
+    }
+  }
+  return (held & ((1U << bits) - 1)) == 0;  // bits that stand for nothing are zero in the canonical form
+}
+
+}  // namespace stillwatch::ledger
