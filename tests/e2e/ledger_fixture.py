@@ -26,6 +26,13 @@ def commands_of(document):
     return "".join(blocks)
 
 
+def run_verify(bundle, path, script=None):
+    """Runs VERIFY.md with an empty environment, and without stillwatch."""
+    path.write_text(commands_of(bundle / "VERIFY.md") if script is None else script)
+    return subprocess.run(["env", "-i", "PATH=/usr/bin:/bin", "sh", str(path)], cwd=bundle, capture_output=True,
+                          timeout=120, check=False)
+
+
 class LedgerTest(world_fixture.WorldTest):
     @classmethod
     def setUpClass(cls):
@@ -84,9 +91,4 @@ class LedgerTest(world_fixture.WorldTest):
                            "--who=J. Doe", f"--out={out}", *more, ledger=ledger, code=code, says=says)
 
     def run_verify(self, bundle, script=None):
-        """Runs VERIFY.md with an empty environment, and without stillwatch."""
-        bundle = pathlib.Path(bundle)
-        path = self.folder / "verify.sh"
-        path.write_text(commands_of(bundle / "VERIFY.md") if script is None else script)
-        return subprocess.run(["env", "-i", "PATH=/usr/bin:/bin", "sh", str(path)], cwd=bundle, capture_output=True,
-                              timeout=120, check=False)
+        return run_verify(pathlib.Path(bundle), self.folder / "verify.sh", script)
