@@ -90,7 +90,7 @@ base::Status AuditLog::State::anchor_once(std::int64_t t_ms) {
   const std::int64_t t_s = t_ms / 1'000;
   if (t_s < anchor->last_time_s()) ++counters.clock_backwards;
   auto logs = notes.all();
-  base::Status appended = logs ? anchor->append(t_s, *logs, token) : base::Status(base::fail(logs.error()));
+  base::Status appended = logs ? anchor->append(t_s, *logs, token) : base::Status(base::fail(std::move(logs).error()));
   if (!appended) {
     ++counters.anchor_failures;
     if (++anchor_failures_in_a_row >= kAnchorFailuresMax) {
