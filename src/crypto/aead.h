@@ -2,8 +2,8 @@
 //
 // Invariant: nothing of the plain bytes comes out unless key, nonce, sealed bytes and associated data are all as they
 // were. A nonce of 24 random bytes never repeats in practice.
-// Threads: pure functions. Cost: about 0.4 µs + 0.6 ns a byte. Spec: draft-irtf-cfrg-xchacha-03; libraries: libsodium,
-// and OpenSSL for what is longer than 1 KiB; both give the same bytes.
+// Threads: pure functions. Cost: about 0.4 µs + 0.5 ns a byte, from 1 KiB on 0.2 ns. Spec: draft-irtf-cfrg-xchacha-03;
+// libraries: libsodium, and OpenSSL from 1 KiB on; both give the same bytes.
 #pragma once
 
 #include <array>

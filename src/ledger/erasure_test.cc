@@ -67,7 +67,8 @@ struct World {
     request.tenant = tenant;
     request.time_us = time_us;
     request.retention = kind;
-    request.prompt = "a prompt of " + tenant;
+    const std::string prompt = "a prompt of " + tenant;
+    request.prompt = prompt;
     const auto sealed = vault->seal(request);
     ASSERT_TRUE(sealed.has_value()) << sealed.error().message;
     records[tenant].push_back({request.id, sealed->fate.id});

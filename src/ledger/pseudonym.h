@@ -16,8 +16,9 @@
 
 namespace stillwatch::ledger {
 
-/// The names of one tenant in one month. When the tenant's key was destroyed, or there is none to look up, every value
-/// is drawn at random: a leaf can still be written, and nobody can link or check it.
+/// The names of one tenant in one month. Whoever keeps one lets go of it when KeyBook::generation() has grown. When the
+/// tenant's key was destroyed, or there is none to look up, every value is drawn at random: a leaf can still be
+/// written, and nobody can link or check it.
 class Pseudonyms {
  public:
   /// A key is made when there is none yet: call KeyBook::sync() before a leaf with these names is appended.

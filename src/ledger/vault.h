@@ -2,7 +2,7 @@
 //
 // Invariant: nothing readable is on disk; whoever destroys a KEK, or a record's wrapped key, destroys the content and
 // no proof. What is opened is what was sealed under this record id, or an error. Nothing is acknowledged before it and
-// its keys are written. Threads: any number. Cost: about 10 µs a record of 4 KiB: two hashes, encryption, a write, a
+// its keys are written. Threads: any number. Cost: about 12 µs a record of 4 KiB: two hashes, encryption, a write, a
 // row in RocksDB. Format: docs/reference/ledger-files.md.
 #pragma once
 
