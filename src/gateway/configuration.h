@@ -157,6 +157,7 @@ struct Observer {
   std::uint32_t order_records_max = 500'000;     // that wait for their turn
   std::uint32_t threads = 1;                     // of the engine
   std::uint64_t body_copy_bytes_max = 4U << 20;  // of each body; of a longer one no fingerprint is made, counted
+  std::uint64_t reply_bytes_max = 0;             // of each answer's text, for passages that a prompt may quote; 0: none
   Content content = Content::none;
 };
 

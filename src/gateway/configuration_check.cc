@@ -326,7 +326,7 @@ class Check {
   // Absent folders are made at start, so it is the nearest one that exists that counts.
   void folder(std::string_view setting, const std::string& path) {
     std::error_code code;
-    std::filesystem::path at = std::filesystem::absolute(path, code);
+    std::filesystem::path at = std::filesystem::absolute(path.empty() ? "." : path, code);
     while (!at.empty() && !std::filesystem::exists(at, code) && at != at.root_path()) at = at.parent_path();
     if (!std::filesystem::is_directory(at, code) || ::access(at.c_str(), W_OK | X_OK) != 0) {
       fail(setting, fmt::format("{} is no folder that can be written to", at.string()));

@@ -221,5 +221,28 @@ TEST(NetworkText, AcceptsWhatCanBeUsed) {
   for (const char* text : {"", "x y", "x:", "x\r", "\xC3\xA4"}) EXPECT_FALSE(is_field_name(text)) << text;
 }
 
+TEST_F(ConfigurationCheck, ALogFileMayBeInTheFolderItIsStartedFrom) {
+  to_.log.file = "run.log";
+  EXPECT_EQ(errors(), 0U);
+}
+
+TEST_F(ConfigurationCheck, FollowedLogs) {
+  to_.upstreams.clear();
+  const std::string log = put("calls", "");
+  to_.tails = {{log, "litellm", TailBegin::start}};
+  EXPECT_EQ(errors(), 0U);
+  to_.tails.push_back({log, "native", TailBegin::end});
+  EXPECT_TRUE(found(true, "is followed twice"));
+  to_.tails = {{folder_ + "/nowhere/calls", "native", TailBegin::start}};
+  EXPECT_TRUE(found(true, "the folder of " + folder_ + "/nowhere/calls does not exist"));
+  to_.tails = {{folder_ + "/later-*", "native", TailBegin::start}};
+  EXPECT_TRUE(found(false, "does not exist yet"));
+  EXPECT_EQ(errors(), 0U);
+  to_.tails[0].format = "apache";
+  EXPECT_TRUE(found(true, "apache is not known"));
+  to_.tails[0].format = "map:" + put("map.toml", "v = 2\n");
+  EXPECT_EQ(errors(), 1U);
+}
+
 }  // namespace
 }  // namespace stillwatch::gateway

@@ -164,6 +164,7 @@ void read_observer(SettingReader& reader, Observer& to) {
   reader.number("order_records_max", to.order_records_max, 1, kCountMax);
   reader.number("threads", to.threads, 1, 64);
   reader.number("body_copy_mib_max", to.body_copy_bytes_max, 0.01, 8, kMiB);
+  reader.number("reply_kib_max", to.reply_bytes_max, 0, 4096, 1024);
   reader.choice("content", to.content, kContents);
 }
 

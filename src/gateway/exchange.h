@@ -47,11 +47,13 @@ struct Exchange {
   std::string headers;  // names in their order, joined by '\n'
   std::string stop;     // why the answer ended
   std::string body;
+  std::string reply;  // of the answer, where it is kept: text, or a body
+  bool reply_is_body = false;
 
   /// What it weighs in a queue.
   std::size_t bytes() const {
     return sizeof(Exchange) + id.size() + account.size() + key.size() + end_user.size() + address.size() +
-           user_agent.size() + ja4.size() + headers.size() + stop.size() + body.size();
+           user_agent.size() + ja4.size() + headers.size() + stop.size() + body.size() + reply.size();
   }
 };
 

@@ -32,6 +32,7 @@ ExchangeQueue::Pushed ExchangeQueue::try_push(unsigned shard, std::unique_ptr<Ex
     }
     exchange->shed = true;
     std::string().swap(exchange->body);
+    std::string().swap(exchange->reply);
     result = Pushed::shed;
     shed_.fetch_add(1, std::memory_order_relaxed);
   } else {

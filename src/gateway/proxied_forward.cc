@@ -190,7 +190,12 @@ http::Task<void> ProxiedRequest::pass_answer(http::UpstreamExchange& upstream, h
   const intake::ResponseForm form =
       intake::response_form(head.fields.find("content-type").value_or(std::string_view{}),
                             head.fields.find("content-encoding").value_or(std::string_view{}));
-  if (endpoint_ != intake::Endpoint::other && endpoint_ != intake::Endpoint::models) reader_.emplace(endpoint_, form);
+  if (endpoint_ != intake::Endpoint::other && endpoint_ != intake::Endpoint::models) {
+    intake::ResponseLimits limits;
+    limits.reply_bytes_max = dialect_ ? rules_->configuration().observer.reply_bytes_max : 0;
+    reader_.emplace(endpoint_, form, limits);
+    reply_is_body_ = form == intake::ResponseForm::unary;
+  }
   http::strip_hop_by_hop(head.fields);
   head.keep_alive = true;
   status_ = static_cast<std::uint16_t>(head.status);

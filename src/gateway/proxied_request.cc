@@ -371,6 +371,8 @@ void ProxiedRequest::hand_over() {
   record->headers = client_field_names(fields, *rules_);
   record->stop = response_.stop;
   if (whole) record->body = std::move(body_);
+  record->reply = std::move(response_.reply);
+  record->reply_is_body = reply_is_body_;
   desk_.metrics.count(metric::Tokens::input, response_.input_tokens);
   desk_.metrics.count(metric::Tokens::output, response_.output_tokens);
   desk_.metrics.count(metric::Tokens::reasoning, response_.reasoning_tokens);

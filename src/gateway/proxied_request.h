@@ -96,6 +96,7 @@ class ProxiedRequest {
   bool limited_ = false;
 
   std::optional<intake::ResponseReader> reader_;
+  bool reply_is_body_ = false;
   intake::ResponseFacts response_;
   std::uint16_t status_ = 0;                                      // what the client got
   std::int64_t first_byte_us_ = -1, own_us_ = 0, waited_us_ = 0;  // waited: for the client's body

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "intake/body_reader.h"
 #include "intake/json_scan.h"
+#include "intake/reply_reader.h"
 #include "text/fingerprint_codec.h"
 
 namespace stillwatch::gateway {
@@ -90,18 +91,50 @@ struct RecordLine::State {
 
   Content content;
   intake::BodyReader reader;
+  intake::ReplyReader replies;
+  std::string reply;  // reply_json, and padding
   intake::RecordBuilder builder;
   std::uint64_t texts_cut = 0;
 
   /// As the parser of a line does it: depth, form, then the dialect's fields.
-  std::optional<intake::Refusal> read(event::Dialect dialect, std::string_view text, intake::Body& body) {
+  std::optional<intake::Refusal> read(event::Dialect dialect, std::string_view text, intake::Body& body,
+                                      std::string_view reply_json = {}) {
     // Within a line it nests one deeper.
     if (intake::nests_deeper(text, base::limits::kJsonDepthMax - 1))
       return intake::Refusal{intake::RejectReason::too_deep, "request"};
     const std::size_t first = text.find_first_not_of(" \t\r\n");
     const bool is_broken = first == std::string_view::npos || (text[first] == '{' && !is_one_object(text));
     if (is_broken) return intake::Refusal{intake::RejectReason::not_json, "request"};
-    return reader.read(dialect, text, body);
+    return reader.read(dialect, text, body, reply_json);
+  }
+
+  /// The text of the answer in the least body that its dialect has for one: the same from a stream and from a body, and
+  /// no byte of it that was not read. Empty when none was kept. Readable padding is behind it; until the next call.
+  std::string_view reply_json(Exchange& exchange) {
+    reply.clear();
+    if (exchange.reply.empty()) return {};
+    std::string_view said = exchange.reply;
+    if (exchange.reply_is_body) {
+      const std::size_t size = exchange.reply.size();
+      exchange.reply.append(kJsonPadding, ' ');
+      said = replies.read(exchange.dialect, std::string_view(exchange.reply).substr(0, size));
+    }
+    switch (exchange.dialect) {
+      case event::Dialect::openai_chat: reply = R"({"choices":[{"message":{"content":)"; break;
+      case event::Dialect::openai_responses: reply = R"({"output":[{"content":[{"type":"output_text","text":)"; break;
+      case event::Dialect::anthropic_messages: reply = R"({"content":[{"type":"text","text":)"; break;
+      case event::Dialect::text: reply = R"({"choices":[{"text":)"; break;
+    }
+    base::append_json_string(reply, said);
+    switch (exchange.dialect) {
+      case event::Dialect::openai_chat: reply += "}}]}"; break;
+      case event::Dialect::openai_responses: reply += "}]}]}"; break;
+      case event::Dialect::anthropic_messages: reply += "}]}"; break;
+      case event::Dialect::text: reply += "}]}"; break;
+    }
+    const std::size_t size = reply.size();
+    reply.append(kJsonPadding, ' ');
+    return std::string_view(reply).substr(0, size);
   }
 
   std::string_view shortened(std::string_view text) {
@@ -264,10 +297,12 @@ bool RecordLine::write(Exchange& exchange, bool shed, std::string& out, intake::
   std::optional<intake::Refusal> refusal;
   const std::size_t body_bytes = exchange.body.size();
   const bool has_body = !exchange.shed && exchange.body_state == BodyState::whole;
+  std::string_view reply_json;
   if (has_body) {
     exchange.body.append(kJsonPadding, ' ');
     const std::string_view text = std::string_view(exchange.body).substr(0, body_bytes);
-    refusal = state.read(exchange.dialect, text, body);
+    reply_json = state.reply_json(exchange);
+    refusal = state.read(exchange.dialect, text, body, reply_json);
     if (refusal) ++counters_.bodies_refused;
     if (!refusal && fields.end_user.empty()) fields.end_user = body.end_user_name;
   } else if (!exchange.shed) {
@@ -279,11 +314,14 @@ bool RecordLine::write(Exchange& exchange, bool shed, std::string& out, intake::
   state.put_fields(fields, out);
   // The rest of a line takes a few KB at most.
   constexpr std::size_t kRoom = 64U << 10;
+  bool has_content = false;
   bool has_fingerprint = false;
   if (refusal) {
     State::put_refused(refusal->reason, out);
-  } else if (has_body && state.content == Content::full && body_bytes + kRoom < base::limits::kLineBytesMax) {
+  } else if (has_body && state.content == Content::full &&
+             body_bytes + reply_json.size() + kRoom < base::limits::kLineBytesMax) {
     State::put_body(std::string_view(exchange.body).substr(0, body_bytes), out);
+    has_content = true;
   } else {
     State::put_fingerprint(body.fingerprint, body.model_name, body.sampled_many, out);
     has_fingerprint = has_body;
@@ -299,6 +337,10 @@ bool RecordLine::write(Exchange& exchange, bool shed, std::string& out, intake::
     State::put_number(out, R"(,"reasoning_tokens":)", exchange.reasoning_tokens);
     State::put_number(out, R"(,"cached_tokens":)", exchange.cached_tokens);
     out += '}';
+  }
+  if (has_content && !reply_json.empty()) {
+    out += R"(,"body":)";
+    out += reply_json;
   }
   out += '}';
   State::end(out);

@@ -32,6 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   exchange.user_agent = take(size_of(4));
   exchange.headers = take(size_of(5));
   exchange.stop = take(size_of(6) % 80);
+  exchange.reply = std::string(rest.substr(0, 4'000));
+  exchange.reply_is_body = size_of(6) % 2 == 1;
   exchange.dialect = static_cast<event::Dialect>(size_of(7) % 4);
   exchange.arrived_us = 1'776'845'730'123'456;
   exchange.body = std::string(rest);

@@ -172,6 +172,37 @@ TEST(RecordLine, ALineOfAnotherLogIsWrittenAgainWithEqualMeaning) {
   }
 }
 
+TEST(RecordLine, PassagesOfAnAnswerAreTheSameFromAStreamABodyAndTheLine) {
+  const std::string said =
+      "The evolved prompt asks for a proof that the sum of the first n odd numbers is the square of n, by induction, "
+      "with every step justified and a counterexample for the naive generalisation to primes; then it asks for code.";
+  const std::pair<event::Dialect, std::string> answers[] = {
+      {event::Dialect::openai_chat, R"({"choices":[{"message":{"role":"assistant","content":")" + said + "\"}}]}"},
+      {event::Dialect::openai_responses,
+       R"({"output":[{"type":"message","content":[{"type":"output_text","text":")" + said + "\"}]}]}"},
+      {event::Dialect::anthropic_messages, R"({"content":[{"type":"text","text":")" + said + "\"}]}"},
+  };
+  for (const auto& [dialect, answer] : answers) {
+    const auto body =
+        std::find_if(std::begin(kBodies), std::end(kBodies), [d = dialect](const auto& one) { return one.first == d; });
+    const std::string without = line_of(exchange_of(dialect, body->second), Content::fingerprint);
+    Exchange stream = exchange_of(dialect, body->second), whole = stream;
+    stream.reply = said;
+    whole.reply = answer;
+    whole.reply_is_body = true;
+    const std::string line = line_of(stream, Content::fingerprint);
+    EXPECT_NE(line, without);
+    EXPECT_EQ(line.find("induction"), std::string::npos);
+    EXPECT_EQ(line_of(whole, Content::fingerprint), line);
+    Lines parsed;
+    const event::Query query = parsed.parse(line).query;
+    EXPECT_NE(query.fingerprint.replies, decltype(query.fingerprint.replies){});
+    // With content a replay reads the passages from the text.
+    Lines again;
+    EXPECT_EQ(again.parse(line_of(whole, Content::full)).query.fingerprint.replies, query.fingerprint.replies);
+  }
+}
+
 /// A text of a client: plain mostly, and anything else.
 std::string any_text(base::Random& random, std::size_t size_max) {
   std::string text;

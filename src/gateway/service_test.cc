@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "gateway/service_fixture.h"
+#include "intake/parser_fixture.h"
 
 namespace stillwatch::gateway {
 namespace {
@@ -129,6 +130,48 @@ TEST_F(ServiceTest, StateAndLogFoldersAreHeldByOneProcess) {
   const auto second = Service::start(folder_ + "/gateway.toml");
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().fault, base::Fault::environment) << second.error().message;
+}
+
+TEST_F(ServiceTest, TheTierOfAKeyHoldsForItsOwnAccountAlone) {
+  KeyEntry gold;
+  gold.account = "acct_1";
+  gold.key = "gold_key";
+  gold.tier = "gold";
+  ASSERT_TRUE(base::write_file(folder_ + "/keys.ndjson", key_line("sk-test-gold", gold) + "\n"));
+  ModelServer model;
+  start({model.url()}, "[tiers.default]\nnetworks = [\"203.0.113.0/24\"]\n[tiers.gold]\nn_max = 5\n");
+  const auto ask = [&](const std::string& named) {
+    http::Fields fields;
+    fields.set("authorization", "Bearer sk-test-gold");
+    if (!named.empty()) fields.set("x-stillwatch-account", named);
+    return fetch(service_->admin_port(), "GET", "/v1/decisions/auth/v1/chat/completions", "", std::move(fields)).status;
+  };
+  EXPECT_EQ(ask(""), 200);
+  EXPECT_EQ(ask("acct_1"), 200);
+  EXPECT_EQ(ask("acct_2"), 403) << "the tier of a key that is another account's";
+}
+
+TEST_F(ServiceTest, PassagesOfAnswersAreInTheLogWhenToldTo) {
+  const std::string said =
+      "The evolved prompt asks for a proof that the sum of the first n odd numbers is the square of n, by induction, "
+      "with every step justified and a counterexample for the naive generalisation to primes.";
+  const std::string body = R"({"choices":[{"index":0,"message":{"role":"assistant","content":")" + said + "\"}}]}";
+  const std::string stream = R"(data: {"choices":[{"index":0,"delta":{"content":")" + said.substr(0, 90) +
+                             "\"}}]}\n\ndata: " + R"({"choices":[{"index":0,"delta":{"content":")" + said.substr(90) +
+                             "\"}}]}\n\ndata: [DONE]\n\n";
+  ModelServer whole(ModelServer::answer_with(200, "application/json", body));
+  ModelServer streamed(ModelServer::answer_with(200, "text/event-stream", stream));
+  decltype(event::Fingerprint{}.replies) found[2], none{};
+  for (int i = 0; i < 2; ++i) {
+    start({i == 0 ? whole.url() : streamed.url()}, "[observer]\nreply_kib_max = 16\n");
+    EXPECT_EQ(chat("acct_1").status, 200);
+    const std::string log = logged();
+    EXPECT_EQ(log.find("induction"), std::string::npos);
+    intake::test::Lines lines;
+    found[i] = lines.parse(log.substr(log.rfind('\n', log.size() - 2) + 1)).query.fingerprint.replies;
+    EXPECT_NE(found[i], none);
+  }
+  EXPECT_EQ(found[0], found[1]);
 }
 
 }  // namespace

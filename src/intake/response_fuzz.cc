@@ -14,6 +14,7 @@ ResponseFacts read(Endpoint endpoint, ResponseForm form, std::string_view bytes,
   ResponseLimits limits;
   limits.event_bytes_max = 500;
   limits.unary_bytes_max = 2'000;
+  limits.reply_bytes_max = 300;
   ResponseReader reader(endpoint, form, limits);
   for (; bytes.size() > step; bytes.remove_prefix(step)) reader.feed(bytes.substr(0, step));
   reader.feed(bytes);
@@ -34,6 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       STILLWATCH_ASSERT(whole.events == cut.events && whole.events_skipped == cut.events_skipped &&
                         whole.events_unreadable == cut.events_unreadable && whole.bytes == size);
       STILLWATCH_ASSERT(whole.is_complete == cut.is_complete && whole.is_estimated == cut.is_estimated);
+      STILLWATCH_ASSERT(whole.reply == cut.reply && whole.reply.size() <= 300);
       STILLWATCH_ASSERT(whole.stop.size() <= 32 && whole.model.size() <= 128 && whole.error_type.size() <= 64);
     }
   }

@@ -55,6 +55,8 @@ struct ResponseReader::State {
   // As each dialect names them; put together at the end.
   double input = 0, output = 0, reasoning = 0, cached = 0, cache_written = 0, cache_read = 0;
   std::uint64_t deltas = 0, delta_bytes = 0;
+  double choice = 0;       // of the event being read
+  std::string event_type;  // of the event being read, as far as it was told
 
   bool read_string(JsonCursor& cursor, std::string& out, std::size_t bytes_max) {
     std::string_view value;
@@ -104,7 +106,12 @@ struct ResponseReader::State {
   }
 
   /// Text that a delta brings: counts as a token at least, for streams that tell no usage.
-  bool read_delta_text(JsonCursor& cursor) {
+  bool read_delta_text(JsonCursor& cursor, bool is_reply = false) {
+    if (is_reply && wants_reply()) {
+      JsonCursor ahead = cursor;
+      std::string_view said;
+      if (ahead.string_or_skip(text, said)) add_reply(said);
+    }
     const auto value = cursor.span();
     if (!value) return false;
     if (*value == "null" || *value == "\"\"" || *value == "[]") return true;
@@ -113,13 +120,21 @@ struct ResponseReader::State {
     return true;
   }
 
+  bool wants_reply() const { return facts.reply.size() < limits.reply_bytes_max && choice == 0; }
+  void add_reply(std::string_view said) {
+    facts.reply.append(said.substr(0, limits.reply_bytes_max - facts.reply.size()));
+  }
+
   bool read_delta(JsonCursor& cursor) {
-    if (cursor.peek() != '{') return read_delta_text(cursor);
+    if (cursor.peek() != '{') {
+      // Of the Responses dialect, whose events for reasoning and calls look alike; the type comes first.
+      return read_delta_text(cursor, endpoint == Endpoint::responses && event_type == "response.output_text.delta");
+    }
     return cursor.each_member([&](std::string_view key, std::size_t) {
       if (key == "stop_reason") return read_string(cursor, facts.stop, kStopBytesMax);
       const bool is_text = key == "content" || key == "text" || key == "partial_json" || key == "tool_calls" ||
                            key == "refusal" || key == "reasoning" || key == "reasoning_content" || key == "thinking";
-      return is_text ? read_delta_text(cursor) : cursor.skip();
+      return is_text ? read_delta_text(cursor, key == "content" || key == "text") : cursor.skip();
     });
   }
 
@@ -127,10 +142,12 @@ struct ResponseReader::State {
     if (cursor.peek() != '[') return cursor.skip();
     return cursor.each_element([&](std::size_t) {
       if (cursor.peek() != '{') return cursor.skip();
+      choice = 0;
       return cursor.each_member([&](std::string_view key, std::size_t) {
+        if (key == "index") return cursor.number_or_skip(choice);
         if (key == "finish_reason") return read_string(cursor, facts.stop, kStopBytesMax);
         if (key == "delta") return read_delta(cursor);
-        return key == "text" ? read_delta_text(cursor) : cursor.skip();
+        return key == "text" ? read_delta_text(cursor, form == ResponseForm::stream) : cursor.skip();
       });
     });
   }
@@ -164,6 +181,7 @@ struct ResponseReader::State {
       if (key != "type") return cursor.skip();
       std::string_view type;
       if (!cursor.string_or_skip(text, type)) return false;
+      event_type = type;
       note_type(type);
       return true;
     });
@@ -195,6 +213,8 @@ struct ResponseReader::State {
       return;
     }
     JsonCursor cursor(*data);
+    event_type.clear();
+    choice = 0;
     if (!read_object(cursor, false) || !cursor.at_end()) ++facts.events_unreadable;
     if (joined.capacity() > 4'096) joined = {};
   }
@@ -225,6 +245,7 @@ struct ResponseReader::State {
       JsonCursor cursor(body);
       is_unreadable = !read_object(cursor, false) || !cursor.at_end();
       facts.is_complete = !is_unreadable;
+      if (!is_unreadable && !facts.has_error && body.size() <= limits.reply_bytes_max) facts.reply = std::move(body);
       body = {};
     }
     if (facts.has_usage || facts.has_error || !dialect_of_endpoint(endpoint)) return;

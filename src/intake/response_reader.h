@@ -1,7 +1,8 @@
 // What came back: usage, stop reason, model, kind of error, read along while the bytes pass, never holding them back.
 //
 // Invariant: the facts are the same however the bytes are cut. Memory is bounded by ResponseLimits: an event beyond it
-// is skipped and counted; a unary body beyond it leaves an estimate. No text of an answer or an error message is kept.
+// is skipped and counted; a unary body beyond it leaves an estimate. No text of an error message is kept, and of an
+// answer none unless reply_bytes_max says so: then its first choice's text, as a later prompt would quote it.
 // Threads: one an exchange. Cost: one scan of the bytes; buffers are taken with the first byte and kept small.
 // Spec: the OpenAI and Anthropic API references; WHATWG server-sent events.
 #pragma once
@@ -28,6 +29,7 @@ ResponseForm response_form(std::string_view content_type, std::string_view conte
 struct ResponseLimits {
   std::size_t event_bytes_max = 4U << 20;  // one event; usual ones have 200 B, the last of `responses` the answer
   std::size_t unary_bytes_max = 4U << 20;  // an answer of 100,000 tokens has 400 KB
+  std::size_t reply_bytes_max = 0;         // of an answer's text; 0: none is kept
 };
 
 struct ResponseFacts {
@@ -43,6 +45,7 @@ struct ResponseFacts {
   std::uint64_t bytes = 0, events = 0;
   std::uint64_t events_skipped = 0;     // beyond the limit
   std::uint64_t events_unreadable = 0;  // data that is not JSON (but [DONE])
+  std::string reply;                    // text of a stream; of a unary answer the body, if it is within the limit
 };
 
 class ResponseReader {

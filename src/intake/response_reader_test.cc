@@ -127,6 +127,41 @@ TEST(ResponseReader, AnythingCutOffIsEstimatedOrKnown) {
   }
 }
 
+TEST(ResponseReader, KeepsTheTextOfAnAnswerWhenToldTo) {
+  const auto event = [](const std::string& data) { return "data: " + data + "\n\n"; };
+  const std::string chat = event(R"({"choices":[{"index":0,"delta":{"role":"assistant","content":"The sea "}}]})") +
+                           event(R"({"choices":[{"index":1,"delta":{"content":"another choice"}}]})") +
+                           event(R"({"choices":[{"index":0,"delta":{"reasoning_content":"thinking"}}]})") +
+                           event(R"({"choices":[{"index":0,"delta":{"content":"is \u00fcber\nblue"}}]})") +
+                           event("[DONE]");
+  const std::string messages = event(R"({"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta",)"
+                                     R"("thinking":"hm"}})") +
+                               event(R"({"type":"content_block_delta","index":1,"delta":{"type":"text_delta",)"
+                                     R"("text":"The sea is \u00fcber\nblue"}})");
+  const std::string responses = event(R"({"type":"response.reasoning_summary_text.delta","delta":"hm"})") +
+                                event(R"({"type":"response.output_text.delta","delta":"The sea is "})") +
+                                event(R"({"type":"response.output_text.delta","delta":"\u00fcber\nblue"})");
+  ResponseLimits limits;
+  limits.reply_bytes_max = 1'000;
+  base::Random random(7);
+  for (const auto& [endpoint, bytes] : {std::pair{Endpoint::chat_completions, chat},
+                                        {Endpoint::messages, messages},
+                                        {Endpoint::responses, responses}}) {
+    EXPECT_EQ(read(endpoint, ResponseForm::stream, bytes, &random, limits).reply, "The sea is \u00fcber\nblue");
+    EXPECT_EQ(read(endpoint, ResponseForm::stream, bytes).reply, "");
+    ResponseLimits few;
+    few.reply_bytes_max = 7;
+    EXPECT_EQ(read(endpoint, ResponseForm::stream, bytes, &random, few).reply, "The sea");
+  }
+  const std::string body = R"({"choices":[{"message":{"content":"The sea"}}],"usage":{"completion_tokens":2}})";
+  EXPECT_EQ(read(Endpoint::chat_completions, ResponseForm::unary, body, &random, limits).reply, body);
+  limits.reply_bytes_max = body.size() - 1;
+  EXPECT_EQ(read(Endpoint::chat_completions, ResponseForm::unary, body, &random, limits).reply, "");
+  EXPECT_EQ(
+      read(Endpoint::chat_completions, ResponseForm::unary, R"({"error":{"message":"no"}})", nullptr, limits).reply,
+      "");
+}
+
 TEST(ResponseReader, BeyondALimitItCountsAndGoesOn) {
   ResponseLimits limits;
   limits.event_bytes_max = 300;
