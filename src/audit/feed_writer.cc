@@ -29,7 +29,7 @@ base::Result<bool> FeedWriter::begin(std::string_view mark) {
   STILLWATCH_TRY(parsed, parse_mark(mark));
   // So that the checkpoint covers what a crash left unsigned.
   STILLWATCH_CHECK(log_.flush());
-  base_ = parsed;
+  base_ = start_ = parsed;
   bool is_known = false;
   if (mark.empty() && options_.is_replay) {
     // A run of its own: what stands there already is of others.
@@ -203,6 +203,8 @@ void FeedWriter::write(const Given& given) {
 base::Result<std::string> FeedWriter::settle() {
   flush();
   STILLWATCH_CHECK(log_.flush());
+  // What was not given again yet must be found again after the next end, too.
+  if (recalled_.has_records()) return text_of(start_);
   const Published now = log_.checkpoint();
   FeedMark mark = base_;
   mark.origin = now.origin;

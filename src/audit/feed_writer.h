@@ -31,7 +31,7 @@ class FeedWriter {
 
   /// RecordFeed::recall.
   base::Result<bool> begin(std::string_view mark);
-  void forget() { recalled_ = {}; }
+  void forget() { recalled_.forget_records(); }
 
   void write(const Given& given);
   /// What was written is handed to the log.
@@ -77,7 +77,8 @@ class FeedWriter {
   std::string pending_bytes_;
   std::vector<Pending> pending_;
   std::vector<ledger::DecisionLeaf::Input> inputs_;
-  FeedMark base_;
+  FeedMark base_;         // where it began
+  FeedMark start_;        // where `recalled_` was read from
   bool is_dirty_ = true;  // a record was written since `inputs_` were looked up
   std::string policy_bytes_;
   Counters counters_;

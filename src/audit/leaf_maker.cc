@@ -56,6 +56,10 @@ base::Result<LeafMaker::Names*> LeafMaker::names_of(std::string_view account, st
   const std::int32_t month = ledger::month_of_day(ledger::day_of(time_us));
   name_key_.assign(reinterpret_cast<const char*>(&month), sizeof month);
   name_key_ += tenant;
+  if (const std::uint64_t now = keys_.generation(); now != generation_) {
+    names_.clear();  // a key was destroyed meanwhile
+    generation_ = now;
+  }
   if (const auto found = names_.find(name_key_); found != names_.end()) return &found->second;
   STILLWATCH_TRY(names, ledger::Pseudonyms::obtain(keys_, tenant, time_us));
   if (names_.size() >= kNamesMax) names_.clear();

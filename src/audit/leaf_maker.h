@@ -62,6 +62,7 @@ class LeafMaker {
   ledger::Vault* vault_;
   bool derives_ids_;
   std::unordered_map<std::string, Names> names_;  // by account and month
+  std::uint64_t generation_ = 0;                  // of the keys that these are of
   std::string name_key_;
   ledger::QueryLeaf query_;
   std::optional<ledger::PolicyLeaf> deployed_;

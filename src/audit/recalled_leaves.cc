@@ -14,7 +14,9 @@ namespace stillwatch::audit {
 namespace {
 
 constexpr std::string_view kMagic = "stillwatch feed 1\n";
-constexpr std::string_view kQuery = R"({"v":1,"k":"query",)", kDecision = R"({"v":1,"k":"decision",)";
+constexpr std::string_view kQuery = R"({"v":1,"k":"query",)", kDecision = R"({"v":1,"k":"decision",)",
+                           kPolicy = R"({"v":1,"k":"policy",)", kCalibration = R"({"v":1,"k":"calibration",)",
+                           kGap = R"({"v":1,"k":"gap",)";
 constexpr std::size_t kIdLetters = 22;
 
 /// The line after `name`, taken off `text`.
@@ -118,11 +120,14 @@ std::size_t RecalledLeaves::IdHash::operator()(const ledger::Id16& id) const {
 }
 
 void RecalledLeaves::add(std::string_view leaf) {
-  const bool has_id = leaf.starts_with(kQuery) || leaf.starts_with(kDecision);
+  const bool is_decision = leaf.starts_with(kDecision), has_id = is_decision || leaf.starts_with(kQuery);
+  // Other kinds are not a feed's, and never given again.
+  if (!has_id && !leaf.starts_with(kPolicy) && !leaf.starts_with(kCalibration) && !leaf.starts_with(kGap)) return;
   const std::optional<ledger::Id16> id = has_id ? id_of(leaf) : likeness_of(leaf);
   if (!id) return;
-  ++counts_[*id];
+  ++(is_decision ? decision_counts_ : counts_)[*id];
   ++size_;
+  decisions_ += is_decision ? 1 : 0;
 }
 
 base::Result<bool> RecalledLeaves::read(const std::vector<ShardLog>& logs, const FeedMark& mark) {
@@ -151,11 +156,20 @@ base::Result<bool> RecalledLeaves::read(const std::vector<ShardLog>& logs, const
 }
 
 bool RecalledLeaves::take(const ledger::Id16& id) {
-  const auto found = counts_.find(id);
-  if (found == counts_.end()) return false;
-  if (--found->second == 0) counts_.erase(found);
-  --size_;
-  return true;
+  for (auto* counts : {&counts_, &decision_counts_}) {
+    const auto found = counts->find(id);
+    if (found == counts->end()) continue;
+    if (--found->second == 0) counts->erase(found);
+    --size_;
+    decisions_ -= counts == &decision_counts_ ? 1 : 0;
+    return true;
+  }
+  return false;
+}
+
+void RecalledLeaves::forget_records() {
+  counts_.clear();
+  size_ = decisions_;
 }
 
 bool RecalledLeaves::take_alike(std::string_view leaf) { return size_ > 0 && take(likeness_of(leaf)); }

@@ -43,6 +43,10 @@ class RecalledLeaves {
   bool take(const ledger::Id16& id);
   bool take_alike(std::string_view leaf);
   std::size_t size() const { return size_; }
+  /// Something but decisions is there that was not given again yet.
+  bool has_records() const { return size_ > decisions_; }
+  /// Decisions may come later than the records that they rest on.
+  void forget_records();
 
  private:
   struct IdHash {
@@ -50,7 +54,8 @@ class RecalledLeaves {
   };
   void add(std::string_view leaf);
   std::unordered_map<ledger::Id16, std::uint32_t, IdHash> counts_;
-  std::size_t size_ = 0;
+  std::unordered_map<ledger::Id16, std::uint32_t, IdHash> decision_counts_;
+  std::size_t size_ = 0, decisions_ = 0;  // of all, and of decisions
 };
 
 }  // namespace stillwatch::audit

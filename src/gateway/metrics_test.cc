@@ -61,11 +61,11 @@ TEST(Metrics, EveryLabelIsCountedUnderItsOwnName) {
     }
   }
   Metrics metrics(1, {}, 64);
-  for (int i = 0; i < 23; ++i) metrics.shard(0).count(static_cast<Refusal>(i), static_cast<std::uint64_t>(i) + 1);
+  for (int i = 0; i < 24; ++i) metrics.shard(0).count(static_cast<Refusal>(i), static_cast<std::uint64_t>(i) + 1);
   for (int i = 0; i < 2; ++i) metrics.shard(0).count(static_cast<Gap>(i), 100 + static_cast<std::uint64_t>(i));
   const std::string text = metrics.exposition();
   EXPECT_EQ(value(text, "stillwatch_refusals_total{reason=\"malformed\"}"), 1);
-  EXPECT_EQ(value(text, "stillwatch_refusals_total{reason=\"upstream\"}"), 23);
+  EXPECT_EQ(value(text, "stillwatch_refusals_total{reason=\"upstream\"}"), 24);
   EXPECT_EQ(value(text, "stillwatch_gaps_total{reason=\"queue_full\"}"), 100);
   EXPECT_EQ(value(text, "stillwatch_gaps_total{reason=\"log_failed\"}"), 101);
   EXPECT_EQ(value(text, "stillwatch_reloads_total{result=\"refused\"}"), 0);

@@ -108,12 +108,13 @@ void Observer::State::take(Exchange& exchange) {
   counts.late_shed += late && !exchange.shed ? 1 : 0;
   counts.queue_shed += exchange.shed ? 1 : 0;
   if (log.lines_waiting() > 0 && log.wants_new_file(exchange.arrived_us)) flush();
-  const std::size_t body_bytes = exchange.body.size();
+  const std::size_t body_bytes = exchange.body.size(), reply_bytes = exchange.reply.size();
   const bool is_read = record_line.write(exchange, late, line, &parsed);
   if (is_read) take_raw(exchange);
   log_line(exchange.arrived_us, late, is_read);
   exchange.body.resize(std::min(body_bytes, exchange.body.size()));  // without the padding
-  note_body(std::move(exchange.body));
+  exchange.reply.resize(std::min(reply_bytes, exchange.reply.size()));
+  note_bodies(exchange);
 }
 
 void Observer::State::flush() {

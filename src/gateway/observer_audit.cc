@@ -65,10 +65,11 @@ void Observer::State::note_line(std::string_view text) {
   audit_lines.push_back(std::move(record));
 }
 
-/// The body that the last line is of, for the vault.
-void Observer::State::note_body(std::string&& body) {
+/// What the last line is of, for the vault: the request, and the answer as far as the gateway keeps it.
+void Observer::State::note_bodies(Exchange& exchange) {
   if (ports.audit == nullptr || !ports.audit->wants_payloads() || audit_lines.empty()) return;
-  audit_lines.back().prompt = std::move(body);
+  audit_lines.back().prompt = std::move(exchange.body);
+  audit_lines.back().response = std::move(exchange.reply);
 }
 
 void Observer::State::hand_over_lines() {

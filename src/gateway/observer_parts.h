@@ -84,7 +84,7 @@ struct Observer::State {
   void take_raw(const Exchange& exchange);
   void note_line(std::string_view text);
   const std::string& model_name(event::Token model);
-  void note_body(std::string&& body);
+  void note_bodies(Exchange& exchange);
   void hand_over_lines();
   void tell_verdict(const event::Verdict& verdict, std::string_view text);
   base::Status recall_audit(std::string_view mark, const LogPosition& from);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -152,6 +153,40 @@ TEST(LogReader, ThreadsAndBlockSizesMakeNoDifference) {
       EXPECT_EQ(run.queries, expected.queries) << threads << " " << block_bytes;
       EXPECT_EQ(run.rejects, expected.rejects);
     }
+  }
+}
+
+TEST(LogReader, DigestsAreThoseOfTheLines) {
+  const Folder folder;
+  const auto lines = shuffled_lines(3'000, 100, 5);
+  const std::string path = folder.write("log", joined(lines));
+  std::multiset<crypto::Sha256Digest> of_lines;
+  for (const std::string& line : lines) of_lines.insert(crypto::sha256(line.substr(0, line.size() - 1)));
+  std::vector<crypto::Sha256Digest> first;
+  for (const unsigned threads : {1U, 3U}) {
+    LogReaderOptions options;
+    options.has_digests = true;
+    options.threads = threads;
+    options.block_bytes = 4'096;
+    const crypto::KeyedHash keyed_hash = test::fixed_hash();
+    Identities identities;
+    auto reader = LogReader::open({path}, options, keyed_hash, identities, [](const Reject&) {});
+    ASSERT_TRUE(reader);
+    std::vector<crypto::Sha256Digest> all, digests;
+    std::vector<event::Query> batch;
+    for (;;) {
+      batch.clear();
+      digests.clear();
+      const auto more = (*reader)->next(batch, digests);
+      ASSERT_TRUE(more);
+      if (!*more) break;
+      ASSERT_EQ(digests.size(), batch.size());
+      for (const auto& digest : digests) ASSERT_TRUE(of_lines.contains(digest));
+      all.insert(all.end(), digests.begin(), digests.end());
+    }
+    EXPECT_GT(all.size(), 2'500U);
+    if (first.empty()) first = all;
+    EXPECT_EQ(all, first);
   }
 }
 
