@@ -155,15 +155,16 @@ TEST(RecordFeed, AFullQueueIsToldInAGapAndNothingElseIsLost) {
   FeedOptions options = options_in(folder.path);
   options.queue_count_max = 100;
   auto feed = open_feed(std::move(options));
-  std::atomic<bool> goes_on{false};
+  std::atomic<bool> has_come{false}, goes_on{false};
   std::thread visitor([&] {
     (void)feed->run([&] {
+      has_come.store(true);
       while (!goes_on.load()) std::this_thread::yield();
       return base::Status{};
     });
   });
   std::uint64_t taken = 0;
-  while (feed->counters().waiting > 0) std::this_thread::yield();  // the visitor is at work, or has not come yet
+  while (!has_come.load()) std::this_thread::yield();
   for (int number = 0; number < 1'000; ++number) taken += feed->try_give(Given(record_number(number))) ? 1 : 0;
   EXPECT_FALSE(feed->has_room());
   EXPECT_FALSE(feed->settle(20).has_value());

@@ -1,5 +1,10 @@
 #include "ledger/row_store.h"
 
+#include <chrono>
+#include <filesystem>
+#include <set>
+#include <thread>
+
 #include <fmt/format.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
@@ -11,6 +16,8 @@
 
 namespace stillwatch::ledger {
 namespace {
+
+constexpr std::chrono::milliseconds kDeletionStep{5}, kDeletionMax{10'000};  // usually none is waited for
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
@@ -58,6 +65,40 @@ struct RowStore::State {
                                   : of.IsCorruption() ? "restore the folder from its backup"
                                                       : "mend the cause and try again"),
                       full || of.IsIOError());
+  }
+
+  /// A table or log that holds what was removed; empty: none.
+  std::string old_file() const {
+    std::set<std::string> current;
+    std::vector<rocksdb::LiveFileMetaData> tables;
+    db->GetLiveFilesMetaData(&tables);
+    for (const rocksdb::LiveFileMetaData& table : tables) current.insert(table.name.substr(table.name.rfind('/') + 1));
+    std::unique_ptr<rocksdb::LogFile> log;
+    if (db->GetCurrentWalFile(&log).ok()) current.insert(log->PathName().substr(log->PathName().rfind('/') + 1));
+    std::error_code failed;
+    for (const auto& file : std::filesystem::directory_iterator(folder, failed)) {
+      const auto kind = file.path().extension();
+      const bool is_old = (kind == ".sst" || kind == ".log") && !current.contains(file.path().filename());
+      // A log without a byte may stay after a crash.
+      if (is_old && file.file_size(failed) > 0) return file.path().string();
+    }
+    return failed ? folder : "";
+  }
+
+  /// The library deletes files behind a compaction's back: removed is removed only when they are gone.
+  base::Status await_deletions() const {
+    STILLWATCH_CHECK(status(db->DisableFileDeletions(), "compact"));
+    STILLWATCH_CHECK(status(db->EnableFileDeletions(true), "compact"));
+    auto waited = std::chrono::milliseconds(0);
+    for (std::string file = old_file(); !file.empty(); file = old_file(), waited += kDeletionStep) {
+      if (waited >= kDeletionMax) {
+        return base::fail(base::Fault::environment,
+                          fmt::format("{}, which holds removed rows of the vault, is still there; try again", file),
+                          true);
+      }
+      std::this_thread::sleep_for(kDeletionStep);
+    }
+    return {};
   }
 };
 
@@ -128,13 +169,16 @@ base::Status RowStore::compact(const std::vector<std::string>& prefixes, bool al
   STILLWATCH_CHECK(state_->status(state_->db->Flush(rocksdb::FlushOptions()), "write"));
   rocksdb::CompactRangeOptions options;
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
-  if (all) return state_->status(state_->db->CompactRange(options, nullptr, nullptr), "compact");
-  for (const std::string& prefix : prefixes) {
-    const std::string end = after_prefix(prefix);
-    const rocksdb::Slice from = slice(prefix), to = slice(end);
-    STILLWATCH_CHECK(state_->status(state_->db->CompactRange(options, &from, &to), "compact"));
+  if (all) {
+    STILLWATCH_CHECK(state_->status(state_->db->CompactRange(options, nullptr, nullptr), "compact"));
+  } else {
+    for (const std::string& prefix : prefixes) {
+      const std::string end = after_prefix(prefix);
+      const rocksdb::Slice from = slice(prefix), to = slice(end);
+      STILLWATCH_CHECK(state_->status(state_->db->CompactRange(options, &from, &to), "compact"));
+    }
   }
-  return {};
+  return state_->await_deletions();
 }
 
 base::Status RowStore::verify() const { return state_->status(state_->db->VerifyChecksum(), "verify"); }
