@@ -1,20 +1,12 @@
 #include "base/base64.h"
 
-#include <array>
+#include "base/base64_alphabet.h"
 
 namespace stillwatch::base {
 namespace {
 
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-constexpr std::array<std::int8_t, 256> make_values() {
-  std::array<std::int8_t, 256> values{};
-  values.fill(-1);
-  for (std::size_t i = 0; i < kAlphabet.size(); ++i)
-    values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
-  return values;
-}
-constexpr auto kValues = make_values();
+constexpr std::string_view kAlphabet = kBase64.letters;
+constexpr const auto& kValues = kBase64.values;
 
 }  // namespace
 

@@ -1,20 +1,11 @@
-#include <array>
-
+#include "base/base64_alphabet.h"
 #include "ledger/leaf.h"
 
 namespace stillwatch::ledger {
 namespace {
 
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-constexpr std::array<std::int8_t, 256> make_values() {
-  std::array<std::int8_t, 256> values{};
-  values.fill(-1);
-  for (std::size_t i = 0; i < kAlphabet.size(); ++i)
-    values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
-  return values;
-}
-constexpr auto kValues = make_values();
+constexpr std::string_view kAlphabet = base::kBase64Url.letters;
+constexpr const auto& kValues = base::kBase64Url.values;
 
 }  // namespace
 
