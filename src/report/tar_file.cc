@@ -46,8 +46,8 @@ base::Status TarFile::add(std::string_view name, std::string_view bytes) {
   }
   if (name.empty() || bytes.size() >= kBytesMax)
     return base::fail(Fault::caller, "a file without a name, or of 8 GiB and more, has no place in a tar archive");
-  std::memcpy(header.name, name.data(), name.size());
-  std::memcpy(header.prefix, prefix.data(), prefix.size());
+  name.copy(header.name, sizeof header.name);
+  prefix.copy(header.prefix, sizeof header.prefix);  // empty for most names: memcpy may not be given its null pointer
   put_octal(header.mode, 0644);
   put_octal(header.uid, 0);
   put_octal(header.gid, 0);
