@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 # SETUP=no skips the installation of packages (not Debian, or no way to install).
 SETUP ?= yes
-# Parts that `make asan` and `make tsan` build and run; empty: all.
+# Parts that `make asan`, `make tsan` and `make fuzz` build and run; empty: all.
 SUITES ?=
 # `make fuzz`: seconds for each fuzzer.
 FUZZ_SECONDS ?= 60
@@ -65,7 +65,7 @@ tsan: setup build/tsan/build.ninja ## tests under the thread sanitizer (SUITES="
 	@tools/sanitize.sh tsan "$(SUITES)"
 
 fuzz: setup setup-lint build/fuzz/build.ninja ## each fuzzer with libFuzzer for FUZZ_SECONDS seconds
-	@tools/fuzz.sh $(FUZZ_SECONDS)
+	@tools/fuzz.sh $(FUZZ_SECONDS) "$(SUITES)"
 
 clean: ## remove build/ and out/
 	@rm -rf build out

@@ -1,6 +1,7 @@
 // Runs a fuzzer's entry point without libFuzzer: over every file of the corpus folder given as the
 // argument, and over fixed-seed mutations of each, so that `make test` exercises the parser on any
 // compiler. A crash or a sanitizer report is the failure.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -44,10 +45,14 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s CORPUS_FOLDER\n", argv[0]);
     return 2;
   }
+  // In order of names: a folder's own order differs between file systems, and with it the mutations would.
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(argv[1])) paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
   std::mt19937_64 random(20260422);
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(argv[1])) {
-    std::ifstream in(entry.path(), std::ios::binary);
+  for (const std::filesystem::path& path : paths) {
+    std::ifstream in(path, std::ios::binary);
     const std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(in), {}};
     LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
     for (int i = 0; i < kMutationsPerFile; ++i) {

@@ -120,8 +120,8 @@ base::Result<FoundLeaf> find_leaf(const std::string& folder, const ledger::Id16&
     STILLWATCH_TRY(reader, ledger::LogReader::open(folder + "/logs/" + *name));
     STILLWATCH_TRY(index, reader.find(id));
     if (!index) continue;
-    STILLWATCH_TRY(bytes, reader.entry(*index));
-    STILLWATCH_TRY(leaf, ledger::read_leaf(bytes));
+    STILLWATCH_TRY(entry, reader.proven_entry(*index));
+    STILLWATCH_TRY(leaf, ledger::read_leaf(entry.bytes));
     return FoundLeaf{*name, reader.origin(), *index, std::move(leaf)};
   }
   return base::fail(Fault::caller, "no log of this ledger has an entry with this id, as far as it is signed");

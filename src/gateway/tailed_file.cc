@@ -22,7 +22,9 @@ bool fill(const struct stat& about, FileMark& mark) {
   mark.device = about.st_dev;
   mark.inode = about.st_ino;
   mark.size = static_cast<std::uint64_t>(about.st_size);
-  mark.changed_ns = about.st_mtim.tv_sec * 1'000'000'000 + about.st_mtim.tv_nsec;
+  // Only compared. Whoever owns the file sets any year, and after 2262 a signed product overflows.
+  mark.changed_ns = static_cast<std::int64_t>(static_cast<std::uint64_t>(about.st_mtim.tv_sec) * 1'000'000'000U +
+                                              static_cast<std::uint64_t>(about.st_mtim.tv_nsec));
   return S_ISREG(about.st_mode);
 }
 

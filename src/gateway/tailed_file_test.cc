@@ -1,6 +1,8 @@
 #include "gateway/tailed_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <vector>
@@ -122,6 +124,23 @@ TEST(TailedFile, KnowsWhenTheFileBecameAnotherOne) {
   folder.write("log", "yes it is longer\n");  // as long, but other bytes
   EXPECT_EQ(read_into(*file, taken), TailedFile::Turn::replaced);
   EXPECT_EQ(taken.lines, std::vector<std::string>({"one", "two", "x"}));
+}
+
+TEST(TailedFile, ATimeOfAnyYearIsTaken) {
+  const Folder folder;
+  folder.write("log", "one\n");
+  const std::string path = folder.path + "/log";
+  FileMark before, after;
+  ASSERT_TRUE(mark_of(path, before));
+  const timespec year_2400[] = {{13'570'000'000, 1}, {13'570'000'000, 1}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), year_2400, 0), 0);
+  ASSERT_TRUE(mark_of(path, after));
+  EXPECT_NE(after.changed_ns, before.changed_ns);
+  auto file = TailedFile::open(path);
+  ASSERT_TRUE(file);
+  Taken taken;
+  EXPECT_EQ(read_into(*file, taken), TailedFile::Turn::end);
+  EXPECT_EQ(taken.lines, std::vector<std::string>{"one"});
 }
 
 TEST(TailedFile, PlacesFindTheirFileAgainUnderAnyName) {

@@ -12,6 +12,7 @@
 #include "tlog/bundle.h"
 #include "tlog/checkpoint.h"
 #include "tlog/proof.h"
+#include "tlog/tree.h"
 
 namespace stillwatch::ledger {
 
@@ -24,9 +25,7 @@ struct LogReader::Impl {
   base::Status refresh();
   base::Status bundle(std::uint64_t number, std::string& out, std::vector<std::string_view>& entries) const;
   base::Status check_size(std::uint64_t tree_size) const;
-  base::Result<Hash32> root(tlog::HashSource& source, std::uint64_t tree_size) const {
-    return tree_size == checkpoint.size ? base::Result<Hash32>(checkpoint.root) : tlog::tree_root(source, tree_size);
-  }
+  base::Result<Hash32> root(tlog::HashSource& source, std::uint64_t tree_size) const;
   base::Error damaged(const base::Error& error) const {
     return {Fault::environment,
             fmt::format("a proof from {} does not hold ({}); run `ledger fsck`", tiles.files().folder, error.message)};
@@ -74,6 +73,16 @@ base::Status LogReader::Impl::check_size(std::uint64_t tree_size) const {
   if (tree_size <= checkpoint.size) return {};
   return base::fail(Fault::input,
                     fmt::format("the log's checkpoint is of size {}, not yet {}", checkpoint.size, tree_size));
+}
+
+/// Of an older size: what the tiles say, and only when the checkpoint's tree continues it.
+base::Result<Hash32> LogReader::Impl::root(tlog::HashSource& source, std::uint64_t tree_size) const {
+  if (tree_size == checkpoint.size) return checkpoint.root;
+  STILLWATCH_TRY(root, tlog::tree_root(source, tree_size));
+  STILLWATCH_TRY(proof, tlog::consistency_proof(source, tree_size, checkpoint.size));
+  const base::Status holds = tlog::verify_consistency(tree_size, checkpoint.size, root, checkpoint.root, proof);
+  if (!holds) return base::fail(damaged(holds.error()));
+  return root;
 }
 
 LogReader::LogReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -137,6 +146,30 @@ base::Status LogReader::scan(std::uint64_t from, std::uint64_t to,
   return {};
 }
 
+base::Status LogReader::scan_proven(std::uint64_t from, std::uint64_t to,
+                                    const std::function<bool(std::uint64_t, std::string_view)>& visit) const {
+  to = std::min(to, size());
+  if (from >= to) return {};
+  SegmentTiles tiles = impl_->tiles;
+  tlog::TileHashSource source(tiles, size());
+  tlog::RightEdge edge;
+  const tlog::SubtreeList before(0, from);
+  for (const tlog::Subtree& subtree : before.subtrees()) {
+    STILLWATCH_TRY(hash, source.subtree_root(subtree));
+    edge.append_subtree(subtree.level, hash);
+  }
+  STILLWATCH_CHECK(scan(from, to, [&](std::uint64_t index, std::string_view entry) {
+    edge.append(tlog::leaf_hash(entry));
+    return visit(index, entry);
+  }));
+  if (edge.size() < to) return {};
+  STILLWATCH_TRY(proof, tlog::consistency_proof(source, to, size()));
+  if (tlog::verify_consistency(to, size(), edge.root(), root(), proof)) return {};
+  return base::fail(Fault::environment,
+                    fmt::format("entries {} to {} in {} are not those that its checkpoint covers; run `ledger fsck`",
+                                from, to - 1, folder()));
+}
+
 base::Result<std::optional<std::uint64_t>> LogReader::find(const Id16& id) const {
   const std::string wanted = "\"id\":\"" + base64url(id) + "\"";
   std::string bytes;
@@ -171,6 +204,16 @@ base::Result<std::vector<Hash32>> LogReader::inclusion_proof(std::uint64_t index
   const base::Status holds = tlog::verify_inclusion(index, tree_size, leaf, proof, root);
   if (!holds) return base::fail(impl_->damaged(holds.error()));
   return proof;
+}
+
+base::Result<ProvenEntry> LogReader::proven_entry(std::uint64_t index, std::uint64_t tree_size) const {
+  if (tree_size == 0) tree_size = size();
+  STILLWATCH_TRY(proof, inclusion_proof(index, tree_size));
+  STILLWATCH_TRY(bytes, entry(index));
+  STILLWATCH_TRY(root, root_at(tree_size));
+  const base::Status holds = tlog::verify_inclusion(index, tree_size, tlog::leaf_hash(bytes), proof, root);
+  if (!holds) return base::fail(impl_->damaged(holds.error()));
+  return ProvenEntry{std::move(bytes), std::move(proof)};
 }
 
 base::Result<std::vector<Hash32>> LogReader::consistency_proof(std::uint64_t old_size, std::uint64_t tree_size) const {

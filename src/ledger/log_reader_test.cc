@@ -135,6 +135,79 @@ TEST_F(LogReaderTest, GivesNoWrongProof) {
   EXPECT_THAT(proof.error().message, HasSubstr("fsck"));
 }
 
+// Two roads: hashes over what is on the disk, and the definition's root of the entries that were given.
+TEST_F(LogReaderTest, ProvenEntriesAreThoseThatWereAppended) {
+  append_entries(store_, 600);
+  ASSERT_TRUE(store_.sign());
+  const LogReader reader = this->reader();
+  for (const std::uint64_t from : {0, 1, 255, 256, 300, 511, 599, 600}) {
+    for (const std::uint64_t to : {0, 1, 256, 257, 512, 599, 600, 9'000}) {
+      std::uint64_t next = from;
+      const auto scanned = reader.scan_proven(from, to, [&](std::uint64_t index, std::string_view entry) {
+        EXPECT_EQ(index, next++);
+        EXPECT_EQ(entry, test::entry(index));
+        return true;
+      });
+      EXPECT_TRUE(scanned) << from << " to " << to << ": " << scanned.error().message;
+      EXPECT_EQ(next, std::max(from, std::min<std::uint64_t>(to, 600)));
+    }
+  }
+  std::vector<tlog::Hash> leaves;
+  for (std::uint64_t i = 0; i < 600; ++i) leaves.push_back(tlog::leaf_hash(test::entry(i)));
+  for (const std::uint64_t size : {300, 600}) {
+    for (const std::uint64_t index : {0, 128, 299}) {
+      const auto entry = reader.proven_entry(index, size);
+      ASSERT_TRUE(entry) << entry.error().message;
+      EXPECT_EQ(entry->bytes, test::entry(index));
+      EXPECT_TRUE(tlog::verify_inclusion(index, size, leaves[index], entry->proof,
+                                         tlog::root_of(std::span(leaves).first(size))));
+    }
+  }
+  EXPECT_EQ(reader.proven_entry(600).error().fault, base::Fault::caller);
+  EXPECT_EQ(reader.proven_entry(0, 601).error().fault, base::Fault::input);
+}
+
+TEST_F(LogReaderTest, AChangedEntryIsNeverProven) {
+  append_entries(store_, 600);
+  ASSERT_TRUE(store_.sign());
+  const LogReader reader = this->reader();
+  const auto pass = [](std::uint64_t, std::string_view) { return true; };
+  const std::string file = folder_ + "/entries-000000", whole = test::read(file);
+  const std::size_t place = whole.find(test::entry(301));
+  ASSERT_NE(place, std::string::npos);
+  test::flip_bit(file, 8 * place + 3);
+  ASSERT_TRUE(reader.entry(301)) << "its form is right";
+  EXPECT_NE(*reader.entry(301), test::entry(301));
+  for (const std::uint64_t size : {302, 600}) {
+    const auto entry = reader.proven_entry(301, size);
+    ASSERT_FALSE(entry);
+    EXPECT_EQ(entry.error().fault, base::Fault::environment);
+    EXPECT_THAT(entry.error().message, HasSubstr("fsck"));
+  }
+  EXPECT_TRUE(reader.proven_entry(300));
+  for (const auto& [from, to] : {std::pair{0, 600}, {300, 310}, {301, 302}, {0, 302}}) {
+    const auto scanned = reader.scan_proven(from, to, pass);
+    ASSERT_FALSE(scanned) << from << " to " << to;
+    EXPECT_THAT(scanned.error().message, HasSubstr("fsck"));
+  }
+  EXPECT_TRUE(reader.scan_proven(302, 600, pass));
+  EXPECT_TRUE(reader.scan_proven(0, 301, pass));
+  // With the hash changed too, so that both files agree: what was signed speaks.
+  std::string forged(whole.substr(place, test::entry(301).size()));
+  forged[0] ^= 1;
+  std::string hashes = test::read(folder_ + "/hashes-000000");
+  hashes.replace(301 * 32, 32, tlog::hash_bytes(tlog::leaf_hash(forged)));
+  test::write(file, std::string(whole).replace(place, forged.size(), forged));
+  test::write(folder_ + "/hashes-000000", hashes);
+  EXPECT_EQ(*reader.entry(301), forged);
+  EXPECT_FALSE(reader.proven_entry(301));
+  EXPECT_FALSE(reader.proven_entry(301, 302)) << "an older tree is one that the checkpoint continues";
+  EXPECT_FALSE(reader.root_at(302));
+  EXPECT_TRUE(reader.root_at(256));
+  EXPECT_FALSE(reader.scan_proven(0, 600, pass));
+  EXPECT_FALSE(reader.scan_proven(301, 302, pass));
+}
+
 TEST_F(LogReaderTest, SaysWhenTheLogWentBack) {
   append_entries(store_, 10);
   ASSERT_TRUE(store_.sign());

@@ -108,7 +108,7 @@ base::Status Checker::read_inputs() {
 
 base::Status Checker::read_range(const ledger::LogReader& reader, const ledger::DecisionLeaf::Input& range) {
   std::optional<base::Error> failed;
-  STILLWATCH_CHECK(reader.scan(range.from, range.to, [&](std::uint64_t index, std::string_view bytes) {
+  STILLWATCH_CHECK(reader.scan_proven(range.from, range.to, [&](std::uint64_t index, std::string_view bytes) {
     const auto leaf = ledger::read_leaf(bytes);
     if (!leaf) {
       failed = base::Error{Fault::check, fmt::format("entry {} of {} is no leaf", index, range.log)};

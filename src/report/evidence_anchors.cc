@@ -102,11 +102,11 @@ base::Status EvidenceAnchors::read_leaf(const Place& place) {
   Leaf& leaf = leaves_[{place.anchor, place.index}];
   if (!leaf.bytes.empty()) return {};
   STILLWATCH_TRY(reader, ledger::LogReader::open(folder_ + "/logs/" + place.anchor));
-  STILLWATCH_TRY(bytes, reader.entry(place.index));
-  STILLWATCH_TRY(fields, ledger::read_anchor_leaf(bytes));
+  STILLWATCH_TRY(entry, reader.proven_entry(place.index));
+  STILLWATCH_TRY(fields, ledger::read_anchor_leaf(entry.bytes));
   STILLWATCH_TRY(manifest, audit::find_manifest(folder_ + "/manifests/" + place.anchor, place.index, fields.manifest));
   STILLWATCH_TRY(logs, ledger::read_manifest(manifest.text));
-  leaf = {std::move(bytes), std::move(manifest.text), bytes_of(manifest.salt), std::move(logs)};
+  leaf = {std::move(entry.bytes), std::move(manifest.text), bytes_of(manifest.salt), std::move(logs)};
   return {};
 }
 

@@ -194,7 +194,7 @@ base::Status Gatherer::scan_log(const std::string& name, EvidenceAnchors& anchor
     taken.gaps.push_back(
         fmt::format("Entries 0 to {} of {} are past their retention and deleted.", from - 1, log.origin));
   std::optional<base::Error> failed;
-  STILLWATCH_CHECK(opened->scan(from, size, [&](std::uint64_t index, std::string_view bytes) {
+  STILLWATCH_CHECK(opened->scan_proven(from, size, [&](std::uint64_t index, std::string_view bytes) {
     auto leaf = ledger::read_leaf(bytes);
     if (!leaf) {
       failed =
@@ -255,10 +255,9 @@ base::Status Gatherer::take_entries(std::size_t i) {
                       fmt::format("the case has more than {} entries; choose fewer requests", kEvidenceEntriesMax));
   }
   for (const std::uint64_t index : indices) {
-    STILLWATCH_TRY(bytes, readers_[i].entry(index));
-    STILLWATCH_TRY(proof, readers_[i].inclusion_proof(index, sizes_[i]));
-    const tlog::OfflineProof offline{std::nullopt, index, std::move(proof), logs_[i].checkpoint};
-    out_.input.entries.push_back({logs_[i].name, index, std::move(bytes), offline.text()});
+    STILLWATCH_TRY(entry, readers_[i].proven_entry(index, sizes_[i]));
+    const tlog::OfflineProof offline{std::nullopt, index, std::move(entry.proof), logs_[i].checkpoint};
+    out_.input.entries.push_back({logs_[i].name, index, std::move(entry.bytes), offline.text()});
   }
   out_.input.logs.push_back(logs_[i]);
   for (std::string& gap : taken_[i].gaps) tell(std::move(gap));
@@ -312,10 +311,9 @@ base::Result<GatheredEvidence> gather_evidence(const EvidenceQuery& query, ledge
 base::Result<EvidenceEntry> entry_with_proof(const std::string& ledger_folder, const std::string& log_name,
                                              std::uint64_t index) {
   STILLWATCH_TRY(reader, ledger::LogReader::open(ledger_folder + "/logs/" + log_name));
-  STILLWATCH_TRY(bytes, reader.entry(index));
-  STILLWATCH_TRY(proof, reader.inclusion_proof(index));
-  const tlog::OfflineProof offline{std::nullopt, index, std::move(proof), reader.checkpoint()};
-  return EvidenceEntry{log_name, index, std::move(bytes), offline.text()};
+  STILLWATCH_TRY(entry, reader.proven_entry(index));
+  const tlog::OfflineProof offline{std::nullopt, index, std::move(entry.proof), reader.checkpoint()};
+  return EvidenceEntry{log_name, index, std::move(entry.bytes), offline.text()};
 }
 
 }  // namespace stillwatch::report

@@ -1,5 +1,7 @@
 #include "report/evidence_words.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/event_time.h"
@@ -80,9 +82,14 @@ Cosigners cosigners_of(const EvidenceInput& input, const EvidenceLog& anchor) {
   const auto seen = tlog::open_witnessed(*policy, anchor.checkpoint);
   if (!seen) return out;
   for (const auto& one : seen->cosignatures)
-    out.list.push_back({policy->witnesses[one.witness].name, static_cast<std::int64_t>(one.unix_s) * 1000});
+    out.list.push_back({policy->witnesses[one.witness].name, cosigned_ms(one.unix_s)});
   out.is_quorum_met = seen->quorum_met;
   return out;
+}
+
+std::int64_t cosigned_ms(std::uint64_t unix_s) {
+  constexpr std::uint64_t kLast = 253'402'300'799;  // 9999-12-31T23:59:59Z, the last that has a text
+  return static_cast<std::int64_t>(std::min(unix_s, kLast)) * 1000;
 }
 
 std::string time_text(std::int64_t time_ms) { return base::format_time(time_ms * 1000); }

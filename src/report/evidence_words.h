@@ -40,6 +40,8 @@ Cosigners cosigners_of(const EvidenceInput& input, const EvidenceLog& anchor);
 
 /// Text in a line of Markdown: no markup, no control bytes, no line ends.
 std::string markdown(std::string_view bytes);
+/// Of a cosignature, whose witness may have written any time into it: the last that has a text, for later ones.
+std::int64_t cosigned_ms(std::uint64_t unix_s);
 /// "2026-11-28T06:00:00Z".
 std::string time_text(std::int64_t time_ms);
 std::string hexadecimal(std::string_view bytes);

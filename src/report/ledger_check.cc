@@ -213,8 +213,8 @@ void LedgerChecker::check_cosigned(const std::string& name, const ledger::LogRea
   if (!seen) return add_finding("cosigned/" + name, seen.error().message);
   anchor.is_quorum_met = seen->quorum_met;
   for (const auto& one : seen->cosignatures) {
-    anchor.cosigners.push_back(fmt::format("{} {}", policy.witnesses[one.witness].name,
-                                           time_text(static_cast<std::int64_t>(one.unix_s) * 1000)));
+    anchor.cosigners.push_back(
+        fmt::format("{} {}", policy.witnesses[one.witness].name, time_text(cosigned_ms(one.unix_s))));
   }
   if (!seen->quorum_met) add_finding("cosigned/" + name, "too few witnesses of the policy have cosigned it");
 }
