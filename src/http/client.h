@@ -18,6 +18,8 @@
 
 namespace stillwatch::http {
 
+class NameCache;
+
 struct UpstreamTls {
   bool enabled = false;
   bool verify = true;            // the chain and the name
@@ -30,7 +32,8 @@ struct UpstreamTls {
 struct UpstreamOptions {
   std::string address;  // "host:port", "[::1]:port" or "unix:PATH"
   UpstreamTls tls;
-  std::int64_t connect_ms = 5'000;       // with the TLS handshake
+  std::shared_ptr<NameCache> names;      // null: the process's
+  std::int64_t connect_ms = 5'000;       // with the look-up of the name before and the TLS handshake behind
   std::int64_t first_byte_ms = 600'000;  // from the request's end to the head of the answer: models think long
   std::int64_t idle_ms = 120'000;        // between two pieces of the answer, and while the upstream takes no body
   std::int64_t total_ms = 3'600'000;
