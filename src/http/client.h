@@ -38,7 +38,7 @@ struct UpstreamOptions {
   std::int64_t idle_ms = 120'000;        // between two pieces of the answer, and while the upstream takes no body
   std::int64_t total_ms = 3'600'000;
   std::size_t connections_max = 4'096;  // of this pool (one a thread). More: Failure::overloaded
-  std::size_t idle_max = 256;           // kept. More: closed
+  std::size_t idle_max = 4'096;         // kept. More: closed; fewer than requests at a time: most open one
   std::int64_t keep_ms = 50'000;        // a kept connection is closed after it: less than usual servers' 60 s
   std::size_t head_bytes_max = 64U << 10;
 };
