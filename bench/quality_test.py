@@ -51,7 +51,10 @@ elif kind == "replay":
     if behaviour == "full":
         print("stillwatch: no space left", file=sys.stderr)
         sys.exit(4)
-    assert sys.stdin.read() == "records\\n"
+    if arguments[1] == "-":
+        assert sys.stdin.read() == "records\\n"
+    else:
+        assert pathlib.Path(arguments[1]).read_text() == "log"
     out = pathlib.Path(flags["out"])
     out.mkdir()
     (out / "verdicts.ndjson").write_text("{}\\n")
@@ -250,6 +253,17 @@ class Runs(unittest.TestCase):
         self.assertNotIn("**", done.stdout)
         self.assertIn("| rate limit, oracle |", done.stdout)
         self.assertIn("--oracle", self.calls("evaluate")[-1])
+
+    def test_baselines_do_our_replay_of_the_same_log_once(self):
+        """And it is the result that the table of families asks for."""
+        self.bench("--table=baselines", "--seeds=2", "--group=judge_loop")
+        self.assertEqual((len(self.calls("simulate")), len(self.calls("replay"))), (2, 2))
+        done = self.bench("--table=families", "--seeds=2", "--group=judge_loop")
+        self.assertIn("2 runs, 0 of them to do", done.stderr)
+        results = {path.name.split("-")[1]: json.loads(path.read_text()) for path in self.folder.rglob("*-1-*.json")}
+        self.assertEqual([one["name"] for one in results["replay"]["evaluation"]["detectors"]], ["stillwatch"])
+        self.assertEqual([one["name"] for one in results["baselines"]["evaluation"]["detectors"]],
+                         ["rate limit", "rate limit, oracle"])
 
     def test_closed_loop(self):
         done = self.bench("--table=closed-loop", "--seeds=1", "--group=2,000 spare accounts, evading")

@@ -178,21 +178,18 @@ def evaluated(at, folder, *more):
     return child, json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
 
 
-def replay_run(run, at, folder):
+def replaying(run, at, folder, source, **options):
     # The same secret for a seed, so that a run can be repeated to the byte.
     secret = folder / "secret"
     secret.write_text(sha256(f"secret of seed {run.seed}") + "\n")
     secret.chmod(0o600)
-    writer = simulated(run, at, folder, stream=True)
-    reader = Child(at, ["replay", "-", f"--accounts={folder / 'world/accounts.ndjson'}", f"--out={folder / 'out'}",
-                        f"--secret={secret}", f"--threads={run.threads}", "--quiet"], folder / "replay.log",
-                   stdin=writer.process.stdout, stdout=subprocess.DEVNULL)
-    writer.process.stdout.close()
-    reader.wait()
-    if writer.wait() == WRONG_ARGUMENTS:
-        return unavailable(run, writer)
-    # A writer whose reader gave up dies of the broken pipe: the reader's reason is the one to tell.
-    check(at, reader, writer)
+    return Child(at, ["replay", source, f"--accounts={folder / 'world/accounts.ndjson'}", f"--out={folder / 'out'}",
+                      f"--secret={secret}", f"--threads={run.threads}", "--quiet"], folder / "replay.log",
+                 stdout=subprocess.DEVNULL, **options)
+
+
+def replayed(at, folder, writer, reader):
+    """The result of a replay that is over."""
     judge, evaluation = evaluated(at, folder)
     summary = json.loads((folder / "out/summary.json").read_text(encoding="utf-8"))
     return {"summary": {key: summary[key] for key in SUMMARY_KEYS if key in summary},
@@ -202,18 +199,38 @@ def replay_run(run, at, folder):
             "evaluation": evaluation}
 
 
+def replay_run(run, at, folder):
+    writer = simulated(run, at, folder, stream=True)
+    reader = replaying(run, at, folder, "-", stdin=writer.process.stdout)
+    writer.process.stdout.close()
+    reader.wait()
+    if writer.wait() == WRONG_ARGUMENTS:
+        return unavailable(run, writer)
+    # A writer whose reader gave up dies of the broken pipe: the reader's reason is the one to tell.
+    check(at, reader, writer)
+    return replayed(at, folder, writer, reader)
+
+
 def baselines_run(run, at, folder):
-    """The baselines read the log twice (`--oracle`), so it is a file; no verdicts of ours are beside them."""
+    """All baselines over one log (`--oracle`), which is a file; and our own replay of it, when no other run did it."""
     writer = simulated(run, at, folder, stream=False)
     if writer.wait() == WRONG_ARGUMENTS:
         return unavailable(run, writer)
     check(at, writer)
+    log = folder / "world/queries.ndjson.zst"
+    ours = dataclasses.replace(run, asks="replay")
+    if result_of(ours, at) is None:
+        reader = replaying(run, at, folder, log)
+        reader.wait()
+        check(at, reader)
+        keep(ours, at, labelled(ours, at, replayed(at, folder, writer, reader)))
+        shutil.rmtree(folder / "out")
+    # The baselines are judged beside an empty file of verdicts.
     (folder / "out").mkdir()
     (folder / "out/verdicts.ndjson").touch()
     days = world_file.value_of(world_file.read(run.world), run.settings, "world", "days", 14)
-    judge, evaluation = evaluated(at, folder, f"--baselines={folder / 'world/queries.ndjson.zst'}", "--oracle",
-                                  f"--days={days:g}")
-    evaluation["detectors"] = evaluation["detectors"][1:]  # the first is the empty file
+    judge, evaluation = evaluated(at, folder, f"--baselines={log}", "--oracle", f"--days={days:g}")
+    evaluation["detectors"] = evaluation["detectors"][1:]
     return {"summary": {}, "seconds": {"simulate": writer.seconds, "evaluate": judge.seconds},
             "peak_mib": {"simulate": writer.peak_kib // 1024, "evaluate": judge.peak_kib // 1024},
             "evaluation": evaluation}
@@ -237,6 +254,12 @@ def closed_loop_run(run, at, folder):
 RUNS = {"replay": replay_run, "baselines": baselines_run, "closed-loop": closed_loop_run}
 
 
+def labelled(run, at, result):
+    """As it is kept: with what it is the result of."""
+    return {"v": 1, "build": at.build, "world": run.world, "settings": run.settings, "seed": run.seed,
+            "arguments": run.arguments, "prompts": at.prompts, **result}
+
+
 def perform(run, at):
     """Does the run, keeps its result and returns it. The log is gone afterwards, whatever happens."""
     at.out.mkdir(parents=True, exist_ok=True)
@@ -245,8 +268,7 @@ def perform(run, at):
         result = RUNS[run.asks](run, at, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    result = {"v": 1, "build": at.build, "world": run.world, "settings": run.settings, "seed": run.seed,
-              "arguments": run.arguments, "prompts": at.prompts, **result}
+    result = labelled(run, at, result)
     keep(run, at, result)
     return result
 

@@ -1,7 +1,9 @@
 #include "ledger/row_store.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <numeric>
 #include <set>
 #include <thread>
 
@@ -55,6 +57,31 @@ struct RowStore::State {
   std::string folder;
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::WriteBatch batch;
+  // What was put since the last removal. It enters the batch in the order of its keys: where the next row goes in the
+  // skip list is then found from the row before it, which is half of the cost of a row.
+  struct Put {
+    std::size_t begin, value;  // where the key begins, and the value
+  };
+  std::string put_bytes;
+  std::vector<Put> puts;
+
+  std::string_view key_of(const Put& put) const {
+    return std::string_view(put_bytes).substr(put.begin, put.value - put.begin);
+  }
+  void settle_puts() {
+    std::vector<std::uint32_t> order(puts.size());
+    std::iota(order.begin(), order.end(), 0U);
+    // Stable: of two values of one key the later one wins.
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::uint32_t a, std::uint32_t b) { return key_of(puts[a]) < key_of(puts[b]); });
+    for (const std::uint32_t at : order) {
+      const std::size_t end = at + 1 < puts.size() ? puts[at + 1].begin : put_bytes.size();
+      const std::string_view value = std::string_view(put_bytes).substr(puts[at].value, end - puts[at].value);
+      (void)batch.Put(slice(key_of(puts[at])), slice(value));
+    }
+    puts.clear();
+    put_bytes.clear();
+  }
 
   base::Status status(const rocksdb::Status& of, std::string_view what) const {
     if (of.ok()) return {};
@@ -126,16 +153,25 @@ base::Result<std::unique_ptr<RowStore>> RowStore::open(const std::string& folder
   return std::unique_ptr<RowStore>(new RowStore(std::move(state)));
 }
 
-void RowStore::put(std::string_view key, std::string_view value) { (void)state_->batch.Put(slice(key), slice(value)); }
-void RowStore::remove(std::string_view key) { (void)state_->batch.Delete(slice(key)); }
+void RowStore::put(std::string_view key, std::string_view value) {
+  const std::size_t begin = state_->put_bytes.size();
+  state_->puts.push_back({begin, begin + key.size()});
+  state_->put_bytes.append(key).append(value);
+}
+void RowStore::remove(std::string_view key) {
+  state_->settle_puts();
+  (void)state_->batch.Delete(slice(key));
+}
 void RowStore::remove_prefix(std::string_view prefix) {
+  state_->settle_puts();
   (void)state_->batch.DeleteRange(slice(prefix), slice(after_prefix(prefix)));
 }
-bool RowStore::has_batch() const { return state_->batch.Count() > 0; }
+bool RowStore::has_batch() const { return !state_->puts.empty() || state_->batch.Count() > 0; }
 
 base::Status RowStore::write(bool sync) {
   if (!has_batch()) return {};
   STILLWATCH_CHECK(ask_watcher("write rows", state_->folder));
+  state_->settle_puts();
   rocksdb::WriteOptions options;
   options.sync = sync;
   auto written = state_->db->Write(options, &state_->batch);

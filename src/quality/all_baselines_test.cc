@@ -1,4 +1,8 @@
 // What holds for every baseline: no look-ahead, and the same log gives the same steps.
+#include <cmath>
+#include <limits>
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include "quality/event_stream.h"
@@ -9,6 +13,8 @@ namespace {
 constexpr MakeBaseline* kAll[] = {make_rate_limit, make_velocity, make_synchrotrap,    make_prada,
                                   make_seat,       make_mmd,      make_coverage,       make_isolation_forest,
                                   make_evilcohort, make_fraudar,  make_stream_clusters};
+
+constexpr double kFar = std::numeric_limits<double>::infinity();
 
 struct Request {
   LightEvent event;
@@ -46,15 +52,23 @@ std::vector<Request> requests() {
   return out;
 }
 
-Detector run(MakeBaseline* make, const std::vector<Request>& all, std::size_t count) {
+BaselineOptions options_of() {
   BaselineOptions options;
   options.account_error = 0.1;
-  const auto baseline = make(options);
+  return options;
+}
+
+void feed(Baseline& baseline, const std::vector<Request>& all, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     LightEvent event = all[i].event;
     event.vector = &all[i].vector;
-    baseline->add(event);
+    baseline.add(event);
   }
+}
+
+Detector run(MakeBaseline* make, const std::vector<Request>& all, std::size_t count) {
+  const auto baseline = make(options_of());
+  feed(*baseline, all, count);
   return baseline->finish();
 }
 
@@ -97,6 +111,39 @@ TEST(AllBaselines, TheSameLogGivesTheSame) {
     ASSERT_EQ(a.tests.size(), b.tests.size());
     for (std::size_t i = 0; i < a.tests.size(); ++i) EXPECT_EQ(a.tests[i].threshold, b.tests[i].threshold);
   }
+}
+
+// Two roads to what another threshold would have done: judged again afterwards, and from the first event on.
+TEST(AllBaselines, JudgedAgainIsAsIfTheThresholdHadAlwaysBeenThat) {
+  const auto all = requests();
+  std::size_t compared = 0, acting = 0;
+  for (MakeBaseline* make : kAll) {
+    BaselineOptions recording = options_of();
+    recording.oracle = true;
+    const auto seen = make(recording);
+    if (seen->reads_thresholds()) continue;
+    feed(*seen, all, all.size());
+    const Detector calibrated = seen->finish();
+    for (const double shift : {-kFar, -1.0, -0.02, 0.0, 0.02, 1.0, kFar}) {
+      SCOPED_TRACE(calibrated.name + " " + std::to_string(shift));
+      const auto given = make(options_of());
+      const auto tests = seen->tests(), given_tests = given->tests();
+      for (std::size_t test = 0; test < tests.size(); ++test) {
+        const double threshold = std::isinf(shift) ? shift : calibrated.tests[test].threshold + shift;
+        tests[test]->judge_again(threshold);
+        given_tests[test]->set_threshold(threshold);
+      }
+      feed(*given, all, all.size());
+      const Detector again = seen->finish(), expected = given->finish();
+      EXPECT_EQ(before(again, INT64_MAX), before(expected, INT64_MAX));
+      for (std::size_t test = 0; test < tests.size(); ++test)
+        EXPECT_EQ(again.tests[test].threshold, expected.tests[test].threshold);
+      ++compared;
+      acting += !expected.steps.empty();
+    }
+  }
+  EXPECT_EQ(compared, 7U * 7);
+  EXPECT_GE(acting, 20U);  // or the comparison would say little
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // Feeds a query log to the chosen baselines: each line is read once for all of them.
 #include <algorithm>
+#include <functional>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -39,13 +41,42 @@ Baselines make_chosen(const BaselineOptions& options) {
   return out;
 }
 
+// The events of a log that is not too long: those who read it again need not parse it again.
+class KeptEvents {
+ public:
+  void add(const LightEvent& event) {
+    if (!whole_) return;
+    if (events_.size() >= kEventsMax) {
+      *this = {};
+      whole_ = false;
+      return;
+    }
+    events_.push_back(event);
+    if (event.vector != nullptr) vectors_.push_back(*event.vector);
+  }
+  bool whole() const { return whole_; }
+  void feed(const Baselines& baselines) const {
+    auto vector = vectors_.begin();
+    for (LightEvent event : events_) {
+      if (event.vector != nullptr) event.vector = &*vector++;
+      for (const auto& baseline : baselines) baseline->add(event);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kEventsMax = 2'000'000;  // 216 bytes each: 430 MB
+  bool whole_ = true;
+  std::vector<LightEvent> events_;
+  std::vector<TextVector> vectors_;
+};
+
 struct LogSpan {
   std::uint64_t events = 0, others = 0;
   std::int64_t first_us = INT64_MAX, last_us = INT64_MIN;
 };
 
 base::Result<LogSpan> feed(const Truth& truth, const std::string& log, const std::vector<std::uint64_t>& payments,
-                           const Baselines& baselines) {
+                           const Baselines& baselines, KeptEvents* kept = nullptr) {
   LogSpan span;
   RowParser parser;
   LogRow row;
@@ -76,6 +107,7 @@ base::Result<LogSpan> feed(const Truth& truth, const std::string& log, const std
     event.weak_score = weak_score(traits, row.turns, row.output_tokens, row.output_tokens_max);
     event.vector = vector ? &*vector : nullptr;
     for (const auto& baseline : baselines) baseline->add(event);
+    if (kept != nullptr) kept->add(event);
   }));
   return span;
 }
@@ -91,6 +123,36 @@ base::Result<std::vector<std::uint64_t>> read_payments(const Truth& truth, const
     if (account && !row.payment.empty()) payments[*account] = names.number(row.payment) + 1;
   }));
   return payments;
+}
+
+// Each of `calibrated`, which has seen the log, with the best threshold that the truth could give. Only those that read
+// thresholds are made and fed anew.
+base::Result<std::vector<Detector>> run_oracles(const Truth& truth, const Baselines& calibrated,
+                                                BaselineOptions options,
+                                                const std::function<base::Status(const Baselines&)>& feed_again) {
+  options.oracle = false;
+  Baselines made = make_chosen(options), again;
+  std::vector<Baseline*> all;
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    const bool reads = calibrated[i]->reads_thresholds();
+    all.push_back(reads ? made[i].get() : calibrated[i].get());
+    const auto known = calibrated[i]->tests(), tests = all[i]->tests();
+    for (std::size_t test = 0; test < tests.size(); ++test) {
+      const double threshold = known[test]->honest_threshold(truth);
+      if (reads)
+        tests[test]->set_threshold(threshold);
+      else
+        tests[test]->judge_again(threshold);
+    }
+    if (reads) again.push_back(std::move(made[i]));
+  }
+  if (!again.empty()) STILLWATCH_CHECK(feed_again(again));
+  std::vector<Detector> out;
+  for (Baseline* baseline : all) {
+    out.push_back(baseline->finish());
+    out.back().name += ", oracle";
+  }
+  return out;
 }
 
 base::Status check_names(const std::vector<std::string>& only) {
@@ -116,7 +178,8 @@ base::Result<std::vector<Detector>> run_baselines(const Truth& truth, const std:
   STILLWATCH_CHECK(check_names(options.only));
   STILLWATCH_TRY(payments, read_payments(truth, accounts_file));
   const Baselines calibrated = make_chosen(options);
-  STILLWATCH_TRY(span, feed(truth, log, payments, calibrated));
+  KeptEvents kept;
+  STILLWATCH_TRY(span, feed(truth, log, payments, calibrated, options.oracle ? &kept : nullptr));
   if (span.events == 0) {
     return base::fail(
         base::Fault::caller,
@@ -133,23 +196,18 @@ base::Result<std::vector<Detector>> run_baselines(const Truth& truth, const std:
   std::vector<Detector> out;
   for (const auto& baseline : calibrated) out.push_back(baseline->finish());
   if (options.oracle) {
-    BaselineOptions known_threshold = options;
-    known_threshold.oracle = false;
-    const Baselines oracles = make_chosen(known_threshold);
-    for (std::size_t i = 0; i < oracles.size(); ++i) {
-      const auto known = calibrated[i]->tests();
-      const auto tests = oracles[i]->tests();
-      for (std::size_t test = 0; test < tests.size(); ++test)
-        tests[test]->set_threshold(known[test]->honest_threshold(truth));
-    }
-    STILLWATCH_TRY(again, feed(truth, log, payments, oracles));
-    if (again.events != span.events)
+    const auto feed_again = [&](const Baselines& again) -> base::Status {
+      if (kept.whole()) {
+        kept.feed(again);
+        return {};
+      }
+      STILLWATCH_TRY(more, feed(truth, log, payments, again));
+      if (more.events == span.events) return {};
       return base::fail(base::Fault::environment,
                         fmt::format("{} changed while it was read; run again when it is at rest", log));
-    for (const auto& baseline : oracles) {
-      out.push_back(baseline->finish());
-      out.back().name += ", oracle";
-    }
+    };
+    STILLWATCH_TRY(oracles, run_oracles(truth, calibrated, options, feed_again));
+    std::move(oracles.begin(), oracles.end(), std::back_inserter(out));
   }
   for (Detector& detector : out) {
     detector.first_us = span.first_us;

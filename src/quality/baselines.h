@@ -57,6 +57,9 @@ class Baseline {
   virtual Detector finish() = 0;
   /// Its tests, in a fixed order: each has a threshold of its own.
   virtual std::vector<Calibration*> tests() = 0;
+  /// Whether what it does with an event depends on its thresholds: then another threshold needs the log again. The
+  /// others may be finished once more after Calibration::judge_again().
+  virtual bool reads_thresholds() const { return false; }
 };
 
 using MakeBaseline = std::unique_ptr<Baseline>(const BaselineOptions& options);
@@ -66,8 +69,9 @@ MakeBaseline make_rate_limit, make_velocity, make_synchrotrap, make_prada, make_
 /// The names that BaselineOptions::only may hold, in the order of the detectors.
 std::vector<std::string_view> baseline_names();
 
-/// The chosen baselines over a query log, and with the oracle each a second time. `accounts_file` is for payments; ""
-/// for none. Accounts outside the truth are left out.
+/// The chosen baselines over a query log, and with the oracle each a second time: those that read thresholds see the
+/// log again, parsed again only when it has more than two million requests. `accounts_file` is for payments; "" for
+/// none. Accounts outside the truth are left out.
 base::Result<std::vector<Detector>> run_baselines(const Truth& truth, const std::string& log,
                                                   const std::string& accounts_file, const BaselineOptions& options);
 

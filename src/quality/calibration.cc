@@ -15,6 +15,10 @@ void sort_by_time(std::vector<Step>& steps) {
   std::stable_sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) { return a.time_us < b.time_us; });
 }
 
+Step step_of(std::uint32_t account, std::int64_t time_us, std::uint32_t campaign) {
+  return {time_us, account, campaign, event::Level::verify, event::Class::distiller};
+}
+
 }  // namespace
 
 double threshold_for(std::vector<double> values, double account_error, std::size_t accounts) {
@@ -59,10 +63,32 @@ void Calibration::judge(std::uint32_t account, double value, std::int64_t time_u
     acted_.resize(account + 1, false);
   }
   if (!frozen_ || recording_) highest_[account] = std::max(highest_[account], value);
+  if (frozen_ && recording_) note_high(account, {value, time_us, judged_++, campaign});
   if (frozen_ && value > threshold_ && !acted_[account]) {
     acted_[account] = true;
-    steps_.push_back({time_us, account, campaign, event::Level::verify, event::Class::distiller});
+    steps_.push_back(step_of(account, time_us, campaign));
   }
+}
+
+void Calibration::note_high(std::uint32_t account, const High& high) {
+  if (account >= highs_.size()) highs_.resize(account + 1);
+  auto& highs = highs_[account];
+  if (highs.empty() || high.value > highs.back().value) highs.push_back(high);
+}
+
+void Calibration::judge_again(double threshold) {
+  threshold_ = threshold;
+  std::vector<std::pair<std::uint64_t, Step>> steps;
+  for (std::uint32_t account = 0; account < highs_.size(); ++account) {
+    for (const High& high : highs_[account]) {
+      if (!(high.value > threshold)) continue;
+      steps.push_back({high.order, step_of(account, high.time_us, high.campaign)});
+      break;
+    }
+  }
+  std::sort(steps.begin(), steps.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  steps_.clear();
+  for (const auto& [order, step] : steps) steps_.push_back(step);
 }
 
 Detector Calibration::detector(std::string name, std::string_view test) const {

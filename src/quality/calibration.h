@@ -1,7 +1,8 @@
 // The threshold of a baseline's test: highest value of each account in the first days, then frozen.
 //
 // Invariant: no value from after the calibration period moves the threshold. With the oracle asked for, the highest
-// values go on being noted, and only honest_threshold() reads them. Threads: one user. Cost: 9 bytes an account.
+// values go on being noted, and only honest_threshold() and judge_again() read them. Threads: one user. Cost: 9 bytes
+// an account; with the oracle 32 more for each time that an account's value rises above all before.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,10 @@ class Calibration {
   /// The oracle's threshold: the lowest that at most the allowed share of all honest accounts exceed.
   double honest_threshold(const Truth& truth) const;
 
+  /// After the last event, with the oracle asked for: the steps as this threshold would have had them. Right where no
+  /// value depends on the threshold (Baseline::reads_thresholds).
+  void judge_again(double threshold);
+
   bool frozen() const { return frozen_; }
   double threshold() const { return threshold_; }
   /// Whether a value at or below the threshold cannot matter any more.
@@ -53,6 +58,16 @@ class Calibration {
   std::vector<double> highest_;   // -infinity: no value yet
   std::vector<bool> acted_;
   std::vector<Step> steps_;
+  // Of an account after the period, each higher than the one before: the first above a threshold is where it acts.
+  struct High {
+    double value;
+    std::int64_t time_us;
+    std::uint64_t order;  // of all values, for steps of one time
+    std::uint32_t campaign;
+  };
+  void note_high(std::uint32_t account, const High& high);
+  std::vector<std::vector<High>> highs_;
+  std::uint64_t judged_ = 0;
 };
 
 /// The lowest threshold that at most a share `account_error` of `accounts` accounts exceed, of which those not in

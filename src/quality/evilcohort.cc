@@ -45,6 +45,7 @@ class EvilCohort : public Baseline {
     return out;
   }
   std::vector<Calibration*> tests() override { return {&calibration_}; }
+  bool reads_thresholds() const override { return true; }
 
  private:
   void close_day(std::int64_t now_us) {

@@ -47,6 +47,7 @@ class Fraudar : public Baseline {
     return out;
   }
   std::vector<Calibration*> tests() override { return {&calibration_}; }
+  bool reads_thresholds() const override { return true; }
 
  private:
   void compact() {

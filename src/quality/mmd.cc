@@ -125,10 +125,11 @@ class Mmd : public Baseline {
   Features features_of(const TextVector& vector) const {
     Features out;
     const float size = 1 / std::sqrt(static_cast<float>(kFrequencies * kScales));
+    std::array<float, kVectorSize> parts;
+    for (std::size_t i = 0; i < kVectorSize; ++i) parts[i] = static_cast<float>(vector.at[i]);
     for (std::size_t f = 0; f < kFrequencies; ++f) {
       std::array<float, 4> lanes{};
-      for (std::size_t i = 0; i < kVectorSize; ++i)
-        lanes[i % 4] += frequencies_[f][i] * static_cast<float>(vector.at[i]);
+      for (std::size_t i = 0; i < kVectorSize; ++i) lanes[i % 4] += frequencies_[f][i] * parts[i];
       const float angle = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
       float cosine = std::cos(angle), sine = std::sin(angle);
       for (std::size_t scale = 0; scale < kScales; ++scale) {

@@ -33,9 +33,9 @@ class Prada : public Baseline {
     if (event.account >= accounts_.size()) accounts_.resize(event.account + 1);
     Account& account = accounts_[event.account];
     if (account.growing.empty()) return grow(account, *event.vector, 0);
-    std::int32_t nearest = INT32_MIN;
-    for (const TextVector& other : account.growing) nearest = std::max(nearest, TextVector::dot(other, *event.vector));
-    const double distance = TextVector::distance(nearest);
+    dots_.resize(account.growing.size());
+    dots(account.growing, *event.vector, dots_.data());
+    const double distance = TextVector::distance(*std::max_element(dots_.begin(), dots_.end()));
     forgotten_ += account.seen >= kDistancesMax;
     account.note(distance);
     if (distance > account.threshold) grow(account, *event.vector, distance);
@@ -122,6 +122,7 @@ class Prada : public Baseline {
   stats::ShapiroWilk wilk_;
   std::vector<Account> accounts_;
   std::vector<double> sorted_;
+  std::vector<std::int32_t> dots_;
   std::size_t vectors_ = 0, growing_max_ = kGrowingMax;
   std::uint64_t left_out_ = 0, forgotten_ = 0;
 };

@@ -65,15 +65,15 @@ class Seat : public Baseline {
   };
 
   double mean_distance(const Account& account, const TextVector& vector) {
-    std::array<std::int32_t, kHistoryMax> dots;
+    std::array<std::int32_t, kHistoryMax> near;
     const std::size_t size = account.history.size();
-    for (std::size_t i = 0; i < size; ++i) dots[i] = TextVector::dot(account.history[i], vector);
-    const auto nearest_end = dots.begin() + kNeighbours;
-    std::nth_element(dots.begin(), nearest_end - 1, dots.begin() + static_cast<std::ptrdiff_t>(size), std::greater<>());
+    dots(account.history, vector, near.data());
+    const auto nearest_end = near.begin() + kNeighbours;
+    std::nth_element(near.begin(), nearest_end - 1, near.begin() + static_cast<std::ptrdiff_t>(size), std::greater<>());
     // In order, so that the sum does not depend on how the library selects.
-    std::sort(dots.begin(), nearest_end);
+    std::sort(near.begin(), nearest_end);
     double sum = 0;
-    for (auto dot = dots.begin(); dot != nearest_end; ++dot) sum += TextVector::distance(*dot);
+    for (auto dot = near.begin(); dot != nearest_end; ++dot) sum += TextVector::distance(*dot);
     return sum / kNeighbours;
   }
 

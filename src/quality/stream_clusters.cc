@@ -10,6 +10,7 @@
 // idea only: no learned scores, at most 2,048 clusters (the longest unused gives way, counted), hashed texts
 // (text_vector.h).
 #include <algorithm>
+#include <array>
 
 #include "quality/baselines.h"
 #include "quality/day_roll.h"
@@ -33,8 +34,9 @@ class StreamClusters : public Baseline {
       score_sum_ += event.weak_score;
       ++score_count_;
     }
-    Cluster& cluster = cluster_of(*event.vector);
-    cluster.used = ++clock_;
+    const std::size_t at = cluster_of(*event.vector);
+    Cluster& cluster = clusters_[at];
+    used_[at] = ++clock_;
     // In the first days the mean is the one so far; it settles within hours.
     const double above = event.weak_score - score_sum_ / score_count_;
     const double value = above > 0 && cluster.raise(event.account, above) ? cluster.sum : 0;
@@ -51,6 +53,7 @@ class StreamClusters : public Baseline {
     return out;
   }
   std::vector<Calibration*> tests() override { return {&calibration_}; }
+  bool reads_thresholds() const override { return true; }
 
  private:
   struct Entry {
@@ -58,8 +61,6 @@ class StreamClusters : public Baseline {
     std::uint32_t account;
   };
   struct Cluster {
-    TextVector leader;
-    std::uint64_t used = 0;
     std::vector<Entry> top;  // highest first
     double sum = 0;
     std::uint32_t campaign_of = kNone;
@@ -89,28 +90,24 @@ class StreamClusters : public Baseline {
     }
   };
 
-  Cluster& cluster_of(const TextVector& vector) {
-    Cluster* nearest = nullptr;
-    std::int32_t most = static_cast<std::int32_t>(kNear * TextVector::kOne * TextVector::kOne);
-    for (Cluster& cluster : clusters_) {
-      const std::int32_t dot = TextVector::dot(cluster.leader, vector);
-      if (dot > most) {
-        most = dot;
-        nearest = &cluster;
-      }
-    }
-    if (nearest != nullptr) return *nearest;
+  std::size_t cluster_of(const TextVector& vector) {
+    dots(leaders_, vector, dots_.data());
+    const auto end = dots_.begin() + static_cast<std::ptrdiff_t>(leaders_.size());
+    const auto most = std::max_element(dots_.begin(), end);
+    if (most != end && *most > kNear * TextVector::kOne * TextVector::kOne)
+      return static_cast<std::size_t>(most - dots_.begin());
     if (clusters_.size() < kClustersMax) {
+      leaders_.push_back(vector);
+      used_.push_back(0);
       clusters_.push_back({});
-      nearest = &clusters_.back();
-    } else {
-      nearest = &*std::min_element(clusters_.begin(), clusters_.end(),
-                                   [](const Cluster& a, const Cluster& b) { return a.used < b.used; });
-      *nearest = {};
-      ++replaced_;
+      return clusters_.size() - 1;
     }
-    nearest->leader = vector;
-    return *nearest;
+    const auto longest_unused = std::min_element(used_.begin(), used_.end());
+    const auto at = static_cast<std::size_t>(longest_unused - used_.begin());
+    leaders_[at] = vector;
+    clusters_[at] = {};
+    ++replaced_;
+    return at;
   }
 
   // Accounts acted on through one cluster are one campaign.
@@ -133,6 +130,10 @@ class StreamClusters : public Baseline {
 
   Calibration calibration_;
   DayRoll day_;
+  // Of the same cluster at the same place. Apart, because every prompt is compared with every leader.
+  std::vector<TextVector> leaders_;
+  std::vector<std::uint64_t> used_;
+  std::array<std::int32_t, kClustersMax> dots_;
   std::vector<Cluster> clusters_;
   std::uint64_t clock_ = 0;
   double score_sum_ = 0, score_count_ = 0;

@@ -103,6 +103,7 @@ class SynchroTrap : public Baseline {
     merge(out, kinds_[2].finish());
     return out;
   }
+  bool reads_thresholds() const override { return true; }
   std::vector<Calibration*> tests() override {
     return {&kinds_[0].calibration(), &kinds_[1].calibration(), &kinds_[2].calibration()};
   }

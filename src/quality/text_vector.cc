@@ -49,7 +49,26 @@ class Counts {
   std::array<std::int32_t, kVectorSize> counts_{};
 };
 
+[[gnu::always_inline]] inline void dots_of(std::span<const TextVector> many, const TextVector& one, std::int32_t* out) {
+  for (const TextVector& each : many) *out++ = TextVector::dot(each, one);
+}
+
+#if defined(__x86_64__)
+// Whole numbers: the same sums in whatever order.
+[[gnu::target("avx2")]] void dots_avx2(std::span<const TextVector> many, const TextVector& one, std::int32_t* out) {
+  dots_of(many, one, out);
+}
+#endif
+
 }  // namespace
+
+void dots(std::span<const TextVector> many, const TextVector& one, std::int32_t* out) {
+#if defined(__x86_64__)
+  static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+  if (has_avx2) return dots_avx2(many, one, out);
+#endif
+  dots_of(many, one, out);
+}
 
 std::array<float, kVectorSize> hashed_counts(std::string_view text) {
   Counts counts;

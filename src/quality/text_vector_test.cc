@@ -57,6 +57,23 @@ TEST(TextVector, IsNothingAtZero) {
   EXPECT_EQ(TextVector::distance(TextVector::dot(*TextVector::unit(raw), *TextVector::unit(raw))), 0);
 }
 
+TEST(TextVector, DotsOfManyAreTheDotsOfEach) {
+  base::Random random(3);
+  for (const std::size_t count : {0, 1, 2, 7, 100}) {
+    std::vector<TextVector> many;
+    for (std::size_t i = 0; i < count; ++i) many.push_back(TextVector::random(random));
+    const TextVector one = TextVector::random(random);
+    std::vector<std::int32_t> out(count + 1, 42);
+    dots(many, one, out.data());
+    for (std::size_t i = 0; i < count; ++i) {
+      std::int32_t expected = 0;
+      for (std::size_t k = 0; k < kVectorSize; ++k) expected += std::int32_t{many[i].at[k]} * one.at[k];
+      EXPECT_EQ(out[i], expected);
+    }
+    EXPECT_EQ(out[count], 42);
+  }
+}
+
 TEST(PromptTraits, FrameAndFirstWordsSurviveTheSlots) {
   const auto a = prompt_traits("You are an expert. Explain to a child in 3 sentences why the violin is loud.");
   const auto b = prompt_traits("You are an expert. Explain to a child in 5 sentences why the planet is round.");
