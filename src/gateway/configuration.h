@@ -82,7 +82,7 @@ struct Upstream {
   ErrorDialect dialect = ErrorDialect::openai;
   UpstreamTls tls;
   std::int64_t connect_ms = 5'000, first_byte_ms = 600'000, idle_ms = 120'000, total_ms = 3'600'000;
-  std::uint32_t connections_max = 4'096, idle_connections_max = 256;  // to each url, of each network thread
+  std::uint32_t connections_max = 4'096, idle_connections_max = 4'096;  // to each url, of each network thread
   std::int64_t keep_alive_ms = 50'000;  // idle pooled connections; shorter than the upstream's own
   std::string health_path;              // empty: a url is down only after failed connections
   std::int64_t health_interval_ms = 5'000;

@@ -8,9 +8,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "event/query.h"
+#include "intake/reject.h"
 
 namespace stillwatch::gateway {
 
@@ -18,6 +21,20 @@ enum class BodyState : std::uint8_t {
   whole,      // `body` is the request's body as it came
   absent,     // there was none, or nobody kept it: the record is refused, and counts for the account
   too_large,  // over the limit of what is copied aside: as a line over the limit
+};
+
+/// A body that goes to the observer ahead of its exchange, so that a long answer does not hold it: the observer reads
+/// it, forgets it, and keeps what the exchange's line will say of it. The network thread fills it, pushes it
+/// (Observer::push_body) and from then on only keeps the pointer for the exchange.
+struct EarlyBody {
+  event::Dialect dialect = event::Dialect::openai_chat;
+  std::string body;  // empty once it was read
+  // What was read of it (RecordLine::read).
+  bool is_read = false;
+  std::optional<intake::Refusal> refusal;
+  event::Fingerprint fingerprint;
+  std::string model_name, end_user_name;
+  bool sampled_many = false;
 };
 
 struct Exchange {
@@ -47,13 +64,15 @@ struct Exchange {
   std::string headers;  // names in their order, joined by '\n'
   std::string stop;     // why the answer ended
   std::string body;
-  std::string reply;  // of the answer, where it is kept: text, or a body
+  std::shared_ptr<EarlyBody> early;  // in place of `body`; then there is no reply
+  std::string reply;                 // of the answer, where it is kept: text, or a body
   bool reply_is_body = false;
 
   /// What it weighs in a queue.
   std::size_t bytes() const {
     return sizeof(Exchange) + id.size() + account.size() + key.size() + end_user.size() + address.size() +
-           user_agent.size() + ja4.size() + headers.size() + stop.size() + body.size() + reply.size();
+           user_agent.size() + ja4.size() + headers.size() + stop.size() + body.size() + reply.size() +
+           (early ? sizeof(EarlyBody) : 0);
   }
 };
 

@@ -33,6 +33,9 @@ class ExchangeQueue {
   /// For who can come again: takes a whole exchange while less than a quarter of the bounds is used; else leaves it as
   /// it is, and nothing is counted.
   bool push_if_room(unsigned shard, std::unique_ptr<Exchange>& exchange);
+  /// A body ahead of its exchange, which the same thread pushes to the same shard later. False, and nothing is counted,
+  /// under the conditions of push_if_room(): then the body stays with its request.
+  bool push_body(unsigned shard, const std::shared_ptr<EarlyBody>& body);
   /// False when the next whole exchange might not fit: for a gateway that refuses requests then.
   bool has_room() const {
     return count_.load(std::memory_order_relaxed) < limits_.count_max &&
@@ -43,23 +46,26 @@ class ExchangeQueue {
     return count_.load(std::memory_order_relaxed) > limits_.count_max / 32 ||
            bytes_.load(std::memory_order_relaxed) > limits_.bytes_max / 32;
   }
-  /// Appends all that is there; of one shard in the order of its pushes.
-  void drain(std::vector<std::unique_ptr<Exchange>>& out);
+  /// Appends all that is there; of one shard in the order of its pushes. The body of an exchange comes with it at the
+  /// latest.
+  void drain(std::vector<std::unique_ptr<Exchange>>& out, std::vector<std::shared_ptr<EarlyBody>>& bodies);
 
   struct Counters {
     std::uint64_t pushed = 0, shed = 0, dropped = 0;
+    std::uint64_t bodies = 0;  // that came ahead of their exchanges
     std::uint64_t waiting = 0, waiting_bytes = 0;
   };
   Counters counters() const;
 
  private:
   struct Shard;
+  bool take_room(std::size_t weight);
   QueueLimits limits_;
   unsigned shard_count_;
   std::unique_ptr<Shard[]> shards_;
   alignas(64) std::atomic<std::uint64_t> count_{0};
   std::atomic<std::uint64_t> bytes_{0}, shed_waiting_{0};
-  std::atomic<std::uint64_t> pushed_{0}, shed_{0}, dropped_{0};
+  std::atomic<std::uint64_t> pushed_{0}, shed_{0}, dropped_{0}, early_{0};
 };
 
 }  // namespace stillwatch::gateway

@@ -19,9 +19,10 @@ void push(benchmark::State& state) {
   if (is_reader) {
     reader = std::thread([&stop] {
       std::vector<std::unique_ptr<Exchange>> out;
+      std::vector<std::shared_ptr<EarlyBody>> bodies;
       while (!stop.load()) {
         out.clear();
-        queue.drain(out);
+        queue.drain(out, bodies);
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }
     });

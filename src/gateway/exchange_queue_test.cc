@@ -26,7 +26,8 @@ TEST(ExchangeQueue, WhatHasNoRoomIsShedThenDropped) {
   EXPECT_EQ(queue.try_push(0, exchange_of(4)), Pushed::shed);
   EXPECT_EQ(queue.try_push(0, exchange_of(5)), Pushed::dropped);
   std::vector<std::unique_ptr<Exchange>> out;
-  queue.drain(out);
+  std::vector<std::shared_ptr<EarlyBody>> bodies;
+  queue.drain(out, bodies);
   ASSERT_EQ(out.size(), 5U);
   EXPECT_FALSE(out[2]->shed);
   EXPECT_EQ(out[2]->body.size(), 10U);
@@ -46,10 +47,36 @@ TEST(ExchangeQueue, FillsLongBeforeItIsFull) {
   ASSERT_EQ(queue.try_push(0, exchange_of(10)), Pushed::whole);
   EXPECT_TRUE(queue.is_filling());
   std::vector<std::unique_ptr<Exchange>> out;
-  queue.drain(out);
+  std::vector<std::shared_ptr<EarlyBody>> bodies;
+  queue.drain(out, bodies);
   EXPECT_FALSE(queue.is_filling());
   ASSERT_EQ(queue.try_push(0, exchange_of(11, 11'000)), Pushed::whole);
   EXPECT_TRUE(queue.is_filling()) << "few, but large";
+}
+
+TEST(ExchangeQueue, ABodyComesAheadWhileThereIsRoom) {
+  ExchangeQueue queue(2, {100, 40'000, 100});
+  const auto body_of = [](std::size_t bytes) {
+    auto body = std::make_shared<EarlyBody>();
+    body->body.assign(bytes, 'x');
+    return body;
+  };
+  const auto first = body_of(9'000);
+  EXPECT_TRUE(queue.push_body(0, first));
+  EXPECT_FALSE(queue.push_body(1, body_of(2'000))) << "a quarter is used";
+  EXPECT_EQ(queue.counters().bodies, 1U);
+  EXPECT_EQ(queue.counters().waiting_bytes, 9'000U);
+  auto exchange = exchange_of(0);
+  exchange->early = first;
+  EXPECT_EQ(queue.try_push(0, std::move(exchange)), Pushed::whole);
+  std::vector<std::unique_ptr<Exchange>> out;
+  std::vector<std::shared_ptr<EarlyBody>> bodies;
+  queue.drain(out, bodies);
+  ASSERT_EQ(bodies.size(), 1U);
+  ASSERT_EQ(out.size(), 1U);
+  EXPECT_EQ(out[0]->early, bodies[0]);
+  EXPECT_EQ(queue.counters().waiting, 0U);
+  EXPECT_EQ(queue.counters().waiting_bytes, 0U);
 }
 
 TEST(ExchangeQueue, BytesAreBoundedToo) {
@@ -78,8 +105,9 @@ TEST(ExchangeQueue, EveryExchangeComesOutOnceInTheOrderOfItsThread) {
     });
   }
   std::vector<std::unique_ptr<Exchange>> out;
-  while (running.load() > 0) queue.drain(out);
-  queue.drain(out);
+  std::vector<std::shared_ptr<EarlyBody>> bodies;
+  while (running.load() > 0) queue.drain(out, bodies);
+  queue.drain(out, bodies);
   for (std::thread& thread : threads) thread.join();
   std::array<int, 3> last{-1, -1, -1};
   for (const auto& exchange : out) {

@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "base/json_text.h"
 #include "base/limits.h"
+#include "crypto/sha256.h"
 
 namespace stillwatch::gateway {
 namespace {
@@ -85,10 +86,8 @@ std::size_t bucket_of(const KeyDigest& digest) { return static_cast<std::size_t>
 }  // namespace
 
 KeyDigest digest_of_key(std::string_view api_key) {
-  KeyDigest digest;
-  static_assert(sizeof digest == crypto_hash_sha256_BYTES);
-  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(api_key.data()), api_key.size());
-  return digest;
+  static_assert(std::is_same_v<KeyDigest, crypto::Sha256Digest>);
+  return crypto::sha256(api_key);
 }
 
 base::Result<KeyFile> KeyFile::parse(std::string_view text, const std::string& path) {

@@ -74,7 +74,7 @@ bool LogTail::State::read(File& file, std::int64_t until_us) {
       return is_far_enough;
     case TailedFile::Turn::failed:
       ++counts.read_errors;
-      say(fmt::format("cannot read {}; check the disk and the permissions", file.file.path()));
+      say(file.file.problem());
       file.has_failed = true;
       break;
     case TailedFile::Turn::replaced: {
@@ -103,7 +103,7 @@ LogTail::State::File* LogTail::State::next_file(std::int64_t& until_us) {
     clock.set_behind(file->source, has_more);
     if (!has_more) continue;
     ++behind;
-    counts.bytes_behind += mark.size - std::min(mark.size, file->file.offset());
+    counts.bytes_behind += file->file.bytes_behind(mark);
     if (first == nullptr || time_in(*file) < time_in(*first))
       second = std::exchange(first, file.get());
     else if (second == nullptr || time_in(*file) < time_in(*second))

@@ -4,11 +4,12 @@
 // copy-and-truncate, and over any end of the process: the places that it goes on from are those of the records in our
 // own log (tail_place.h). When the observer's queue is full the tail waits; nothing is dropped. Files that are behind
 // are read in the order of event time, but for skew_us, since our own log must be nearly in order. A last line without
-// its newline waits, until its file was rotated away and stays as it is. Not read: compressed files, and files that a
-// pattern does not match. What was rotated away and compressed while the gateway was down is lost, counted
-// (places_lost) and told. Threads: one of its own; start and stop by one, counters from any. Cost: an fstat a file
-// every 100 ms while nothing comes; reading costs little beside the observer's work on a line. Bounds: kFilesMax files
-// open, one buffer of a line and a block for all of them.
+// its newline waits, until its file was rotated away and stays as it is. What was rotated away and packed (.gz, .zst)
+// while the gateway was down is found by its beginning and read on. Not read: files compressed otherwise, and files
+// that a pattern does not match; what went into one is lost, counted (places_lost) and told. Threads: one of its own;
+// start and stop by one, counters from any. Cost: an fstat a file every 100 ms while nothing comes; reading costs
+// little beside the observer's work on a line. Bounds: kFilesMax files open, one buffer of a line and a block for all
+// of them, and as much for each packed one that is being read.
 #pragma once
 
 #include <cstdint>

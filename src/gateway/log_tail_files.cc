@@ -8,6 +8,8 @@
 namespace stillwatch::gateway {
 namespace {
 
+constexpr int kListAttempts = 3;  // of a folder in which files are being renamed
+
 std::int64_t wall_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
@@ -84,28 +86,85 @@ void LogTail::State::close(File& file) {
   free_sources.insert(file.source);
 }
 
-/// Files of a plain path that went to another name unread, or partly read. True when one of them was known.
-bool LogTail::State::look_for_rotated(std::size_t log) {
-  const std::vector<ListedFile> rotated = list_rotated(options.logs[log].path);
-  std::int64_t known_ns = INT64_MIN;
-  std::vector<std::optional<std::uint64_t>> offsets(rotated.size());
-  for (std::size_t i = 0; i < rotated.size(); ++i) {
-    if (is_followed(rotated[i].mark)) {
-      known_ns = std::max(known_ns, rotated[i].mark.changed_ns);
-      continue;
+/// What there is of a log beside what its path names. False when one was renamed meanwhile: look again.
+bool LogTail::State::find_rotated(std::size_t log, std::vector<Rotated>& out) {
+  out.clear();
+  for (const ListedFile& listed : list_rotated(options.logs[log].path)) {
+    Rotated one{listed};
+    const auto before = passed.find({listed.mark.device, listed.mark.inode});
+    const auto closed = parked.find({listed.mark.device, listed.mark.inode});
+    if (is_followed(listed.mark) || (closed != parked.end() && closed->second == listed.mark)) {
+      one.is_known = one.is_done = true;
+    } else if (before != passed.end() && before->second.mark == listed.mark) {
+      one.is_known = before->second.is_known;
+      one.is_done = true;
+    } else {
+      auto file = TailedFile::open(listed.path);
+      FileMark mark;
+      if (!file && !mark_of(listed.path, mark)) return false;
+      if (!file) continue;
+      const auto offset = file->offset_by(places[log], key);
+      const bool is_copy = std::any_of(files.begin(), files.end(), [&](const std::unique_ptr<File>& open) {
+        return open->log == log && open->file.begins_like(*file);
+      });
+      one.is_known = offset || is_copy;
+      one.is_done = is_copy || (offset && file->is_known_to_end_at(*offset));
+      one.from = offset.value_or(0);
+      if (one.is_done && !is_copy) pass(listed.mark, true);
     }
-    const auto file = TailedFile::open(rotated[i].path);
+    out.push_back(std::move(one));
+  }
+  return true;
+}
+
+void LogTail::State::pass(const FileMark& mark, bool is_known) {
+  if (passed.size() > 2 * kTailFilesListedMax) passed.clear();  // more than can be listed: they are looked at again
+  passed[{mark.device, mark.inode}] = {mark, is_known};
+}
+
+/// The log was read up to this time of its files at least: what is unknown and older is none of what was missed.
+std::int64_t LogTail::State::read_until_ns(std::size_t log, const std::vector<Rotated>& rotated) {
+  std::int64_t newest_ns = INT64_MIN, done_ns = INT64_MIN, begun_ns = INT64_MAX;
+  const auto count = [&](std::int64_t changed_ns, bool is_done) {
+    newest_ns = std::max(newest_ns, changed_ns);
+    if (is_done)
+      done_ns = std::max(done_ns, changed_ns);
+    else
+      begun_ns = std::min(begun_ns, changed_ns);
+  };
+  for (const Rotated& one : rotated) {
+    if (one.is_known) count(one.listed.mark.changed_ns, one.is_done);
+  }
+  // Files of one path follow each other. Those of a pattern may be written side by side.
+  if (!is_pattern(options.logs[log].path)) return newest_ns;
+  for (const ListedFile& listed : list_log(options.logs[log].path)) {
+    auto file = TailedFile::open(listed.path);
     if (!file) continue;
-    offsets[i] = file->offset_by(places[log], key);
-    if (offsets[i]) known_ns = std::max(known_ns, rotated[i].mark.changed_ns);
+    const auto offset = file->offset_by(places[log], key);
+    if (offset) count(listed.mark.changed_ns, *offset >= listed.mark.size);
   }
-  for (std::size_t i = 0; i < rotated.size(); ++i) {
-    if (is_followed(rotated[i].mark)) continue;
-    if (offsets[i] ? *offsets[i] < rotated[i].mark.size
-                   : known_ns != INT64_MIN && rotated[i].mark.changed_ns >= known_ns)
-      (void)follow(rotated[i], log, true, offsets[i].value_or(0));
+  if (done_ns != INT64_MIN) return done_ns - 2 * options.skew_us * 1'000;
+  return begun_ns == INT64_MAX ? INT64_MIN : begun_ns;
+}
+
+/// Files that went to another name, or were packed, before they were read to their end. True when one was known.
+bool LogTail::State::look_for_rotated(std::size_t log) {
+  std::vector<Rotated> rotated;
+  for (int attempt = 0; attempt < kListAttempts && !find_rotated(log, rotated); ++attempt) continue;
+  // A packed file has the time of what is in it, in whole seconds.
+  const std::int64_t until_ns = read_until_ns(log, rotated);
+  const std::int64_t until_s = until_ns == INT64_MIN ? INT64_MAX : until_ns / 1'000'000'000;
+  for (const Rotated& one : rotated) {
+    const std::int64_t changed_ns = one.listed.mark.changed_ns;
+    const bool is_missed = is_packed(one.listed.path) ? changed_ns / 1'000'000'000 >= until_s
+                                                      : until_ns != INT64_MIN && changed_ns >= until_ns;
+    if (one.is_done) continue;
+    if (one.is_known || is_missed)
+      (void)follow(one.listed, log, true, one.from);
+    else if (until_ns != INT64_MIN)
+      pass(one.listed.mark, false);
   }
-  return known_ns != INT64_MIN;
+  return std::any_of(rotated.begin(), rotated.end(), [](const Rotated& one) { return one.is_known; });
 }
 
 void LogTail::State::look_at(std::size_t log, bool is_first) {
@@ -123,12 +182,12 @@ void LogTail::State::look_at(std::size_t log, bool is_first) {
     ++counts.rotations;
   }
   const bool is_known = is_first && !places[log].empty();
-  if (is_known) is_found = look_for_rotated(log);
+  if (is_known || has_rotated) is_found = look_for_rotated(log);
   for (const ListedFile& one : listed) {
     if (is_followed(one.mark)) continue;
     const auto closed = parked.find({one.mark.device, one.mark.inode});
     if (closed != parked.end() && closed->second == one.mark) continue;
-    const auto file = TailedFile::open(one.path);
+    auto file = TailedFile::open(one.path);
     if (!file) {
       ++counts.read_errors;
       say(file.error().message);
@@ -138,12 +197,11 @@ void LogTail::State::look_at(std::size_t log, bool is_first) {
     is_found |= offset.has_value();
     (void)follow(one, log, false, offset.value_or(0));
   }
-  if (has_rotated) (void)look_for_rotated(log);
   if (is_known && !is_found && !is_pattern(path)) {
     ++counts.places_lost;
     say(fmt::format(
-        "{} was rotated while nobody read it, and the file it was read to is gone or compressed; what stood "
-        "behind is not read: keep rotated files uncompressed until the next rotation",
+        "{} was rotated while nobody read it, and the file it was read to is gone, or compressed with something else "
+        "than gzip or zstd; what stood behind is not read: keep rotated files until they were read",
         path));
   }
 }
@@ -168,6 +226,10 @@ void LogTail::State::tidy() {
         const auto sink = [&](std::string_view text, bool is_too_long) { return give(file, text, is_too_long); };
         observer.feed_clock().set_behind(file.source, true);
         is_done = file.file.read_rest(buffer, options.line_bytes_max, sink) != TailedFile::Turn::stopped;
+        if (is_done && file.file.is_cut()) {
+          ++counts.read_errors;
+          say(file.file.problem());
+        }
       } else {
         is_done = is_pattern(options.logs[file.log].path) &&
                   idle_ms >= (counts.files_waiting > 0 ? options.rotated_idle_ms : options.park_idle_ms) &&

@@ -48,6 +48,12 @@ struct LogTail::State {
   std::vector<std::vector<TailPlace>> places;  // of each log, known from before or of files that were closed
   std::vector<std::unique_ptr<File>> files;
   std::map<std::pair<std::uint64_t, std::uint64_t>, FileMark> parked;  // closed, by device and inode
+  /// Rotated files that were looked at and need not be read, and whether they were known.
+  struct Passed {
+    FileMark mark;
+    bool is_known = false;
+  };
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Passed> passed;
   std::set<unsigned> free_sources;
   std::string buffer, padded;
   std::vector<std::unique_ptr<intake::LineParser>> parsers;  // of each log, for times alone
@@ -80,7 +86,17 @@ struct LogTail::State {
   void run();
   void look();
   void look_at(std::size_t log, bool is_first);
+  /// A file of a log beside those that its path names.
+  struct Rotated {
+    ListedFile listed;
+    bool is_known = false;   // some of it was read, or it is a copy of one that is open
+    bool is_done = false;    // all of it, or it is open
+    std::uint64_t from = 0;  // where reading goes on
+  };
   bool look_for_rotated(std::size_t log);
+  void pass(const FileMark& mark, bool is_known);
+  bool find_rotated(std::size_t log, std::vector<Rotated>& out);
+  std::int64_t read_until_ns(std::size_t log, const std::vector<Rotated>& rotated);
   bool follow(const ListedFile& listed, std::size_t log, bool is_rotated, std::uint64_t offset);
   bool is_followed(const FileMark& mark) const;
   void close(File& file);

@@ -2,114 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <map>
-
-#include "gateway/observer_fixture.h"
-#include "intake/line_source.h"
+#include "gateway/log_tail_fixture.h"
 
 namespace stillwatch::gateway {
 namespace {
 
-using test::Folder;
-
-/// An observer with a tail on LOG (or a pattern), which can end in an orderly way or as after kill -9.
-class LogTailTest : public ::testing::Test {
- protected:
-  LogTailTest() : keyed_hash_(test::fixed_hash()), options_(test::options_in(folder_)) {
-    options_.feed_wait_us = 20 * base::kMinuteUs;
-    options_.tail_parsers.emplace_back(intake::make_query_parser);
-    tail_options_.logs = {{intake::make_query_parser, folder_.path + "/calls", false}};
-    tail_options_.state_folder = options_.state_folder;
-    tail_options_.poll_ms = 1;
-    tail_options_.look_ms = 2;
-    tail_options_.rotated_idle_ms = 200;
-    tail_options_.park_idle_ms = 200;
-    tail_options_.line_bytes_max = 100'000;
-  }
-  void TearDown() override { end(false); }
-
-  void begin() {
-    auto observer = Observer::start(options_, keyed_hash_, {});
-    ASSERT_TRUE(observer) << observer.error().message;
-    observer_ = std::move(*observer);
-    auto tail = LogTail::start(tail_options_, *observer_, [this](std::string_view) { ++problems_; });
-    ASSERT_TRUE(tail) << tail.error().message;
-    tail_ = std::move(*tail);
-  }
-  void end(bool orderly) {
-    if (tail_ != nullptr) tail_->stop();
-    tail_.reset();
-    if (orderly && observer_ != nullptr) {
-      EXPECT_TRUE(observer_->stop());
-    }
-    observer_.reset();
-  }
-
-  std::string path(const std::string& name) const { return folder_.path + "/" + name; }
-  void append(const std::string& bytes, const std::string& name = "calls") const {
-    std::ofstream(path(name), std::ios::binary | std::ios::app) << bytes;
-  }
-  /// A native record, a second of event time after the one before.
-  static std::string record(std::size_t number, const std::string& prompt = "hello") {
-    return R"({"v":1,"id":"call)" + std::to_string(number) + R"(","time":")" +
-           base::format_time(test::kStart + static_cast<std::int64_t>(number) * base::kSecondUs) +
-           R"(","account":"acct_)" + std::to_string(number % 7) + R"(","dialect":"text","request":{"prompt":")" +
-           prompt + "\"}}\n";
-  }
-  /// What our own log holds: how often each id, and how many records are marked as shed or refused.
-  struct Logged {
-    std::map<std::string, int> ids;
-    std::size_t records = 0, shed = 0, refused = 0;
-  };
-  Logged logged() const {
-    Logged out;
-    for (const auto& entry : std::filesystem::directory_iterator(options_.log.folder)) {
-      if (entry.path().extension() != ".zst") continue;
-      auto source = intake::LineSource::open(entry.path());
-      if (!source) continue;
-      intake::LineBlock block;
-      while (source->next(block).value_or(false)) {
-        for (const auto& line : block.lines) {
-          const std::string_view text = block.text(line);
-          ++out.records;
-          out.shed += text.find(R"("shed":true)") != std::string_view::npos ? 1 : 0;
-          out.refused += text.find(R"("refused":)") != std::string_view::npos ? 1 : 0;
-          const std::size_t at = text.find(R"("id":")") + 6;
-          ++out.ids[std::string(text.substr(at, text.find('"', at) - at))];
-        }
-      }
-    }
-    return out;
-  }
-  /// Waits until `count` records are in our log.
-  void wait_for_records(std::size_t count) const {
-    for (int i = 0; i < 20'000; ++i) {
-      if (observer_->counters().log.lines + logged_before_ >= count) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    FAIL() << observer_->counters().log.lines << " of " << count << " records came";
-  }
-  void expect_each_once(std::size_t count) const {
-    const Logged found = logged();
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto at = found.ids.find("call" + std::to_string(i));
-      ASSERT_TRUE(at != found.ids.end()) << i << " is lost";
-      EXPECT_EQ(at->second, 1) << i;
-    }
-    EXPECT_EQ(found.shed, 0U);
-    EXPECT_EQ(found.records, count + found.refused);
-  }
-
-  const Folder folder_;
-  const crypto::KeyedHash keyed_hash_;
-  ObserverOptions options_;
-  LogTailOptions tail_options_;
-  std::unique_ptr<Observer> observer_;
-  std::unique_ptr<LogTail> tail_;
-  std::size_t logged_before_ = 0;
-  std::atomic<int> problems_{0};
-};
+using test::LogTailTest;
 
 TEST_F(LogTailTest, TakesLinesAsTheyComeAndPassesOverWhatIsNone) {
   append(record(0));
@@ -169,8 +67,12 @@ TEST_F(LogTailTest, LosesNothingAndTakesNothingTwiceWhereverTheProcessEnds) {
   base::Random random(5);
   options_.snapshot_seconds = 0.02;
   options_.feed_wait_us = base::kDayUs;
-  std::size_t number = 0, rotations = 0;
-  std::string pending;
+  std::size_t number = 0, rotations = 0, packed = 0;
+  std::string pending, written;
+  const auto write = [&](const std::string& bytes) {
+    append(bytes);
+    written += bytes;
+  };
   for (int round = 0; round < 30; ++round) {
     begin();
     for (std::uint64_t step = random.below(4); step < 6; ++step) {
@@ -183,9 +85,13 @@ TEST_F(LogTailTest, LosesNothingAndTakesNothingTwiceWhereverTheProcessEnds) {
       }
       // Written up to any byte.
       const std::size_t size = random.below(pending.size() + 1);
-      append(pending.substr(0, size));
+      write(pending.substr(0, size));
       pending.erase(0, size);
       if (random.chance(0.3)) std::this_thread::sleep_for(std::chrono::milliseconds(random.below(15)));
+    }
+    if (const std::size_t line = pending.find('\n'); line != std::string::npos && random.chance(0.6)) {
+      write(pending.substr(0, line + 1));
+      pending.erase(0, line + 1);
     }
     const bool is_between_lines =
         pending.empty() || folder_.read("calls").empty() || folder_.read("calls").back() == '\n';
@@ -193,10 +99,13 @@ TEST_F(LogTailTest, LosesNothingAndTakesNothingTwiceWhereverTheProcessEnds) {
     // While nobody looks.
     if (is_between_lines && random.chance(0.5)) {
       std::filesystem::rename(path("calls"), path("calls." + std::to_string(++rotations)));
-      append(record(number++));
+      write(record(number++));
+      for (; packed < rotations && random.chance(0.7); ++packed)
+        test::pack(path("calls." + std::to_string(packed + 1)), random.chance(0.5));
     }
   }
-  append(pending);
+  EXPECT_GT(packed, 3U);
+  write(pending);
   begin();
   for (int i = 0; i < 20'000; ++i) {
     if (tail_->counters().files_open > 0 && tail_->counters().bytes_behind == 0 &&
@@ -217,11 +126,6 @@ TEST_F(LogTailTest, LosesNothingAndTakesNothingTwiceWhereverTheProcessEnds) {
   EXPECT_EQ(all.shed, 0U);
   // Lines that are refused but name an account come once each, too: nothing else is in the log.
   EXPECT_EQ(all.records, once + all.refused);
-  const std::string written = [&] {
-    std::string text = folder_.read("calls");
-    for (std::size_t i = 1; i <= rotations; ++i) text += folder_.read("calls." + std::to_string(i));
-    return text;
-  }();
   std::size_t refusable = 0;
   for (std::size_t at = written.find(R"("dialect":1)"); at != std::string::npos;
        at = written.find(R"("dialect":1)", at + 1))

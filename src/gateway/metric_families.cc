@@ -40,6 +40,8 @@ constexpr Words kFedLine[] = {"tailed", "too_long", "refused", "repeated", "earl
 static_assert(std::size(kFedLine) == Family<FedLine>::kLabels);
 constexpr Words kTailEvent[] = {"opened", "rotated", "truncated", "place_lost", "read_error", "wait"};
 static_assert(std::size(kTailEvent) == Family<TailEvent>::kLabels);
+constexpr Words kNameLookUp[] = {"asked", "failed", "late", "stale"};
+static_assert(std::size(kNameLookUp) == Family<NameLookUp>::kLabels);
 constexpr Words kLedgerEvent[] = {"record", "decision", "other",  "recalled", "lost",
                                   "failed", "payload",  "anchor", "quorum",   "stamp"};
 static_assert(std::size(kLedgerEvent) == Family<LedgerEvent>::kLabels);
@@ -70,6 +72,8 @@ constexpr CounterFamily kCounters[] = {
      "result", kFedLine, Family<FedLine>::kFirst},
     {"stillwatch_tail_events_total", "What happened with files that are followed", "event", kTailEvent,
      Family<TailEvent>::kFirst},
+    {"stillwatch_name_look_ups_total", "Look-ups of host names, and connections that they were too slow for", "result",
+     kNameLookUp, Family<NameLookUp>::kFirst},
     {"stillwatch_ledger_total", "What the audit log was given, and what became of it", "what", kLedgerEvent,
      Family<LedgerEvent>::kFirst},
 };

@@ -70,6 +70,13 @@ enum class LogRecord : std::uint8_t { written, failed };
 enum class FedLine : std::uint8_t { tailed, too_long, refused, repeated, early };
 /// stillwatch_tail_events_total{event}
 enum class TailEvent : std::uint8_t { opened, rotated, truncated, place_lost, read_error, wait };
+/// stillwatch_name_look_ups_total{result}: of the names of model servers and other hosts
+enum class NameLookUp : std::uint8_t {
+  asked,
+  failed,  // found nothing
+  late,    // connections that were not made, or to an old address, because one did not end in time
+  stale,   // connections to an address older than five minutes
+};
 
 /// stillwatch_ledger_total{what}: of the audit log
 enum class LedgerEvent : std::uint8_t {
@@ -165,7 +172,8 @@ STILLWATCH_METRIC_FAMILY(Gap, STILLWATCH_AFTER(Reload), 2);
 STILLWATCH_METRIC_FAMILY(LogRecord, STILLWATCH_AFTER(Gap), 2);
 STILLWATCH_METRIC_FAMILY(FedLine, STILLWATCH_AFTER(LogRecord), 5);
 STILLWATCH_METRIC_FAMILY(TailEvent, STILLWATCH_AFTER(FedLine), 6);
-STILLWATCH_METRIC_FAMILY(LedgerEvent, STILLWATCH_AFTER(TailEvent), 10);
+STILLWATCH_METRIC_FAMILY(NameLookUp, STILLWATCH_AFTER(TailEvent), 4);
+STILLWATCH_METRIC_FAMILY(LedgerEvent, STILLWATCH_AFTER(NameLookUp), 10);
 STILLWATCH_METRIC_FAMILY(RemedyState, STILLWATCH_AFTER(LedgerEvent), 2 * kLevels);
 inline constexpr std::size_t kSlots = STILLWATCH_AFTER(RemedyState);
 #undef STILLWATCH_AFTER

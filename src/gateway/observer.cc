@@ -40,6 +40,8 @@ Observer::State::State(ObserverOptions given, const crypto::KeyedHash& hash, Obs
     : options(std::move(given)),
       keyed_hash(hash),
       ports(std::move(given_ports)),
+      may_take_bodies_early(options.content == Content::fingerprint && !ports.on_taken &&
+                            (ports.audit == nullptr || !ports.audit->wants_payloads())),
       queue(options.queue_shards, options.queue),
       in_flight(options.in_flight),
       log(std::move(opened)),
@@ -275,7 +277,13 @@ void Observer::State::round(bool is_last) {
   std::int64_t until_us = options.is_mirror ? mirrored_until_us.load(std::memory_order_acquire) : in_flight.watermark();
   const FeedClock::Reading fed_before = clock.read();
   taken.clear();
-  queue.drain(taken);
+  queue.drain(taken, taken_bodies);
+  for (std::shared_ptr<EarlyBody>& body : taken_bodies) {
+    record_line.read(*body);
+    body.reset();
+    give_way.between_pieces();
+  }
+  taken_bodies.clear();
   // Shard by shard they may be far apart; a log that is nearly in order is what a replay reads.
   const auto earlier = [](const auto& a, const auto& b) { return a->arrived_us < b->arrived_us; };
   std::stable_sort(taken.begin(), taken.end(), earlier);
@@ -352,6 +360,10 @@ base::Status Observer::stop() {
   state_->threads->wake.notify_all();
   if (state_->threads->thread.joinable()) state_->threads->thread.join();
   return state_->threads->ended;
+}
+
+bool Observer::push_body(unsigned shard, const std::shared_ptr<EarlyBody>& body) {
+  return state_->may_take_bodies_early && state_->queue.push_body(shard, body);
 }
 
 ExchangeQueue& Observer::queue() { return state_->queue; }

@@ -6,8 +6,8 @@
 // the queue kept out, is in the log with "shed":true and in neither run.
 // After any end of the process start() restores the last snapshot and reads the log's tail again; verdict lines that
 // were given are not given twice, and no level is lost.
-// Threads: start() and stop() by one; queue(), in_flight(), verdicts(), feed_line(), counters(), open() from any. Ports
-// are called on the observer's thread (during recovery on the caller of start()) and must not wait.
+// Threads: start() and stop() by one; queue(), in_flight(), verdicts(), feed_line(), push_body(), counters(), open()
+// from any. Ports are called on the observer's thread (during recovery on the caller of start()) and must not wait.
 // Cost: see docs/internals/gateway.md.
 #pragma once
 
@@ -128,6 +128,9 @@ class Observer {
   ExchangeQueue& queue();
   InFlight& in_flight();
   const engine::VerdictTable& verdicts() const;
+  /// A body ahead of its exchange (exchange.h). False where it must stay with its request: it will be logged or kept,
+  /// another observer reads it too, or the queue has no room for it now.
+  bool push_body(unsigned shard, const std::shared_ptr<EarlyBody>& body);
   /// One line of another log, as options.make_feed_parser reads it. False when the queue is full.
   bool feed_line(unsigned shard, std::string_view line);
   /// The same for a log that is tailed. False, and nothing is counted, when a quarter of the queue is taken: again

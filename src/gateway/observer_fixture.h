@@ -216,6 +216,17 @@ inline Replayed replay(const ObserverOptions& options, const crypto::KeyedHash& 
   return out;
 }
 
+/// The body ahead of its exchange, as of a long stream, where the observer takes it so.
+inline void send_body(Observer& observer, unsigned thread, Exchange& exchange) {
+  if (exchange.body_state != BodyState::whole) return;
+  auto early = std::make_shared<EarlyBody>();
+  early->dialect = exchange.dialect;
+  early->body = exchange.body;
+  if (!observer.push_body(thread, early)) return;
+  exchange.early = std::move(early);
+  exchange.body.clear();
+}
+
 /// Sends a world through an observer from several threads; requests end out of order, but none is more than half an
 /// hour of the world's time behind (a request takes 30 seconds of it).
 inline void serve(Observer& observer, const std::vector<Exchange>& world, unsigned threads, std::size_t held_max,
@@ -256,6 +267,7 @@ inline void serve(Observer& observer, const std::vector<Exchange>& world, unsign
       }
       Held& newest = held.back();
       if (change) change(*newest.exchange, newest.number);
+      if (newest.number % 3 == 0) send_body(observer, thread, *newest.exchange);
       newest.exchange->arrived_us = newest.ticket.arrived_us();
       newest.exchange->id = request_id(newest.ticket.arrived_us(), 1);
       do {

@@ -30,6 +30,7 @@ struct Observer::State {
   ObserverOptions options;
   const crypto::KeyedHash& keyed_hash;
   ObserverPorts ports;
+  const bool may_take_bodies_early;
   ExchangeQueue queue;
   InFlight in_flight;
   engine::VerdictTable levels;
@@ -60,6 +61,7 @@ struct Observer::State {
   std::vector<audit::Loss> audit_losses;  // of gap lines among them
   std::string line;
   std::vector<std::unique_ptr<Exchange>> taken;
+  std::vector<std::shared_ptr<EarlyBody>> taken_bodies;
   std::vector<event::Query> staged;  // appended to the log, not flushed
   WaitingRecords waiting;
   std::vector<event::Query> batch;

@@ -53,6 +53,7 @@ TEST(Observer, ALiveRunEqualsAReplayOfItsLog) {
   EXPECT_GT(replayed.rejected, world.size() / 60);
   EXPECT_EQ(counters.late_shed, 0U) << "tickets hold the watermark";
   EXPECT_EQ(counters.records, world.size());
+  EXPECT_GT(counters.queue.bodies, world.size() / 4) << "bodies came ahead";
   // The table says what the last verdict of each subject says.
   EXPECT_GT(observer->verdicts().counters().applied, 0U);
   std::size_t farm = 0;
@@ -115,6 +116,24 @@ TEST(Observer, WhoEndsAfterItsTurnIsShed) {
   const test::Replayed replayed = test::replay(options, keyed_hash);
   EXPECT_EQ(replayed.shed, 1U);
   EXPECT_EQ(replayed.accepted + replayed.late, 100U);
+}
+
+TEST(Observer, BodiesComeAheadOnlyWhereNobodyNeedsThemLater) {
+  const crypto::KeyedHash keyed_hash = test::fixed_hash();
+  const auto takes = [&](Content content, ObserverPorts ports) {
+    const Folder folder;
+    ObserverOptions options = test::options_in(folder);
+    options.content = content;
+    const auto observer = started(options, keyed_hash, std::move(ports));
+    auto early = std::make_shared<EarlyBody>();
+    early->body = "{}";
+    return observer->push_body(0, early);
+  };
+  ObserverPorts mirrored;
+  mirrored.on_taken = [](const Exchange&) {};
+  EXPECT_TRUE(takes(Content::fingerprint, {}));
+  EXPECT_FALSE(takes(Content::full, {}));
+  EXPECT_FALSE(takes(Content::fingerprint, mirrored));
 }
 
 // With the clock of the machine, which jumps: nothing is lost, and order and replay hold.

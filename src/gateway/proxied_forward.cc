@@ -203,6 +203,7 @@ http::Task<void> ProxiedRequest::pass_answer(http::UpstreamExchange& upstream, h
   desk_.metrics.observe(metric::Duration::first_byte, static_cast<double>(first_byte_us_) / 1e6);
 
   const bool streamed = form == intake::ResponseForm::stream;
+  if (streamed) hand_over_body();
   desk_.metrics.set(metric::Held::streams, desk_.streams += streamed ? 1 : 0);
   base::Status passed;
   if (restricts() && dialect_ && !streamed) {

@@ -62,10 +62,11 @@ class ProxiedRequest {
   http::Task<void> answer_failure(const http::UpstreamExchange& upstream);
   void add_answer_fields(http::Fields& fields);
 
-  // Both.
+  // Both (the last three in proxied_record.cc).
   http::Task<void> refuse(const Rejected& against);
   void settle();
   void hand_over();
+  void hand_over_body();
   /// Of requests whose record will be logged; record_line.h and audit/commitments.h make the same id of it.
   bool has_leaf() const {
     const settings::Ledger& ledger = rules_->configuration().ledger;
@@ -88,6 +89,7 @@ class ProxiedRequest {
   std::string request_id_;
 
   std::string body_, edited_body_;
+  std::shared_ptr<EarlyBody> early_body_;  // in place of body_, once the observer has it
   bool edited_ = false, body_complete_ = false, body_too_large_ = false, body_readable_ = false;
   intake::RequestFacts facts_;
   base::Token end_user_ = 0;

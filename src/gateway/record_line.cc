@@ -6,6 +6,7 @@
 #include "base/event_time.h"
 #include "base/json_text.h"
 #include "base/limits.h"
+#include "gateway/one_object.h"
 #include "intake/body_reader.h"
 #include "intake/json_scan.h"
 #include "intake/reply_reader.h"
@@ -38,29 +39,6 @@ std::string_view cut(std::string_view text, std::size_t size) {
   std::size_t end = size;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
   return text.substr(0, end);
-}
-
-/// Whether the text is one object and nothing behind it; of JSON that was read, so strings are closed and escapes
-/// whole. What stands behind the object would reach the record's own fields.
-bool is_one_object(std::string_view json) {
-  std::size_t depth = 0;
-  for (std::size_t at = 0; at < json.size(); ++at) {
-    const char letter = json[at];
-    if (letter == '"') {
-      // To the quote that ends the string: one behind an even number of backslashes.
-      for (std::size_t escapes = 1; escapes % 2 == 1;) {
-        at = json.find('"', at + 1);
-        if (at == std::string_view::npos) return false;
-        for (escapes = 0; json[at - 1 - escapes] == '\\';) ++escapes;
-      }
-    } else if (letter == '{' || letter == '[') {
-      ++depth;
-    } else if (letter == '}' || letter == ']') {
-      if (depth == 0) return false;
-      if (--depth == 0) return json.substr(at + 1).find_first_not_of(" \t\r\n") == std::string_view::npos;
-    }
-  }
-  return false;
 }
 
 /// Whether a text stands in its line uncut and is read back as it is; said of plain ASCII only.
@@ -284,6 +262,21 @@ RecordLine::RecordLine(const crypto::KeyedHash& keyed_hash, Content content, con
 RecordLine::~RecordLine() = default;
 intake::NewIds& RecordLine::new_ids() { return state_->builder.new_ids(); }
 
+void RecordLine::read(EarlyBody& body) {
+  if (body.is_read) return;
+  State& state = *state_;
+  intake::Body found;
+  const std::size_t size = body.body.size();
+  body.body.append(kJsonPadding, ' ');
+  body.refusal = state.read(body.dialect, std::string_view(body.body).substr(0, size), found);
+  body.fingerprint = found.fingerprint;
+  body.model_name = found.model_name;
+  body.end_user_name = found.end_user_name;
+  body.sampled_many = found.sampled_many;
+  std::string().swap(body.body);
+  body.is_read = true;
+}
+
 bool RecordLine::write(Exchange& exchange, bool shed, std::string& out, intake::ParsedLine* record) {
   State& state = *state_;
   Fields fields{exchange.id,      exchange.account,    exchange.key, exchange.end_user,
@@ -298,7 +291,17 @@ bool RecordLine::write(Exchange& exchange, bool shed, std::string& out, intake::
   const std::size_t body_bytes = exchange.body.size();
   const bool has_body = !exchange.shed && exchange.body_state == BodyState::whole;
   std::string_view reply_json;
-  if (has_body) {
+  if (has_body && exchange.early) {
+    read(*exchange.early);
+    const EarlyBody& early = *exchange.early;
+    refusal = early.refusal;
+    if (refusal) ++counters_.bodies_refused;
+    body.fingerprint = early.fingerprint;
+    body.model_name = early.model_name;
+    body.end_user_name = early.end_user_name;
+    body.sampled_many = early.sampled_many;
+    if (!refusal && fields.end_user.empty()) fields.end_user = body.end_user_name;
+  } else if (has_body) {
     exchange.body.append(kJsonPadding, ' ');
     const std::string_view text = std::string_view(exchange.body).substr(0, body_bytes);
     reply_json = state.reply_json(exchange);
@@ -318,7 +321,7 @@ bool RecordLine::write(Exchange& exchange, bool shed, std::string& out, intake::
   bool has_fingerprint = false;
   if (refusal) {
     State::put_refused(refusal->reason, out);
-  } else if (has_body && state.content == Content::full &&
+  } else if (has_body && !exchange.early && state.content == Content::full &&
              body_bytes + reply_json.size() + kRoom < base::limits::kLineBytesMax) {
     State::put_body(std::string_view(exchange.body).substr(0, body_bytes), out);
     has_content = true;

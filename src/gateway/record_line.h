@@ -44,6 +44,9 @@ class RecordLine {
   /// says. The body may be changed (padding). True: `record` is what intake's parser makes of the line, and new_ids()
   /// what it notes; false: the line must be parsed.
   bool write(Exchange& exchange, bool shed, std::string& out, intake::ParsedLine* record = nullptr);
+  /// Reads a body that came ahead of its exchange, and forgets it. write() of the exchange then gives the line that it
+  /// would have given with the body in it. Not with Content::full.
+  void read(EarlyBody& body);
   /// A record of another log, with its raw fields kept by intake. Never with content.
   void write(const intake::RawRecord& raw, const event::Query& query, bool shed, std::string& out);
   void write(const Gap& gap, std::string& out);

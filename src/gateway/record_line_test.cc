@@ -213,6 +213,48 @@ std::string any_text(base::Random& random, std::size_t size_max) {
   return text;
 }
 
+// Whichever way a body comes, with its exchange or ahead of it.
+TEST(RecordLine, ABodyThatComesAheadGivesTheSameLineAndRecord) {
+  const auto keyed_hash = intake::test::fixed_hash();
+  intake::Identities identities;
+  RecordLine whole_line(keyed_hash, Content::fingerprint, &identities);
+  RecordLine early_line(keyed_hash, Content::fingerprint, &identities);
+  base::Random random(11);
+  std::size_t accepted = 0, refused = 0;
+  for (int round = 0; round < 2'000; ++round) {
+    const auto& [dialect, body] = kBodies[random.below(std::size(kBodies))];
+    Exchange whole = exchange_of(dialect, body);
+    if (random.chance(0.5)) whole.end_user = "u-of-the-proxy";
+    if (random.chance(0.3)) whole.body.resize(random.below(whole.body.size()));
+    if (random.chance(0.3))
+      whole.body.insert(random.below(whole.body.size() + 1), 1, static_cast<char>(random.below(256)));
+    whole.shed = random.chance(0.05);
+    Exchange ahead = whole;
+    ahead.early = std::make_shared<EarlyBody>();
+    ahead.early->dialect = dialect;
+    ahead.early->body = std::exchange(ahead.body, "");
+    if (random.chance(0.8)) {
+      early_line.read(*ahead.early);
+      EXPECT_TRUE(ahead.early->body.empty());
+      early_line.read(*ahead.early);  // once more is nothing
+    }
+    const bool late = random.chance(0.2);
+    std::string lines[2];
+    intake::ParsedLine records[2];
+    const bool is_given = whole_line.write(whole, late, lines[0], &records[0]);
+    ASSERT_EQ(early_line.write(ahead, late, lines[1], &records[1]), is_given);
+    ASSERT_EQ(lines[0], lines[1]);
+    if (is_given) ASSERT_EQ(bytes_of(records[0].query), bytes_of(records[1].query));
+    ASSERT_EQ(whole_line.new_ids().text, early_line.new_ids().text);
+    ++(lines[0].find("\"refused\"") == std::string::npos ? accepted : refused);
+    whole_line.new_ids().clear();
+    early_line.new_ids().clear();
+  }
+  EXPECT_GT(accepted, 500U);
+  EXPECT_GT(refused, 300U);
+  EXPECT_EQ(whole_line.counters().bodies_refused, early_line.counters().bodies_refused);
+}
+
 // Live equals replay: what the engine is given without a look at the line is what a replay reads in it.
 TEST(RecordLine, ARecordThatIsGivenIsTheOneThatTheParserReads) {
   const auto keyed_hash = intake::test::fixed_hash();

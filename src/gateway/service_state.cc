@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "gateway/api_answer.h"
+#include "http/name_cache.h"
 
 namespace stillwatch::gateway {
 namespace {
@@ -154,6 +155,11 @@ void Service::State::count_up() {
     up(metric::Refusal::malformed, clients.requests_rejected, told.rejected);
     up(metric::Refusal::overload, clients.streams_refused, told.overload);
   }
+  const http::NameCache::Counters names = http::NameCache::of_process().counters();
+  up(metric::NameLookUp::asked, names.look_ups, told.names_asked);
+  up(metric::NameLookUp::failed, names.failures, told.names_failed);
+  up(metric::NameLookUp::late, names.late, told.names_late);
+  up(metric::NameLookUp::stale, names.stale, told.names_stale);
   const ObserverCounters counters = observer->counters();
   up(metric::LogRecord::written, counters.log.lines, told.written);
   up(metric::LogRecord::failed, counters.lost, told.failed);

@@ -58,6 +58,7 @@ struct Service::State {
     std::uint64_t records = 0, decisions = 0, others = 0, recalled = 0, lost = 0, failures = 0, payloads = 0;
     std::uint64_t anchors = 0, quorums = 0, stamps = 0;
     std::uint64_t fed_refused = 0, fed_repeated = 0, fed_early = 0, tailed = 0, tailed_too_long = 0;
+    std::uint64_t names_asked = 0, names_failed = 0, names_late = 0, names_stale = 0;
     std::uint64_t tail_opened = 0, tail_rotated = 0, tail_truncated = 0, tail_lost = 0, tail_errors = 0, tail_waits = 0;
   } told;
 

@@ -1,6 +1,6 @@
 // Addresses as text ("host:port", "[::1]:443", "unix:PATH") and as the system wants them.
 //
-// Threads: plain values. Cost: parsing only; names are looked up by Transport's resolve().
+// Threads: plain values. Cost: parsing only; names are looked up by name_cache.h.
 #pragma once
 
 #include <sys/socket.h>

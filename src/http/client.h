@@ -18,6 +18,8 @@
 
 namespace stillwatch::http {
 
+class NameCache;
+
 struct UpstreamTls {
   bool enabled = false;
   bool verify = true;            // the chain and the name
@@ -30,12 +32,13 @@ struct UpstreamTls {
 struct UpstreamOptions {
   std::string address;  // "host:port", "[::1]:port" or "unix:PATH"
   UpstreamTls tls;
-  std::int64_t connect_ms = 5'000;       // with the TLS handshake
+  std::shared_ptr<NameCache> names;      // null: the process's
+  std::int64_t connect_ms = 5'000;       // with the look-up of the name before and the TLS handshake behind
   std::int64_t first_byte_ms = 600'000;  // from the request's end to the head of the answer: models think long
   std::int64_t idle_ms = 120'000;        // between two pieces of the answer, and while the upstream takes no body
   std::int64_t total_ms = 3'600'000;
   std::size_t connections_max = 4'096;  // of this pool (one a thread). More: Failure::overloaded
-  std::size_t idle_max = 256;           // kept. More: closed
+  std::size_t idle_max = 4'096;         // kept. More: closed; fewer than requests at a time: most open one
   std::int64_t keep_ms = 50'000;        // a kept connection is closed after it: less than usual servers' 60 s
   std::size_t head_bytes_max = 64U << 10;
 };

@@ -50,6 +50,16 @@ struct Loop::Timer {
   SteadyTimer timer;
 };
 
+void Door::post(std::function<void()> function) {
+  const std::lock_guard lock(mutex_);
+  if (io_ != nullptr) http::post(*io_, std::move(function));
+}
+
+void Door::shut() {
+  const std::lock_guard lock(mutex_);
+  io_ = nullptr;
+}
+
 Ticking::Ticking(Loop& loop) : loop_(loop), next_(loop.first_) {
   if (next_ != nullptr) next_->previous_ = this;
   loop.first_ = this;
@@ -63,7 +73,7 @@ Ticking::~Ticking() {
 
 Loop& Loop::of(asio::io_context& io) { return asio::use_service<LoopService>(io).loop; }
 
-Loop::Loop(asio::io_context& io) : io_(io), timer_(std::make_unique<Timer>(io)) {}
+Loop::Loop(asio::io_context& io) : io_(io), door_(std::make_shared<Door>(io)), timer_(std::make_unique<Timer>(io)) {}
 Loop::~Loop() = default;
 
 void Loop::arm() {
@@ -92,6 +102,7 @@ void Loop::stop() {
 
 void Loop::shut() {
   shut_ = true;
+  door_->shut();
   timer_.reset();
 }
 

@@ -7,7 +7,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "http/task.h"
@@ -38,6 +40,19 @@ class Ticking {
   Ticking *previous_ = nullptr, *next_ = nullptr;
 };
 
+/// The way into a loop for a thread that may outlive it.
+class Door {
+ public:
+  explicit Door(boost::asio::io_context& io) : io_(&io) {}
+  /// Runs the function on the loop's thread, soon; not at all once the io_context is being destroyed.
+  void post(std::function<void()> function);
+  void shut();
+
+ private:
+  std::mutex mutex_;
+  boost::asio::io_context* io_;
+};
+
 using Block = std::unique_ptr<char[]>;
 
 class Loop {
@@ -49,6 +64,7 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
 
   boost::asio::io_context& io() const { return io_; }
+  const std::shared_ptr<Door>& door() const { return door_; }
   std::uint64_t ticks() const { return ticks_; }
   bool stopping() const { return stopping_; }
   /// Cancels what everybody waits for, now and from now on. The io_context's run() returns once all have unwound.
@@ -64,6 +80,7 @@ class Loop {
   void tick();
 
   boost::asio::io_context& io_;
+  std::shared_ptr<Door> door_;
   struct Timer;
   std::unique_ptr<Timer> timer_;
   Ticking* first_ = nullptr;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "http/client.h"
+#include "http/name_cache.h"
 #include "http/wire.h"
 
 namespace stillwatch::http {
@@ -23,12 +24,15 @@ struct Upstream::State final : Ticking {
   void give(std::unique_ptr<Wire> wire);
   /// Connects `wire`. Failure::none on success; `why` says more otherwise.
   Task<Failure> connect(Wire& wire, std::string& why);
+  /// To the first of them that takes it.
+  Task<Io> connect_any(Transport& transport, const std::vector<SocketAddress>& addresses);
 
   void on_tick(std::int64_t now_ms) override;
   void on_stop() override { idle.clear(); }
 
   boost::asio::io_context& io;
   UpstreamOptions options;
+  NameCache& names;  // options.names, or the process's
   Address address;
   TlsContext tls;
   std::string server_name;
@@ -38,8 +42,6 @@ struct Upstream::State final : Ticking {
     std::int64_t since_ms = 0;
   };
   std::deque<Idle> idle;  // oldest first
-  std::vector<SocketAddress> resolved;
-  std::int64_t resolved_ms = 0;
   std::size_t next_address = 0, outstanding = 0, busy = 0;
   std::uint64_t opened = 0, retried = 0;
 };

@@ -1,5 +1,6 @@
-// What one proxied request costs its network thread: 64 kept connections, 1.1 KB bodies both ways, a streamed answer.
-// Only the proxy's thread is counted (cpu_us_per_request); the client and the upstream run beside it. And what memory
+// What one proxied request costs its network thread: 64 or 1,024 requests at once over kept connections, 1.1 KB bodies
+// both ways, a streamed answer; and with fewer kept connections to the upstream than requests at once. Only the proxy's
+// thread is counted (cpu_us_per_request); the client and the upstream run beside it. And what memory
 // a thousand silent streams hold, in the proxy and in the upstream beside it together (bytes_per_stream).
 #include <benchmark/benchmark.h>
 #include <malloc.h>
@@ -11,8 +12,6 @@
 namespace {
 
 using namespace stillwatch::http;
-
-constexpr int kConnections = 64;
 
 double thread_cpu_us() {
   timespec now{};
@@ -62,14 +61,17 @@ Handler origin_handler(const std::string& body) {
   };
 }
 
-std::unique_ptr<Server> proxy_to(const Server& origin, std::atomic<double>& cpu_us) {
+std::unique_ptr<Server> proxy_to(const Server& origin, std::atomic<double>& cpu_us, std::size_t idle_max = 256,
+                                 std::atomic<double>* opened = nullptr) {
   const std::string address = "127.0.0.1:" + std::to_string(origin.port());
   auto started = Server::start(loopback_options(), [&](unsigned, boost::asio::io_context& io) -> Handler {
     UpstreamOptions options;
     options.address = address;
+    options.idle_max = idle_max;
     std::shared_ptr<Upstream> upstream = std::move(*Upstream::create(io, options));
-    return [upstream, &cpu_us](Exchange& exchange) -> Task<void> {
+    return [upstream, &cpu_us, opened](Exchange& exchange) -> Task<void> {
       co_await forward(exchange, *upstream);
+      if (opened != nullptr) opened->store(static_cast<double>(upstream->connections_opened()));
       cpu_us.store(thread_cpu_us(), std::memory_order_relaxed);
     };
   });
@@ -87,10 +89,11 @@ std::string request_text(const std::string& target, const std::string& body) {
 void BM_proxy(benchmark::State& state) {
   const std::string body(1'100, 'b');
   const auto origin = serve(loopback_options(), origin_handler(body));
-  std::atomic<double> cpu_us{0};
-  const auto proxy = proxy_to(*origin, cpu_us);
+  const auto connections = static_cast<int>(state.range(0));
+  std::atomic<double> cpu_us{0}, opened{0};
+  const auto proxy = proxy_to(*origin, cpu_us, static_cast<std::size_t>(state.range(1)), &opened);
   std::vector<RawSocket> clients;
-  for (int i = 0; i < kConnections; ++i) clients.push_back(RawSocket::to(proxy->port()));
+  for (int i = 0; i < connections; ++i) clients.push_back(RawSocket::to(proxy->port()));
   const std::string request = request_text("/v1/chat/completions", body);
   double before_us = -1;
   std::int64_t requests = 0;
@@ -100,10 +103,11 @@ void BM_proxy(benchmark::State& state) {
     if (before_us < 0)
       before_us = cpu_us;
     else
-      requests += kConnections;
+      requests += connections;
   }
   state.counters["cpu_us_per_request"] =
       (cpu_us - before_us) / static_cast<double>(std::max<std::int64_t>(requests, 1));
+  state.counters["opened_per_request"] = opened / static_cast<double>(std::max<std::int64_t>(requests, 1));
   state.SetItemsProcessed(requests);
 }
 void BM_head_scan(benchmark::State& state) {
@@ -119,7 +123,11 @@ void BM_head_scan(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_head_scan);
-BENCHMARK(BM_proxy)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(BM_proxy)
+    ->ArgNames({"connections", "kept"})
+    ->ArgsProduct({{64, 1'024}, {256, 1'024}})
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
 
 void BM_silent_streams(benchmark::State& state) {
   constexpr int kStreams = 1'000;

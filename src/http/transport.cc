@@ -8,7 +8,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
@@ -271,29 +270,6 @@ void Transport::on_tick(std::int64_t now_ms) {
     may_hibernate_ = false;
     socket_->socket.cancel(code);
   }
-}
-
-Task<std::vector<SocketAddress>> resolve(asio::io_context& io, Address address) {
-  std::vector<SocketAddress> out;
-  SocketAddress one;
-  if (numeric_address(address, one)) {
-    out.push_back(one);
-    co_return out;
-  }
-  if (address.unix_socket) co_return out;
-  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(io);
-  const std::string port = std::to_string(address.port);
-  const auto [failed, found] =
-      co_await resolver.async_resolve(address.host, port, asio::ip::resolver_base::numeric_service, kAwait);
-  if (failed) co_return out;
-  for (const auto& entry : found) {
-    const auto endpoint = entry.endpoint();
-    one = {};
-    one.size = static_cast<socklen_t>(std::min(endpoint.size(), sizeof one.storage));
-    std::memcpy(&one.storage, endpoint.data(), one.size);
-    out.push_back(one);
-  }
-  co_return out;
 }
 
 }  // namespace stillwatch::http

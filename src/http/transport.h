@@ -10,7 +10,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "http/address.h"
 #include "http/loop.h"
@@ -85,8 +84,5 @@ class Transport final : public Ticking {
   bool reading_ = false, may_hibernate_ = false, cancelled_ = false, watch_armed_ = false, send_shut_ = false;
   Io why_ = Io::ok;
 };
-
-/// Looks a name up; numeric hosts and paths answer at once. Empty when there is no such name.
-Task<std::vector<SocketAddress>> resolve(boost::asio::io_context& io, Address address);
 
 }  // namespace stillwatch::http

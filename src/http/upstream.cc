@@ -3,11 +3,6 @@
 #include "http/pool.h"
 
 namespace stillwatch::http {
-namespace {
-
-constexpr std::int64_t kResolvedMs = 30'000;  // names are looked up again after it, so that a moved upstream is found
-
-}  // namespace
 
 std::string_view failure_name(Failure failure) {
   switch (failure) {
@@ -31,6 +26,7 @@ Upstream::State::State(boost::asio::io_context& io_context, UpstreamOptions upst
     : Ticking(Loop::of(io_context)),
       io(io_context),
       options(std::move(upstream_options)),
+      names(options.names ? *options.names : NameCache::of_process()),
       address(std::move(parsed)),
       tls(std::move(context)),
       server_name(options.tls.server_name.empty() && !address.unix_socket ? address.host : options.tls.server_name) {}
@@ -55,38 +51,46 @@ void Upstream::State::on_tick(std::int64_t now_ms) {
   while (!idle.empty() && now_ms - idle.front().since_ms >= options.keep_ms) idle.pop_front();
 }
 
-Task<Failure> Upstream::State::connect(Wire& wire, std::string& why) {
-  Transport& transport = wire.transport();
-  const std::int64_t until_ms = monotonic_ms() + options.connect_ms;
-  transport.set_deadline(until_ms);
-  if (resolved.empty() || monotonic_ms() - resolved_ms > kResolvedMs) {
-    std::vector<SocketAddress> found = co_await resolve(io, address);
-    // A name server that is down for a moment does not take away what is known.
-    if (!found.empty()) resolved = std::move(found);
-    resolved_ms = monotonic_ms();
-  }
-  if (resolved.empty()) {
-    why = "its name is unknown";
-    co_return Failure::connect;
-  }
-  const std::vector<SocketAddress> addresses = resolved;
+Task<Io> Upstream::State::connect_any(Transport& transport, const std::vector<SocketAddress>& addresses) {
   Io io_result = Io::broken;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const SocketAddress& one = addresses[(next_address + i) % addresses.size()];
     io_result = co_await transport.connect(one);
     if (io_result != Io::broken) break;
     transport.close_for_retry();
-    why = "it does not take connections";
   }
-  if (io_result == Io::broken) ++next_address;
+  if (io_result == Io::broken || io_result == Io::timed_out) ++next_address;
+  co_return io_result;
+}
+
+Task<Failure> Upstream::State::connect(Wire& wire, std::string& why) {
+  Transport& transport = wire.transport();
+  const std::int64_t until_ms = monotonic_ms() + options.connect_ms;
+  transport.set_deadline(until_ms);
+  Io io_result = Io::broken;
+  NameCache::Found found = co_await names.find(io, address, until_ms);
+  const bool was_found = !found.addresses.empty();
+  if (was_found) io_result = co_await connect_any(transport, found.addresses);
+  if (was_found && io_result == Io::broken && !found.is_fresh) {
+    // It may have moved since it was looked up.
+    found = co_await names.find(io, address, until_ms, found.version);
+    if (!found.addresses.empty()) io_result = co_await connect_any(transport, found.addresses);
+  }
+  if (transport.cancelled()) co_return Failure::cancelled;
+  if (!was_found && found.is_late) {
+    why = "its name was not found in time";
+    co_return Failure::connect_timeout;
+  }
+  if (io_result == Io::broken) {
+    why = was_found ? "it does not take connections" : "its name is unknown";
+    co_return Failure::connect;
+  }
   if (io_result == Io::ok && tls) {
     io_result = co_await transport.handshake(tls, false, server_name, options.tls.verify);
     if (io_result == Io::broken) why = "TLS: " + transport.tls()->failure();
+    if (io_result == Io::timed_out) ++next_address;
   }
-  if (io_result == Io::timed_out) {
-    ++next_address;
-    co_return Failure::connect_timeout;
-  }
+  if (io_result == Io::timed_out) co_return Failure::connect_timeout;
   if (io_result == Io::cancelled) co_return Failure::cancelled;
   if (io_result != Io::ok) co_return Failure::connect;
   ++opened;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A decision API beside another program's log that grows: what it finds there is what a replay of that log finds, over
-rotations and kill -9, and who is found is refused."""
+rotations, packed ones too, and kill -9, and who is found is refused."""
 import datetime
 import json
 import random
@@ -56,17 +56,23 @@ class TailedLog(gateway_fixture.GatewayTest):
             with open(log, "ab") as out:
                 out.write(whole[at:until])
             at = until
-            if piece % 7 == 5:
-                self.wait_for_records(gateway, 1)  # it has the file open
+            if piece in KILLS:
+                gateway.kill()
+            if piece % 7 == 5 or piece in KILLS:
+                if piece not in KILLS:
+                    self.wait_for_records(gateway, 1)  # it has the file open
                 rotations += 1
-                log.rename(log.with_name(f"calls.ndjson.{rotations}"))
+                rotated = log.with_name(f"calls.ndjson.{rotations}")
+                log.rename(rotated)
                 # The line that was cut is written to its end by who had begun it.
                 end = whole.index(b"\n", at) + 1 if whole[at - 1:at] != b"\n" else at
-                with open(log.with_name(f"calls.ndjson.{rotations}"), "ab") as out:
+                with open(rotated, "ab") as out:
                     out.write(whole[at:end])
                 at = max(at, end)
             if piece in KILLS:
-                gateway.kill()
+                # Packed before it was read to its end.
+                packer = ["gzip", "-q"] if rotations % 2 else ["zstd", "-q", "--rm"]
+                subprocess.run([*packer, rotated], check=True)
                 gateway.start()
         wait_until(lambda: len(gateway.records()) >= len(lines), "all of the log was taken")
         accounts = sorted({json.loads(line)["account"] for line in lines})
