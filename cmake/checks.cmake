@@ -86,7 +86,7 @@ endif()
 # The audit log's commands: checking, proving, evidence, erasure, decisions made again. What only the Go checker can say
 # is skipped where golang-go and golang-golang-x-mod-dev are not installed.
 if(STILLWATCH_TESTS)
-  foreach(suite commands evidence live)
+  foreach(suite commands evidence live states)
     add_test(NAME e2e.ledger_${suite}
       COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/ledger_${suite}_test.py)
     set_tests_properties(e2e.ledger_${suite} PROPERTIES TIMEOUT 600

@@ -11,6 +11,7 @@
 #include "app/ledger_access.h"
 #include "app/settings_file.h"
 #include "app/temporary_folder.h"
+#include "base/event_time.h"
 #include "base/json_text.h"
 #include "crypto/key_set.h"
 #include "replay/decision_check.h"
@@ -52,6 +53,7 @@ std::string as_text(const FoundLeaf& found, const replay::DecisionCheck& check) 
       fmt::format("entry {} of {}: {} {} {}{}\n{}: {} of {} inputs found", found.index, found.origin, leaf.subject,
                   leaf.level, leaf.rule, leaf.campaign ? " in " + *leaf.campaign : std::string(), name(check.answer),
                   check.inputs_matched, check.inputs);
+  if (check.base_us != INT64_MIN) out += fmt::format("; from the state kept at {}", base::format_time(check.base_us));
   if (check.records_other > 0) out += fmt::format("; {} other records were kept from it", check.records_other);
   out += "\n";
   for (const std::string& reason : check.reasons) out += "- " + reason + "\n";
@@ -64,9 +66,10 @@ std::string as_json(const FoundLeaf& found, const replay::DecisionCheck& check) 
   base::append_json_string(out, found.origin);
   out += fmt::format(
       ",\"index\":{},\"answer\":\"{}\",\"inputs\":{},\"inputs_matched\":{},\"inputs_unnamed\":{},"
-      "\"keys_destroyed\":{},\"records_other\":{}",
+      "\"keys_destroyed\":{},\"records_other\":{},\"from_state\":{}",
       found.index, name(check.answer), check.inputs, check.inputs_matched, check.inputs_unnamed, check.keys_destroyed,
-      check.records_other);
+      check.records_other,
+      check.base_us == INT64_MIN ? "null" : fmt::format("\"{}\"", base::format_time(check.base_us)));
   const auto texts = [&out](std::string_view key, const std::vector<std::string>& list) {
     out += fmt::format(",\"{}\":[", key);
     for (std::size_t i = 0; i < list.size(); ++i) {

@@ -1,4 +1,5 @@
 // `stillwatch ledger erase`: a customer, a record, or what is past its time; says what was destroyed and what remains.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -9,8 +10,11 @@
 #include "app/command_ledger.h"
 #include "app/ledger_access.h"
 #include "audit/desk_log.h"
+#include "audit/erasure_leaves.h"
+#include "audit/kept_states.h"
 #include "audit/ledger_paths.h"
 #include "base/json_text.h"
+#include "intake/identity_search.h"
 #include "ledger/erasure.h"
 
 namespace stillwatch::app {
@@ -54,20 +58,11 @@ std::vector<ledger::ErasureFile> files_of(const Flags& flags, const LedgerPlace&
 }
 
 base::Status log_erasure(audit::DeskLog& desk, const ledger::ErasureResult& result, std::string& places) {
-  std::size_t at = 0;
-  do {
-    ledger::EraseLeaf leaf;
+  for (ledger::EraseLeaf& leaf : audit::erasure_leaves(result, now_ms())) {
     leaf.time_ms = desk.leaf_time_ms(now_ms());
-    leaf.why = result.kind == ledger::OrderKind::retention ? "retention" : "request";
-    leaf.records = at == 0 ? result.records : 0;
-    const std::size_t count = std::min(ledger::kLeafListMax, result.keys.size() - at);
-    leaf.keys.assign(result.keys.begin() + static_cast<std::ptrdiff_t>(at),
-                     result.keys.begin() + static_cast<std::ptrdiff_t>(at + count));
-    at += count;
-    leaf.by = result.who;
     STILLWATCH_TRY(place, desk.append(leaf, now_ms()));
     places += fmt::format("{}entry {} of {}", places.empty() ? "" : ", ", place.index, place.origin);
-  } while (at < result.keys.size());
+  }
   return {};
 }
 
@@ -80,6 +75,10 @@ std::string as_text(const ledger::ErasureResult& result, const std::string& plac
                        fmt::join(result.held_by, ", "), result.keys_held, result.records_held, result.lines_held,
                        result.files_held);
   }
+  const auto states = std::count_if(result.removed.begin(), result.removed.end(),
+                                    [](const std::string& path) { return audit::state_of_path(path).has_value(); });
+  if (states > 0)
+    out += fmt::format("removed: {} states of the engine; decisions that rest on them cannot be made again\n", states);
   if (result.overwrites_failed > 0)
     out +=
         fmt::format("{} times old bytes could not be overwritten before they were let go\n", result.overwrites_failed);
@@ -106,12 +105,17 @@ std::string as_json(const ledger::ErasureResult& result) {
   return out + "]}\n";
 }
 
-base::Result<ledger::ErasureOrder> order_of(const Flags& flags, const LedgerPlace& place) {
+base::Result<ledger::ErasureOrder> order_of(const Flags& flags, const LedgerPlace& place, const ledger::KeyBook& keys) {
   ledger::ErasureOrder order;
   order.who = flags.who.empty() ? default_operator() : flags.who;
   order.why = flags.why;
   order.tenant = flags.account;
   order.files = files_of(flags, place);
+  // Decisions that rest on a state which knows him cannot be made again from then on; the leaf says so.
+  STILLWATCH_TRY(states, audit::states_to_erase(place.folder, keys, [&](std::string_view names) {
+                   return intake::may_name(names, intake::IdKind::account, flags.account);
+                 }));
+  order.files.insert(order.files.end(), states.begin(), states.end());
   if (flags.record.empty()) {
     order.kind = ledger::OrderKind::customer;
     order.names = {flags.account};
@@ -150,7 +154,7 @@ base::Result<int> erase(const Flags& flags) {
     STILLWATCH_CHECK(eraser.acknowledge(result.order));
     std::fprintf(stderr, "stillwatch: an erasure that was ordered before is finished: %s\n", places.c_str());
   }
-  STILLWATCH_TRY(order, order_of(flags, place));
+  STILLWATCH_TRY(order, order_of(flags, place, *keys.book));
   STILLWATCH_TRY(result, eraser.erase(std::move(order)));
   std::string places;
   STILLWATCH_CHECK(log_erasure(desk, result, places));

@@ -8,6 +8,7 @@
 
 #include "app/command_ledger.h"
 #include "app/ledger_access.h"
+#include "audit/kept_states.h"
 #include "base/json_text.h"
 #include "http/client.h"
 #include "ledger/fsck.h"
@@ -205,6 +206,18 @@ base::Result<int> check_files(const LedgerFlags& flags) {
                            finding.index ? std::to_string(*finding.index) : "null", json_of(finding.what));
     }
   }
+  STILLWATCH_TRY(states, audit::check_kept_states(place.folder));
+  findings += states.findings.size();
+  if (states.states + states.erased > 0 || !states.findings.empty()) {
+    text +=
+        fmt::format("states: {} kept, {} bytes checked, {} findings; {} that no decision rests on, {} erased\n",
+                    states.states, report::grouped(states.bytes), states.findings.size(), states.unused, states.erased);
+  }
+  for (const audit::KeptStateFinding& finding : states.findings) {
+    text += fmt::format("WRONG {}: {}\n", finding.file, finding.what);
+    lines += fmt::format("{}{{\"file\":{},\"offset\":0,\"index\":null,\"what\":{}}}", lines.empty() ? "" : ",",
+                         json_of(finding.file), json_of(finding.what));
+  }
   if (flags.json) text = fmt::format("{{\"v\":1,\"findings_count\":{},\"findings\":[{}]}}\n", findings, lines);
   STILLWATCH_CHECK(print_text(text));
   return findings == 0 ? 0 : base::exit_code(Fault::check);
@@ -229,9 +242,10 @@ void add_ledger_verify(CLI::App& ledger, Run& run) {
 
 void add_ledger_fsck(CLI::App& ledger, Run& run) {
   auto flags = std::make_shared<LedgerFlags>();
-  CLI::App* command = ledger.add_subcommand("fsck",
-                                            "Check every byte of the logs' files; nothing may write to them\n\n"
-                                            "  stillwatch ledger fsck --ledger=ledger\n");
+  CLI::App* command =
+      ledger.add_subcommand("fsck",
+                            "Check every byte of the logs' files and of kept states; nothing may write to them\n\n"
+                            "  stillwatch ledger fsck --ledger=ledger\n");
   add_place_flags(*command, *flags);
   add_json_flag(*command, *flags);
   command->callback([flags, &run] { run = [flags] { return finish_command([&] { return check_files(*flags); }); }; });

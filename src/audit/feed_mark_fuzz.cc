@@ -13,5 +13,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   STILLWATCH_ASSERT(again.has_value());
   STILLWATCH_ASSERT(again->origin == mark->origin && again->index == mark->index);
   STILLWATCH_ASSERT(again->base_origin == mark->base_origin && again->policy == mark->policy);
+  STILLWATCH_ASSERT(again->base_state == mark->base_state);
   return 0;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "audit/kept_states.h"
+
 namespace stillwatch::audit {
 namespace {
 
@@ -13,6 +15,7 @@ std::int64_t time_of(const Given& given) {
   if (const auto* loss = std::get_if<Loss>(&given)) return loss->to_us;
   if (const auto* record = std::get_if<Record>(&given)) return record->time_us;
   if (const auto* decision = std::get_if<Decision>(&given)) return decision->time_us;
+  if (const auto* base = std::get_if<Base>(&given)) return base->time_us;
   return std::get<Deployment>(given).time_us;
 }
 
@@ -40,6 +43,8 @@ base::Result<bool> FeedWriter::begin(std::string_view mark) {
     STILLWATCH_TRY(logs, logs_of_shard(options_.log.folder, options_.log.shards.front()));
     STILLWATCH_TRY(found, recalled_.read(logs, parsed));
     is_known = found;
+    if ((is_known || recalled_.size() == 0) && !logs.empty())
+      show_base(month_of_log(base_.base_origin.empty() ? logs.front().origin : base_.base_origin));
   }
   if (parsed.policy.empty()) return is_known;
   STILLWATCH_TRY(leaf, ledger::read_leaf(parsed.policy));
@@ -151,14 +156,14 @@ void FeedWriter::write_decision(const Decision& decision) {
   bool is_refused = false;
   if (recalled_.size() > 0) {
     // Its inputs are another matter: the id says whether it is there.
-    if (!make([&] { return maker_.make(decision, {}, leaf_); }, made, is_refused)) return;
+    if (!make([&] { return maker_.make(decision, {}, {}, leaf_); }, made, is_refused)) return;
     if (!is_refused && recalled_.take(made.id)) {
       ++counters_.recalled;
       return;
     }
   }
   look_up_inputs();
-  if (!make([&] { return maker_.make(decision, inputs_, leaf_); }, made, is_refused)) return;
+  if (!make([&] { return maker_.make(decision, inputs_, base_.base_state, leaf_); }, made, is_refused)) return;
   if (is_refused) return write_loss({decision.time_us, decision.time_us, 1, "not representable"});
   counters_.unnamed += made.is_named ? 0 : 1;
   put();
@@ -193,10 +198,44 @@ void FeedWriter::write_loss(const Loss& loss) {
   ++counters_.losses;
 }
 
+/// The present log goes on to the month that the base is of, so that ranges and retention begin with a log.
+void FeedWriter::take_base(const Base& base) {
+  // While what the logs hold is being given again, nobody knows where in them it would stand. The one before is as
+  // true, and only longer.
+  if (recalled_.has_records()) return;
+  flush();
+  const bool is_taken = insist([&] {
+    return log_.shard().run([&](ledger::LogChain& chain) -> base::Status {
+      STILLWATCH_CHECK(chain.roll(now_ms_()));
+      base_.base_origin = chain.log().origin();
+      base_.base_index = chain.log().size();
+      return {};
+    });
+  });
+  if (!is_taken) return;
+  base_.base_state = base.state;
+  show_base(month_of_log(base_.base_origin));
+  inputs_.clear();
+  is_dirty_ = true;
+}
+
+void FeedWriter::show_base(std::int32_t month) {
+  const std::lock_guard lock(shown_mutex_);
+  shown_month_ = month;
+  shown_state_ = base_.base_state;
+}
+
+bool FeedWriter::wants_base(std::int32_t month) const {
+  const std::lock_guard lock(shown_mutex_);
+  // An erasure may have taken the state.
+  return month > shown_month_ || (shown_state_ && !KeptStates(options_.log.folder).has(*shown_state_));
+}
+
 void FeedWriter::write(const Given& given) {
   if (const auto* record = std::get_if<Record>(&given)) return write_record(*record);
   if (const auto* decision = std::get_if<Decision>(&given)) return write_decision(*decision);
   if (const auto* deployment = std::get_if<Deployment>(&given)) return write_deployment(*deployment);
+  if (const auto* base = std::get_if<Base>(&given)) return take_base(*base);
   write_loss(std::get<Loss>(given));
 }
 

@@ -8,6 +8,8 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +48,8 @@ class FeedWriter {
     std::atomic<bool> is_failing{false};
   };
   const Counters& counters() const { return counters_; }
+  /// RecordFeed::wants_base, in this month (such as 202611). From any thread.
+  bool wants_base(std::int32_t month) const;
 
  private:
   struct Pending {
@@ -60,6 +64,7 @@ class FeedWriter {
   void write_decision(const Decision& decision);
   void write_deployment(const Deployment& deployment);
   void write_loss(const Loss& loss);
+  void take_base(const Base& base);
   void put();
   void look_up_inputs();
   base::Status read_inputs();
@@ -77,10 +82,14 @@ class FeedWriter {
   std::string pending_bytes_;
   std::vector<Pending> pending_;
   std::vector<ledger::DecisionLeaf::Input> inputs_;
-  FeedMark base_;         // where it began
+  FeedMark base_;         // where its decisions' inputs begin
   FeedMark start_;        // where `recalled_` was read from
   bool is_dirty_ = true;  // a record was written since `inputs_` were looked up
   std::string policy_bytes_;
+  void show_base(std::int32_t month);
+  mutable std::mutex shown_mutex_;
+  std::int32_t shown_month_ = 0;  // of the base; 0: it is not what the engine went on from. These two under the mutex
+  std::optional<ledger::Hash32> shown_state_;
   Counters counters_;
 };
 

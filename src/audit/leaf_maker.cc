@@ -150,7 +150,7 @@ Decision decision_of(const event::Verdict& verdict) {
 
 base::Result<LeafMaker::Made> LeafMaker::make(const Decision& decision,
                                               const std::vector<ledger::DecisionLeaf::Input>& inputs,
-                                              std::string& out) {
+                                              const std::optional<ledger::Hash32>& state, std::string& out) {
   STILLWATCH_TRY(names, names_of(decision.account, decision.time_us));
   Made made;
   made.is_named = names->names.are_live();
@@ -170,6 +170,7 @@ base::Result<LeafMaker::Made> LeafMaker::make(const Decision& decision,
   if (!decision.campaign.empty()) leaf.campaign = decision.campaign;
   leaf.is_dry_run = decision.is_dry_run;
   leaf.inputs = inputs;
+  leaf.state = state;
   if (deployed_) {
     leaf.software = ledger::name_of(deployed_->software);
     leaf.configuration = ledger::name_of(deployed_->configuration);

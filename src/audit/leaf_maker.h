@@ -36,8 +36,9 @@ class LeafMaker {
     bool payload_failed = false;
   };
   base::Result<Made> make(const Record& record, std::string& out);
+  /// `state`: what the inputs were applied to; none: the beginning.
   base::Result<Made> make(const Decision& decision, const std::vector<ledger::DecisionLeaf::Input>& inputs,
-                          std::string& out);
+                          const std::optional<ledger::Hash32>& state, std::string& out);
   /// Leaves to write for what is deployed now: a `calibration` when it is new, and a `policy`. Nothing when all is as
   /// it was.
   base::Status deploy(const Deployment& deployment, const ledger::RetentionProfile* retention, std::int64_t time_ms,

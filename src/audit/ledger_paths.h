@@ -13,6 +13,8 @@ inline std::string key_book_folder(const std::string& ledger) { return ledger + 
 /// The master key when no file and no command is named; mode 0600. Better on other storage.
 inline std::string master_key_path(const std::string& ledger) { return ledger + "/keys/master"; }
 inline std::string vault_folder(const std::string& ledger) { return ledger + "/vault"; }
+/// States of the engine that decisions rest on (KeptStates).
+inline std::string states_folder(const std::string& ledger) { return ledger + "/states"; }
 inline std::string holds_path(const std::string& ledger) { return ledger + "/holds"; }
 /// Orders of erasure that are not logged yet.
 inline std::string orders_folder(const std::string& ledger) { return ledger + "/orders"; }

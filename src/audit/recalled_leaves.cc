@@ -13,7 +13,7 @@
 namespace stillwatch::audit {
 namespace {
 
-constexpr std::string_view kMagic = "stillwatch feed 1\n";
+constexpr std::string_view kMagic = "stillwatch feed 2\n", kMagicBefore = "stillwatch feed 1\n";  // no state
 constexpr std::string_view kQuery = R"({"v":1,"k":"query",)", kDecision = R"({"v":1,"k":"decision",)",
                            kPolicy = R"({"v":1,"k":"policy",)", kCalibration = R"({"v":1,"k":"calibration",)",
                            kGap = R"({"v":1,"k":"gap",)";
@@ -64,7 +64,8 @@ std::string text_of(const FeedMark& mark) {
   const auto place = [](const std::string& origin, std::uint64_t index) {
     return origin.empty() ? std::string() : fmt::format("{} {}", origin, index);
   };
-  return fmt::format("{}base {}\nat {}\npolicy {}\n", kMagic, place(mark.base_origin, mark.base_index),
+  return fmt::format("{}base {}\nstate {}\nat {}\npolicy {}\n", kMagic, place(mark.base_origin, mark.base_index),
+                     mark.base_state ? ledger::base64url(*mark.base_state) : std::string(),
                      place(mark.origin, mark.index), mark.policy);
 }
 
@@ -74,12 +75,18 @@ base::Result<FeedMark> parse_mark(std::string_view text) {
   const auto damaged = [] {
     return base::fail(base::Fault::input, "the audit log's mark in the snapshot is damaged or of another version");
   };
-  if (!text.starts_with(kMagic)) return damaged();
+  const bool has_state = text.starts_with(kMagic);
+  if (!has_state && !text.starts_with(kMagicBefore)) return damaged();
   text.remove_prefix(kMagic.size());
-  const auto base = take_line(text, "base "), at = take_line(text, "at "), policy = take_line(text, "policy ");
-  if (!base || !at || !policy || !text.empty() || !read_place(*base, mark.base_origin, mark.base_index) ||
+  const auto base = take_line(text, "base "), state = has_state ? take_line(text, "state ") : std::string_view(),
+             at = take_line(text, "at "), policy = take_line(text, "policy ");
+  if (!base || !state || !at || !policy || !text.empty() || !read_place(*base, mark.base_origin, mark.base_index) ||
       !read_place(*at, mark.origin, mark.index))
     return damaged();
+  if (!state->empty()) {
+    mark.base_state = ledger::read_base64url<32>(*state);
+    if (!mark.base_state) return damaged();
+  }
   mark.policy = *policy;
   return mark;
 }
@@ -113,6 +120,16 @@ base::Result<std::vector<ShardLog>> logs_of_shard(const std::string& ledger_fold
   return logs;
 }
 
+std::int32_t month_of_log(std::string_view origin) {
+  constexpr std::size_t kMonthLetters = 7;  // "2026-11"
+  const std::string_view period = origin.substr(std::min(origin.size(), origin.rfind('/') + 1));
+  std::int32_t year = 0, month = 0;
+  if (period.size() < kMonthLetters || period[4] != '-') return 0;
+  std::from_chars(period.data(), period.data() + 4, year);
+  std::from_chars(period.data() + 5, period.data() + kMonthLetters, month);
+  return year * 100 + month;
+}
+
 std::size_t RecalledLeaves::IdHash::operator()(const ledger::Id16& id) const {
   std::size_t out = 0;
   std::memcpy(&out, id.data(), sizeof out);
@@ -139,14 +156,16 @@ base::Result<bool> RecalledLeaves::read(const std::vector<ShardLog>& logs, const
     const bool is_marked = is_known && log.origin == mark.origin;
     is_behind = is_behind || is_marked;
     if (!is_behind) continue;
-    const std::uint64_t from = is_marked ? mark.index : 0;
-    if (from > log.size) {
+    const std::uint64_t marked_from = is_marked ? mark.index : 0;
+    if (marked_from > log.size) {
       return base::fail(base::Fault::environment,
                         fmt::format("{} ends at entry {}, before entry {} that the snapshot counts on: it is an older "
                                     "copy; restore the newest one",
-                                    log.folder, log.size, from));
+                                    log.folder, log.size, marked_from));
     }
     STILLWATCH_TRY(reader, ledger::LogReader::open(log.folder));
+    const std::uint64_t from =
+        std::max(marked_from, reader.index_min());  // what is past its retention is not given again
     STILLWATCH_CHECK(reader.scan(from, log.size, [&](std::uint64_t, std::string_view entry) {
       add(entry);
       return true;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,7 +21,8 @@ namespace stillwatch::audit {
 struct FeedMark {
   std::string base_origin;  // where the feed began: what its decisions rest on starts there. Empty: with the first log
   std::uint64_t base_index = 0;
-  std::string origin;  // everything given before is before this place. Empty: nothing was
+  std::optional<ledger::Hash32> base_state;  // that the inputs from there on are applied to; none: the beginning
+  std::string origin;                        // everything given before is before this place. Empty: nothing was
   std::uint64_t index = 0;
   std::string policy;  // bytes of the last policy leaf, empty when there was none
 };
@@ -28,12 +30,14 @@ std::string text_of(const FeedMark& mark);
 /// Input error for anything that text_of() did not make.
 base::Result<FeedMark> parse_mark(std::string_view text);
 
-/// The logs of one shard, oldest first.
 struct ShardLog {
   std::string folder, origin;
   std::uint64_t size = 0;  // that its checkpoint covers
 };
+/// The logs of one shard, oldest first.
 base::Result<std::vector<ShardLog>> logs_of_shard(const std::string& ledger_folder, std::string_view shard);
+/// The month of a log, as 202611, by its origin; 0 when that has none.
+std::int32_t month_of_log(std::string_view origin);
 
 class RecalledLeaves {
  public:

@@ -12,17 +12,40 @@ namespace {
 TEST(FeedMark, IsReadAsItWasWritten) {
   FeedMark mark;
   EXPECT_EQ(text_of(*parse_mark(text_of(mark))), text_of(mark));
-  mark = {"a.example/audit/s00/2026-10", 7, "a.example/audit/s00/2026-11", 123'456'789'012, R"({"v":1})"};
+  mark = {"a.example/audit/s00/2026-10",
+          7,
+          ledger::Hash32{1, 2},
+          "a.example/audit/s00/2026-11",
+          123'456'789'012,
+          R"({"v":1})"};
   const auto read = parse_mark(text_of(mark));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->base_origin, mark.base_origin);
   EXPECT_EQ(read->base_index, mark.base_index);
+  EXPECT_EQ(read->base_state, mark.base_state);
   EXPECT_EQ(read->origin, mark.origin);
   EXPECT_EQ(read->index, mark.index);
   EXPECT_EQ(read->policy, mark.policy);
   const std::string text = text_of(mark);
   for (std::size_t size = 1; size < text.size(); ++size) EXPECT_FALSE(parse_mark(text.substr(0, size))) << size;
   EXPECT_FALSE(parse_mark(text + "\n"));
+  const std::size_t state = text.find("\nstate ") + 7;
+  EXPECT_FALSE(parse_mark(text.substr(0, state) + "!" + text.substr(state + 1)));
+}
+
+TEST(FeedMark, TheFormWithoutAStateIsReadToo) {
+  const auto mark = parse_mark("stillwatch feed 1\nbase a.example/audit/s00/2026-10 7\nat \npolicy {}\n");
+  ASSERT_TRUE(mark);
+  EXPECT_EQ(mark->base_index, 7U);
+  EXPECT_EQ(mark->policy, "{}");
+  EXPECT_FALSE(mark->base_state);
+}
+
+TEST(LogsOfShard, HaveAMonth) {
+  EXPECT_EQ(month_of_log("a.example/audit/s00/2026-11"), 202611);
+  EXPECT_EQ(month_of_log("a.example/audit/s00/2027-01-12"), 202701);
+  EXPECT_EQ(month_of_log("a.example/audit/s00/now"), 0);
+  EXPECT_EQ(month_of_log(""), 0);
 }
 
 TEST(LogsOfShard, StandInTheOrderInWhichTheyWereOpened) {

@@ -19,7 +19,6 @@ namespace {
 using base::Fault;
 using Steady = std::chrono::steady_clock;
 
-constexpr std::size_t kPendingMax = 4'096;                        // leaves between two syncs of new keys
 constexpr auto kRetry = std::chrono::milliseconds(500);           // after an error of the disk
 constexpr auto kStopPatience = std::chrono::milliseconds(3'000);  // a disk that fails must not keep a stop for longer
 
@@ -67,7 +66,7 @@ struct RecordFeed::State {
   std::uint64_t overflowed = 0;     // since the last gap
   std::int64_t overflow_from_us = 0, overflow_to_us = 0;
   bool is_stopping = false, has_ended = false;
-  std::atomic<bool> is_killed{false};
+  std::atomic<bool> is_killed{false}, has_base_waiting{false};
   std::atomic<std::int64_t> stop_until_ms{INT64_MAX};
   std::thread thread;
 
@@ -146,6 +145,7 @@ void RecordFeed::State::run() {
       if (auto* given = std::get_if<Given>(&work)) {
         if (options.is_replay) newest_ms.store(std::max(newest_ms.load(), time_of(*given) / 1'000));
         writer->write(*given);
+        if (std::holds_alternative<Base>(*given)) has_base_waiting.store(false);
       } else if (auto* visitor = std::get_if<std::shared_ptr<Visit>>(&work)) {
         visit(**visitor);
       } else {
@@ -225,15 +225,23 @@ void RecordFeed::forget() {
   state_->wake.notify_one();
 }
 
+bool RecordFeed::wants_base() const {
+  // One that was given and is not taken yet: a log that cannot be written must not fill the disk with states.
+  return !state_->has_base_waiting.load() &&
+         state_->writer->wants_base(ledger::month_of_day(ledger::day_of(state_->options.log.clock() * 1'000)));
+}
+
 bool RecordFeed::try_give(Given given) {
   State& state = *state_;
   const std::size_t bytes = weight_of(given);
   const std::lock_guard lock(state.mutex);
-  const bool has_room = state.has_room_locked(bytes) && !state.is_stopping;
+  const bool is_base = std::holds_alternative<Base>(given);
+  const bool has_room = (is_base || state.has_room_locked(bytes)) && !state.is_stopping;
   const bool was_empty = state.queue.empty();
+  if (has_room && is_base) state.has_base_waiting.store(true);
   if (has_room)
     state.push_locked(std::move(given), bytes);
-  else
+  else if (!is_base)
     state.overflow_locked(time_of(given));
   if (was_empty) state.wake.notify_one();
   return has_room;

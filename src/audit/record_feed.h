@@ -4,9 +4,9 @@
 // Invariants: leaves stand in the order in which their records and verdicts were given; what `recall` found to be in
 // the log already is not written twice; a record that was taken and cannot be written is told in a gap leaf. No raw id
 // and no text of a request leaves this class but into the vault.
-// A decision leaf names, as its inputs, everything that this feed wrote since its beginning: entries up to a checkpoint
-// that is signed before the decision is written.
-// Threads: begin() and stop() by one; try_give(), settle(), counters() from any. One thread of its own makes the
+// A decision leaf names, as its inputs, everything that this feed wrote since its base, up to a checkpoint that is
+// signed before the decision is written. The base is the feed's beginning, later the place where it was given a kept
+// state. Threads: begin() and stop() by one; try_give(), settle(), counters() from any. One thread of its own makes the
 // leaves: keys, HMACs, the vault and the log are its business. Cost: try_give() is a move under a mutex; a leaf about
 // 4 µs on the feed's thread, with a payload of 4 KiB about 10 µs more. Spec: docs/reference/audit-log.md, "Leaves".
 #pragma once
@@ -78,7 +78,13 @@ struct Loss {
   std::string reason;  // "queue_full", "log_failed"
 };
 
-using Given = std::variant<Record, Decision, Deployment, Loss>;
+/// Decisions rest on this state (KeptStates), and on what is given from here on.
+struct Base {
+  std::int64_t time_us = 0;
+  ledger::Hash32 state{};
+};
+
+using Given = std::variant<Record, Decision, Deployment, Loss, Base>;
 
 struct FeedOptions {
   Settings log;  // of the audit log
@@ -121,7 +127,11 @@ class RecordFeed {
   base::Result<bool> recall(std::string_view mark);
   void forget();
 
-  /// False when the queue is full: told in a gap leaf, unless `sequencer.is_fail_closed`.
+  /// Whether decisions should rest on a newer state: a month has begun since where their inputs begin; the state there
+  /// is erased; or the mark was not known, so that what the engine has seen is not what these logs hold.
+  bool wants_base() const;
+
+  /// False when the queue is full: told in a gap leaf, unless `sequencer.is_fail_closed`. A base always finds room.
   bool try_give(Given given);
   /// Several at once, in order; those that find no room are lost as above.
   void try_give(std::vector<Record>& records);

@@ -81,6 +81,86 @@ TEST(RecordFeed, WritesLeavesInOrderAndDecisionsNameWhatTheyRestOn) {
   ASSERT_TRUE(feed->stop());
 }
 
+TEST(RecordFeed, FromABaseOnDecisionsRestOnItAndOnWhatFollows) {
+  const Folder folder;
+  std::int64_t now_ms = kStartUs / 1'000;
+  const auto options = [&] {
+    FeedOptions out = options_in(folder.path);
+    out.log.clock = [&now_ms] { return now_ms; };
+    return out;
+  };
+  ledger::Hash32 one{1}, two{2};
+  std::string mark;
+  {
+    auto feed = open_feed(options());
+    EXPECT_FALSE(feed->wants_base());
+    for (int number = 0; number < 5; ++number) feed->give(Given(record_number(number)));
+    feed->give(Given(decision_number(1)));
+    feed->give(Given(Base{kStartUs, one}));  // within a month: the log goes on
+    feed->give(Given(decision_number(2)));
+    feed->give(Given(record_number(5)));
+    feed->give(Given(decision_number(3)));
+    ASSERT_TRUE(feed->settle(10'000));
+    now_ms += 15LL * 86'400'000;  // December
+    EXPECT_TRUE(feed->wants_base());
+    feed->give(Given(Base{kStartUs, two}));
+    feed->give(Given(record_number(6)));
+    feed->give(Given(decision_number(4)));
+    mark = *feed->settle(10'000);
+    EXPECT_FALSE(feed->wants_base());
+    EXPECT_EQ(parse_mark(mark)->base_state, two);
+  }
+  {
+    // A state that the mark names and that is not there is no base to go on with.
+    auto feed = open_feed(options(), mark);
+    EXPECT_TRUE(feed->wants_base());
+    feed->give(Given(decision_number(5)));
+    ASSERT_TRUE(feed->stop());
+  }
+  const auto entries = entries_of(folder.path);
+  const std::string november = "audit.example/audit/s00/2026-11", december = "audit.example/audit/s00/2026-12";
+  using Inputs = std::vector<ledger::DecisionLeaf::Input>;
+  const auto decisions = leaves_of<ledger::DecisionLeaf>(entries);
+  ASSERT_EQ(decisions.size(), 5U);
+  EXPECT_FALSE(decisions[0].state);
+  EXPECT_EQ(decisions[0].inputs, (Inputs{{november, 0, 6}}));
+  EXPECT_EQ(decisions[1].state, one);
+  EXPECT_EQ(decisions[1].inputs, (Inputs{{november, 7, 7}}));
+  EXPECT_EQ(decisions[2].state, one);
+  EXPECT_EQ(decisions[2].inputs, (Inputs{{november, 7, 9}}));
+  EXPECT_EQ(decisions[3].state, two);
+  EXPECT_EQ(decisions[3].inputs, (Inputs{{december, 1, 2}}));
+  EXPECT_EQ(decisions[4].state, two);
+  ASSERT_EQ(decisions[4].inputs.size(), 1U);
+  EXPECT_EQ(decisions[4].inputs[0].log, december);
+  EXPECT_EQ(decisions[4].inputs[0].from, 1U);
+}
+
+TEST(RecordFeed, WhileThingsAreGivenAgainTheBaseBeforeStays) {
+  const Folder folder;
+  std::string mark;
+  {
+    auto feed = open_feed(options_in(folder.path));
+    for (int number = 0; number < 3; ++number) feed->give(Given(record_number(number)));
+    mark = *feed->settle(10'000);
+    for (int number = 3; number < 9; ++number) feed->give(Given(record_number(number)));
+    ASSERT_TRUE(feed->stop());
+  }
+  auto feed = open_feed(options_in(folder.path), mark);
+  for (int number = 3; number < 6; ++number) feed->give(Given(record_number(number)));
+  feed->give(Given(Base{kStartUs, ledger::Hash32{1}}));
+  for (int number = 6; number < 9; ++number) feed->give(Given(record_number(number)));
+  feed->give(Given(decision_number(1)));
+  feed->give(Given(Base{kStartUs, ledger::Hash32{2}}));
+  feed->give(Given(decision_number(2)));
+  ASSERT_TRUE(feed->stop());
+  const auto decisions = leaves_of<ledger::DecisionLeaf>(entries_of(folder.path));
+  ASSERT_EQ(decisions.size(), 2U);
+  EXPECT_FALSE(decisions[0].state);
+  EXPECT_EQ(decisions[0].inputs[0].from, 0U);
+  EXPECT_EQ(decisions[1].state, ledger::Hash32{2});
+}
+
 TEST(RecordFeed, GatewayIdsAreLeafIds) {
   const Folder folder;
   auto feed = open_feed(options_in(folder.path));

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/kept_state.h"
 #include "audit/record_feed.h"
 #include "engine/engine.h"
 
@@ -33,6 +34,10 @@ class AuditPort {
   /// The engine as it stands, after each of its steps.
   virtual void note(const engine::Engine& engine, bool again) = 0;
 
+  /// Whether decisions should rest on the engine as it stands now; asked before a snapshot.
+  virtual bool wants_state() const = 0;
+  /// Keeps this state, with the names behind its tokens: decisions rest on it and on what is given from here on.
+  virtual base::Status keep(const audit::KeptState& state, std::string_view names) = 0;
   /// Waits, for seconds at most, until everything given is on the disk: the mark for a snapshot. Without it none may be
   /// taken, since the lines before it are not read again.
   virtual base::Result<std::string> settle() = 0;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "audit/kept_states.h"
 #include "audit/ledger_paths.h"
 #include "base/files.h"
 
@@ -74,9 +75,11 @@ base::Result<audit::FeedOptions> feed_options(const settings::Ledger& from) {
   return to;
 }
 
-base::Result<std::unique_ptr<LedgerLink>> LedgerLink::open(const settings::Ledger& from, std::string policy_hash) {
+base::Result<std::unique_ptr<LedgerLink>> LedgerLink::open(const settings::Ledger& from, std::string policy_hash,
+                                                           audit::Clock clock) {
   STILLWATCH_CHECK(base::make_writable_folder(from.folder));
   STILLWATCH_TRY(options, feed_options(from));
+  options.log.clock = std::move(clock);
   STILLWATCH_TRY(feed, audit::RecordFeed::open(std::move(options)));
   std::unique_ptr<LedgerLink> link(new LedgerLink(std::move(feed)));
   link->policy_hash_ = std::move(policy_hash);
@@ -164,6 +167,13 @@ void LedgerLink::note(const engine::Engine& engine, bool again) {
     deployment.calibration_groups = engine.detector().calibration().group_count();
   }
   give(audit::Given(std::move(deployment)), again);
+}
+
+base::Status LedgerLink::keep(const audit::KeptState& state, std::string_view names) {
+  // On the disk before the first leaf can name it.
+  STILLWATCH_TRY(hash, audit::KeptStates(folder_).keep(state, names, feed_->keys()));
+  (void)feed_->try_give(audit::Given(audit::Base{state.time_us, hash}));
+  return {};
 }
 
 base::Result<std::string> LedgerLink::settle() { return feed_->settle(kSettleMs); }

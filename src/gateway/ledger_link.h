@@ -33,7 +33,9 @@ base::Status apply_retention(audit::RecordFeed& feed, const std::string& folder,
 
 class LedgerLink final : public AuditPort {
  public:
-  static base::Result<std::unique_ptr<LedgerLink>> open(const settings::Ledger& from, std::string policy_hash);
+  /// `clock`: the ledger's.
+  static base::Result<std::unique_ptr<LedgerLink>> open(const settings::Ledger& from, std::string policy_hash,
+                                                        audit::Clock clock = audit::wall_clock_ms);
 
   base::Result<bool> recall(std::string_view mark) override;
   void caught_up() override;
@@ -41,6 +43,8 @@ class LedgerLink final : public AuditPort {
   void loss(audit::Loss loss, bool again) override { give(audit::Given(std::move(loss)), again); }
   void verdict(audit::Decision decision, bool again) override { give(audit::Given(std::move(decision)), again); }
   void note(const engine::Engine& engine, bool again) override;
+  bool wants_state() const override { return feed_->wants_base(); }
+  base::Status keep(const audit::KeptState& state, std::string_view names) override;
   base::Result<std::string> settle() override;
   bool wants_payloads() const override { return feed_->vault() != nullptr; }
 

@@ -12,7 +12,7 @@
 #include "audit/commitments.h"
 #include "audit/ledger_paths.h"
 #include "audit/recalled_leaves.h"
-#include "gateway/observer_fixture.h"
+#include "gateway/ledger_link_fixture.h"
 #include "ledger/log_reader.h"
 #include "ledger/vault.h"
 
@@ -20,115 +20,15 @@ namespace stillwatch::gateway {
 namespace {
 
 using test::Folder;
-
-constexpr const char* kPolicy = "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-
-settings::Ledger ledger_in(const Folder& folder) {
-  settings::Ledger settings;
-  settings.folder = folder.path + "/ledger";
-  settings.host = "audit.example";
-  settings.anchor_ms = 3'600'000;
-  return settings;
-}
-
-/// An observer with its audit log; ends as after kill -9 unless it is stopped.
-struct Pair {
-  std::unique_ptr<LedgerLink> link;
-  std::unique_ptr<Observer> observer;
-  base::Status stop() {
-    const base::Status first = observer->stop();
-    const base::Status second = link->stop();
-    return first ? second : first;
-  }
-};
-
-Pair started(const ObserverOptions& options, const settings::Ledger& ledger, const crypto::KeyedHash& keyed_hash) {
-  Pair pair;
-  auto link = LedgerLink::open(ledger, kPolicy);
-  if (!link) throw std::runtime_error(link.error().message);
-  pair.link = std::move(*link);
-  ObserverPorts ports;
-  ports.audit = pair.link.get();
-  auto observer = Observer::start(options, keyed_hash, std::move(ports));
-  if (!observer) throw std::runtime_error(observer.error().message);
-  pair.observer = std::move(*observer);
-  return pair;
-}
-
-void send(Observer& observer, std::span<const Exchange> world) {
-  for (const Exchange& exchange : world) {
-    InFlight::Ticket ticket = observer.in_flight().arrive_at(exchange.arrived_us);
-    auto copy = std::make_unique<Exchange>(exchange);
-    copy->arrived_us = ticket.arrived_us();
-    copy->id = request_id(copy->arrived_us, 1);
-    observer.queue().try_push(0, std::move(copy));
-    while (observer.queue().counters().waiting > 500) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-}
-
-std::vector<std::string> lines_of_log(const ObserverOptions& options) {
-  std::vector<std::string> files, lines;
-  for (const auto& entry : std::filesystem::directory_iterator(options.log.folder)) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  for (const std::string& file : files) {
-    if (!file.ends_with(".zst")) continue;
-    auto source = intake::LineSource::open(file);
-    if (!source) throw std::runtime_error(source.error().message);
-    intake::LineBlock block;
-    for (;;) {
-      const auto more = source->next(block);
-      if (!more) throw std::runtime_error(more.error().message);
-      if (!*more) break;
-      for (const auto& line : block.lines) lines.emplace_back(block.text(line));
-    }
-  }
-  return lines;
-}
-
-struct Held {
-  std::map<ledger::Id16, int> records, decisions;
-  std::map<ledger::Id16, ledger::DecisionLeaf> decision_leaves;
-  std::map<ledger::Id16, ledger::QueryLeaf> record_leaves;
-  std::uint64_t gaps = 0, gap_records = 0, policies = 0, calibrations = 0;
-  std::string bytes;
-};
-
-Held held_in(const settings::Ledger& settings) {
-  Held held;
-  const auto logs = audit::logs_of_shard(settings.folder, settings.shard);
-  if (!logs) throw std::runtime_error(logs.error().message);
-  for (const audit::ShardLog& log : *logs) {
-    const auto reader = ledger::LogReader::open(log.folder);
-    if (!reader) throw std::runtime_error(reader.error().message);
-    const auto status = reader->scan(0, reader->size(), [&](std::uint64_t, std::string_view bytes) {
-      const auto leaf = ledger::read_leaf(bytes);
-      if (!leaf) throw std::runtime_error(leaf.error().message);
-      held.bytes += bytes;
-      if (const auto* query = std::get_if<ledger::QueryLeaf>(&*leaf)) {
-        ++held.records[query->id];
-        held.record_leaves[query->id] = *query;
-      } else if (const auto* decision = std::get_if<ledger::DecisionLeaf>(&*leaf)) {
-        ++held.decisions[decision->id];
-        held.decision_leaves[decision->id] = *decision;
-      } else if (const auto* gap = std::get_if<ledger::GapLeaf>(&*leaf)) {
-        ++held.gaps;
-        held.gap_records += gap->leaves;
-      }
-      held.policies += std::holds_alternative<ledger::PolicyLeaf>(*leaf) ? 1 : 0;
-      held.calibrations += std::holds_alternative<ledger::CalibrationLeaf>(*leaf) ? 1 : 0;
-      return true;
-    });
-    if (!status) throw std::runtime_error(status.error().message);
-  }
-  return held;
-}
-
-std::string_view text_after(std::string_view line, std::string_view key) {
-  const std::size_t at = line.find(key);
-  if (at == std::string_view::npos) return {};
-  const std::string_view rest = line.substr(at + key.size());
-  return rest.substr(0, rest.find('"'));
-}
+using test::Held;
+using test::held_in;
+using test::kPolicy;
+using test::ledger_in;
+using test::lines_of_log;
+using test::Pair;
+using test::send;
+using test::started;
+using test::text_after;
 
 /// Every line of the query log, but gaps, has one query leaf under its own id; every verdict line one decision leaf.
 void expect_one_leaf_each(const ObserverOptions& options, const settings::Ledger& settings) {

@@ -1,9 +1,12 @@
 // What is past its time in a gateway's ledger: destroyed, and logged.
 #include <algorithm>
 
+#include "audit/erasure_leaves.h"
+#include "audit/kept_states.h"
 #include "audit/ledger_paths.h"
 #include "base/files.h"
 #include "gateway/ledger_link.h"
+#include "ledger/ended_logs.h"
 #include "ledger/erasure.h"
 #include "ledger/hold_book.h"
 #include "ledger/leaf.h"
@@ -18,29 +21,65 @@ bool is_due(const ledger::KeyScope& scope, const ledger::RetentionProfile& profi
                                                 : scope.period <= last_month_due(profile, now_us);
 }
 
-/// As many leaves as the keys need; at least one, so that an order that found nothing is told too.
-base::Status log_erasure(audit::AuditLog& log, const ledger::ErasureResult& result) {
-  std::size_t from = 0;
+base::Status append(audit::AuditLog& log, const ledger::EraseLeaf& leaf) {
   std::string bytes;
-  do {
-    const std::size_t count = std::min(ledger::kLeafListMax, result.keys.size() - from);
-    ledger::EraseLeaf leaf;
-    leaf.time_ms = result.time_us / 1'000;
-    leaf.why = result.why;
-    leaf.by = result.who;
-    leaf.records = from == 0 ? result.records : 0;
-    leaf.keys.assign(result.keys.begin() + static_cast<std::ptrdiff_t>(from),
-                     result.keys.begin() + static_cast<std::ptrdiff_t>(from + count));
-    STILLWATCH_CHECK(ledger::write_leaf(ledger::Leaf(leaf), bytes));
-    if (!log.append(bytes)) return base::fail(base::Fault::environment, "the audit log takes no leaf", true);
-    from += count;
-  } while (from < result.keys.size());
-  return log.flush();
+  STILLWATCH_CHECK(ledger::write_leaf(ledger::Leaf(leaf), bytes));
+  if (!log.append(bytes)) return base::fail(base::Fault::environment, "the audit log takes no leaf", true);
+  return {};
 }
 
 base::Status finish(ledger::Eraser& eraser, audit::AuditLog& log, const ledger::ErasureResult& result) {
-  STILLWATCH_CHECK(log_erasure(log, result));
+  for (const ledger::EraseLeaf& leaf : audit::erasure_leaves(result, result.time_us / 1'000))
+    STILLWATCH_CHECK(append(log, leaf));
+  STILLWATCH_CHECK(log.flush());
   return eraser.acknowledge(result.order);
+}
+
+/// States that no decision within its time rests on. Decisions leave a state for the next one, whose time is the last
+/// day of this one's use; the newest is in use.
+base::Result<std::vector<ledger::ErasureFile>> states_due(const std::string& folder,
+                                                          const ledger::RetentionProfile& profile,
+                                                          std::int64_t now_us) {
+  std::vector<ledger::ErasureFile> files;
+  STILLWATCH_TRY(entries, audit::KeptStates(folder).list());
+  const std::int64_t last_due = last_day_due(profile, ledger::RetentionClass::evidence, now_us);
+  for (std::size_t i = 0; i + 1 < entries.size(); ++i) {
+    const std::int64_t first_day = ledger::day_of(entries[i].first_us);
+    const std::int64_t last_day = ledger::day_of(entries[i + 1].time_us);
+    if (last_day > last_due) continue;
+    for (const std::string& path : {entries[i].path, entries[i].names_path})
+      files.push_back({path, ledger::FileRule::remove, ledger::RetentionClass::evidence, first_day, last_day});
+  }
+  return files;
+}
+
+base::Result<bool> is_held(const ledger::EndedLog& ended, const ledger::HoldBook& holds) {
+  if (holds.keeping_any(0, ended.last_day).empty()) return false;
+  STILLWATCH_TRY(first_day, ledger::first_day_of(ended));
+  return !holds.keeping_any(first_day, ended.last_day).empty();
+}
+
+/// Entries of logs that ended so long ago. They go a log at a time, with the month.
+base::Status prune(audit::AuditLog& log, const std::vector<ledger::EndedLog>& due, const ledger::HoldBook& holds,
+                   std::int64_t now_us) {
+  for (const ledger::EndedLog& ended : due) {
+    if (!ended.is_raised) {
+      STILLWATCH_TRY(held, is_held(ended, holds));
+      if (held) continue;
+      STILLWATCH_CHECK(ledger::raise_minimum(ended));
+    }
+    ledger::EraseLeaf leaf;
+    leaf.time_ms = now_us / 1'000;
+    leaf.why = audit::reason_of(ledger::OrderKind::retention);
+    leaf.records = ended.size;
+    leaf.log = ended.origin;
+    leaf.index_min = ended.size;
+    leaf.by = kWho;
+    STILLWATCH_CHECK(append(log, leaf));
+    STILLWATCH_CHECK(log.flush());
+    STILLWATCH_CHECK(ledger::remove_entries(ended));
+  }
+  return {};
 }
 
 }  // namespace
@@ -49,8 +88,12 @@ base::Status apply_retention(audit::RecordFeed& feed, const std::string& folder,
                              const ledger::RetentionProfile& profile, std::int64_t now_us) {
   ledger::KeyBook& keys = feed.keys();
   const auto scopes = keys.scopes();
-  const bool is_any_due =
+  const bool is_any_key_due =
       std::any_of(scopes.begin(), scopes.end(), [&](const auto& scope) { return is_due(scope, profile, now_us); });
+  STILLWATCH_TRY(states, states_due(folder, profile, now_us));
+  STILLWATCH_TRY(logs, ledger::ended_logs(folder));
+  const std::int64_t last_due = last_day_due(profile, ledger::RetentionClass::entries, now_us);
+  std::erase_if(logs, [&](const auto& log) { return !log.is_raised && log.last_day > last_due; });
   return feed.run([&]() -> base::Status {
     STILLWATCH_CHECK(base::make_writable_folder(audit::orders_folder(folder)));
     STILLWATCH_TRY(holds, ledger::HoldBook::open(audit::holds_path(folder), keys));
@@ -60,9 +103,12 @@ base::Status apply_retention(audit::RecordFeed& feed, const std::string& folder,
       STILLWATCH_TRY(result, eraser.resume(std::move(order)));
       STILLWATCH_CHECK(finish(eraser, feed.log(), result));
     }
-    if (!is_any_due) return {};
-    STILLWATCH_TRY(result, eraser.apply_retention(profile, {}, std::string(kWho)));
-    return finish(eraser, feed.log(), result);
+    std::erase_if(states, [&](const auto& file) { return !holds.keeping_any(file.first_day, file.last_day).empty(); });
+    if (is_any_key_due || !states.empty()) {
+      STILLWATCH_TRY(result, eraser.apply_retention(profile, states, std::string(kWho)));
+      STILLWATCH_CHECK(finish(eraser, feed.log(), result));
+    }
+    return prune(feed.log(), logs, holds, now_us);
   });
 }
 

@@ -114,11 +114,34 @@ base::Status Observer::State::tell_lines_before(const LogPosition& until) {
   return {};
 }
 
+void Observer::State::keep_state(const ObserverState& found) {
+  // Before the first record there is nothing to rest on.
+  if (logged_us == INT64_MIN || !(is_state_due || ports.audit->wants_state())) return;
+  audit::KeptState state;
+  state.first_us = engine->counters().first_us;
+  // Of what waits the earliest may be the oldest of all.
+  for (const event::Query& query : found.waiting) {
+    if (state.first_us == 0 || query.time_us < state.first_us) state.first_us = query.time_us;
+  }
+  state.time_us = logged_us;
+  state.secret_id = keyed_hash.secret_id();
+  state.account_updates = accounts->lines();
+  state.policy_hash = options.policy_hash;
+  state.log_file = log.position().file.empty() ? recovered.file : log.position().file;
+  state.waiting = found.waiting;
+  state.engine = found.engine;
+  const base::Status status = ports.audit->keep(state, found.identities);
+  if (!status) return tell(status.error().message);
+  is_state_due = false;
+}
+
 base::Status Observer::State::recall_audit(std::string_view mark, const LogPosition& from) {
   if (ports.audit == nullptr) return {};
   STILLWATCH_TRY(is_known, ports.audit->recall(mark));
   ports.audit->note(*engine, true);
-  if (!is_known && !from.file.empty()) STILLWATCH_CHECK(tell_lines_before(from));
+  // What the engine has seen may be more than the files that are still there.
+  is_state_due = !is_known && !from.file.empty();
+  if (is_state_due) STILLWATCH_CHECK(tell_lines_before(from));
   return {};
 }
 

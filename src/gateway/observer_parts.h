@@ -70,7 +70,7 @@ struct Observer::State {
   std::int64_t logged_us = INT64_MIN;
   std::int64_t fed_us = INT64_MIN;  // the latest of another log
   std::uint64_t alarms_given = 0, epochs_seen = 0;
-  bool is_recovering = false;
+  bool is_recovering = false, is_state_due = false;
   std::int64_t flushed_at_us = 0, accounts_at_us = 0, snapshot_at_us = 0, snapshot_cost_us = 0, gap_at_us = 0;
   // Records lost since the last gap line.
   std::uint64_t lost_untold = 0, dropped_told = 0;
@@ -91,6 +91,8 @@ struct Observer::State {
   void tell_verdict(const event::Verdict& verdict, std::string_view text);
   base::Status recall_audit(std::string_view mark, const LogPosition& from);
   base::Status tell_lines_before(const LogPosition& until);
+  /// When the audit log wants one to rest decisions on. What cannot be kept now is kept with a later snapshot.
+  void keep_state(const ObserverState& found);
 
   // observer_recovery.cc
   base::Status recover();

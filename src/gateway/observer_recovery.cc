@@ -106,7 +106,11 @@ base::Status Observer::State::archive_journals() {
 base::Status Observer::State::snapshot() {
   const std::int64_t started_us = steady_now_us();
   ObserverState state;
+  state.engine = engine->snapshot();
+  state.identities = identities.save();
+  state.waiting = waiting.list();
   if (ports.audit != nullptr) {
+    keep_state(state);
     STILLWATCH_TRY(mark, ports.audit->settle());
     state.audit_mark = std::move(mark);
   }
@@ -119,9 +123,6 @@ base::Status Observer::State::snapshot() {
   if (state.log.file.empty()) state.log = recovered;
   state.released_us = released_us;
   state.logged_us = logged_us;
-  state.waiting = waiting.list();
-  state.engine = engine->snapshot();
-  state.identities = identities.save();
   state.levels = levels.save();
   intake::ByteWriter ids;
   fed_ids.save(ids);

@@ -222,7 +222,7 @@ std::optional<Refusal> AccountParser::parse(std::string_view line, event::Accoun
 }
 
 base::Result<AccountFile> load_accounts(const std::string& path, const crypto::KeyedHash& keyed_hash,
-                                        Identities& identities, const RejectSink& rejects) {
+                                        Identities& identities, const RejectSink& rejects, bool by_time) {
   STILLWATCH_TRY(source, LineSource::open(path));
   AccountParser parser(keyed_hash);
   AccountFile out;
@@ -253,6 +253,7 @@ base::Result<AccountFile> load_accounts(const std::string& path, const crypto::K
   }
   if (source.problem()) return base::fail(base::Fault::environment, source.problem()->message);
   out.unknown_fields = parser.unknown_fields();
+  if (!by_time) return out;
   std::stable_sort(out.updates.begin(), out.updates.end(),
                    [](const auto& a, const auto& b) { return a.time_us < b.time_us; });
   return out;

@@ -38,9 +38,9 @@ struct AccountFile {
   std::uint64_t lines = 0, rejected = 0, unknown_fields = 0;
 };
 
-/// A whole file, plain or compressed. An environment error when it cannot be read to its end: accounts that are
-/// missing would be judged as if nothing were known of them.
+/// A whole file, plain or compressed; with `by_time` false in the order of its lines. An environment error when it
+/// cannot be read to its end: accounts that are missing would be judged as if nothing were known of them.
 base::Result<AccountFile> load_accounts(const std::string& path, const crypto::KeyedHash& keyed_hash,
-                                        Identities& identities, const RejectSink& rejects);
+                                        Identities& identities, const RejectSink& rejects, bool by_time = true);
 
 }  // namespace stillwatch::intake

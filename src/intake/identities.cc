@@ -6,6 +6,7 @@
 #include <shared_mutex>
 
 #include "base/assert.h"
+#include "intake/identity_search.h"
 
 namespace stillwatch::intake {
 namespace {
@@ -136,6 +137,27 @@ std::string Identities::save() const {
     out.append(slot.text, 2 + Shard::raw_of(slot).size());
   }
   return out;
+}
+
+bool may_name(std::string_view bytes, IdKind kind, std::string_view raw) {
+  const std::string_view wanted = raw.substr(0, kRawBytesMax);
+  std::uint64_t count = 0, openings = 0;
+  std::array<std::uint64_t, kIdKinds> shed{};
+  if (!bytes.starts_with(kMagic)) return true;
+  bytes.remove_prefix(kMagic.size());
+  if (!take(bytes, count)) return true;
+  for (std::uint64_t& each : shed) {
+    if (!take(bytes, each)) return true;
+  }
+  if (!take(bytes, openings) || shed[static_cast<std::size_t>(kind)] > 0) return true;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    base::Token token = 0;
+    std::uint8_t found = 0, size = 0;
+    if (!take(bytes, token) || !take(bytes, found) || !take(bytes, size) || bytes.size() < size) return true;
+    if (found == static_cast<std::uint8_t>(kind) && bytes.substr(0, size) == wanted) return true;
+    bytes.remove_prefix(size);
+  }
+  return false;
 }
 
 base::Status Identities::load(std::string_view bytes) {

@@ -301,7 +301,11 @@ base::Status Eraser::erase_files(Run& run) const {
     fields.values = {order.line_id};
   }
   for (const ErasureFile& file : order.files) {
-    if (!exists(file.path)) continue;
+    if (!exists(file.path)) {
+      // It was there when the order was placed: an earlier try removed it.
+      if (file.rule == FileRule::remove) run.result.removed.push_back(file.path);
+      continue;
+    }
     // Through links, or the file that a link names would keep what the link's new file does not have.
     std::error_code code;
     const std::string path = std::filesystem::canonical(file.path, code).string();
@@ -330,6 +334,7 @@ base::Status Eraser::erase_files(Run& run) const {
       continue;
     }
     STILLWATCH_TRY(overwritten, overwrite_and_remove_all(path));
+    run.result.removed.push_back(file.path);
     ++run.result.files_removed;
     run.result.overwrites_failed += overwritten ? 0 : 1;
   }

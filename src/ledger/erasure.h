@@ -67,6 +67,7 @@ struct ErasureResult {
   std::uint64_t records = 0;
   std::uint64_t lines = 0;  // by this try: an earlier one that a crash ended is not counted
   std::uint64_t files_rewritten = 0, files_removed = 0;
+  std::vector<std::string> removed;  // paths, by this order, now or in an earlier try; as the order names them
   std::vector<std::string> held_by;  // names of the holds that kept something; sorted
   std::uint64_t keys_held = 0, records_held = 0, lines_held = 0, files_held = 0;
   std::uint64_t overwrites_failed = 0;  // old bytes let go without being overwritten

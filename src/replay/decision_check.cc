@@ -1,5 +1,6 @@
 #include "replay/decision_check.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <map>
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "audit/commitments.h"
+#include "audit/kept_states.h"
 #include "base/event_time.h"
 #include "ledger/log_reader.h"
 #include "ledger/retention.h"
@@ -26,6 +28,26 @@ struct HashOfHash {
   }
 };
 
+/// How often a record is still to come: as one that was read, and as one that intake had refused.
+struct Wanted {
+  std::uint64_t read = 0, refused = 0;
+};
+
+bool is_refused(const ledger::QueryLeaf& leaf) {
+  const auto says_so = [](const ledger::QueryLeaf::Score& score) { return score.detector == "unreadable"; };
+  return std::any_of(leaf.scores.begin(), leaf.scores.end(), says_so);
+}
+
+/// What the engine is given of a refused line.
+event::Query refused_of(const event::Query& query) {
+  event::Query out;
+  out.time_us = query.time_us;
+  out.account = query.account;
+  out.line_bytes = query.line_bytes;
+  out.flags = static_cast<std::uint8_t>(event::kFlagRejected | (query.flags & event::kFlagShed));
+  return out;
+}
+
 class Checker {
  public:
   Checker(const ledger::DecisionLeaf& leaf, const DecisionCheckOptions& options, ledger::KeyBook& keys)
@@ -33,14 +55,11 @@ class Checker {
 
   base::Result<DecisionCheck> check() {
     STILLWATCH_CHECK(read_inputs());
-    if (leaf_.state) {
-      reason("it was made from a snapshot of the engine that is not kept with this ledger");
-      return std::move(out_);
-    }
+    if (leaf_.state) STILLWATCH_CHECK(read_base(*leaf_.state));
     if (!out_.reasons.empty()) return std::move(out_);
     compare_deployment();
     STILLWATCH_CHECK(recompute());
-    judge();
+    if (out_.reasons.empty()) judge();
     return std::move(out_);
   }
 
@@ -48,6 +67,8 @@ class Checker {
   void reason(std::string text) { out_.reasons.push_back(std::move(text)); }
   void note(std::string text) { out_.notes.push_back(std::move(text)); }
 
+  base::Status read_base(const ledger::Hash32& hash);
+  void leave_out_earlier_logs(std::vector<std::string>& logs) const;
   base::Status read_inputs();
   base::Status read_range(const ledger::LogReader& reader, const ledger::DecisionLeaf::Input& range);
   void compare_deployment();
@@ -63,7 +84,9 @@ class Checker {
   const DecisionCheckOptions& options_;
   ledger::KeyBook& keys_;
   DecisionCheck out_;
-  std::unordered_map<ledger::Hash32, std::uint64_t, HashOfHash> wanted_;  // how often each is still to come
+  std::unordered_map<ledger::Hash32, Wanted, HashOfHash> wanted_;
+  std::optional<audit::KeptState> base_;
+  std::string base_names_;
   std::map<std::pair<std::string, std::int32_t>, ledger::Pseudonyms> names_;
   bool is_software_same_ = false;
   bool is_found_ = false;
@@ -77,6 +100,41 @@ base::Result<const ledger::Pseudonyms*> Checker::names_of(std::string_view accou
   STILLWATCH_TRY(names, ledger::Pseudonyms::look_up(keys_, tenant, time_us));
   if (names.fate().state == ledger::KeyState::destroyed) ++out_.keys_destroyed;
   return &names_.emplace(key, std::move(names)).first->second;
+}
+
+base::Status Checker::read_base(const ledger::Hash32& hash) {
+  const audit::KeptStates states(options_.ledger_folder);
+  if (!states.has(hash)) {
+    STILLWATCH_TRY(erased, audit::erased_names(options_.ledger_folder));
+    reason(erased.contains(ledger::name_of(hash))
+               ? "inputs were erased: the state of the engine that it rests on"
+               : "the state of the engine that it rests on is missing, and no entry says that it was erased");
+    return {};
+  }
+  auto state = states.read(hash);
+  auto names = states.read_names(hash, keys_);
+  for (const base::Error* error : {state ? nullptr : &state.error(), names ? nullptr : &names.error()}) {
+    if (error == nullptr) continue;
+    if (error->fault != Fault::check) return base::fail(*error);
+    reason(error->message);
+  }
+  if (!state || !names) return {};
+  out_.base_us = state->time_us;
+  base_ = std::move(*state);
+  base_names_ = std::move(*names);
+  return {};
+}
+
+/// A gateway's files sort by name as they were written; the state says in which one it stood.
+void Checker::leave_out_earlier_logs(std::vector<std::string>& logs) const {
+  const auto name_of = [](const std::string& path) { return std::filesystem::path(path).filename().string(); };
+  const auto is_it = [&](const std::string& path) { return name_of(path) == base_->log_file; };
+  const auto found = std::find_if(logs.begin(), logs.end(), is_it);
+  if (base_->log_file.empty() || found == logs.end()) return;
+  const std::string folder = std::filesystem::path(*found).parent_path().string();
+  std::erase_if(logs, [&](const std::string& path) {
+    return std::filesystem::path(path).parent_path() == folder && name_of(path) < base_->log_file;
+  });
 }
 
 base::Status Checker::read_inputs() {
@@ -121,7 +179,7 @@ base::Status Checker::read_range(const ledger::LogReader& reader, const ledger::
     if (query->record == ledger::Hash32{})
       ++out_.inputs_unnamed;
     else
-      ++wanted_[query->record];
+      ++(is_refused(*query) ? wanted_[query->record].refused : wanted_[query->record].read);
     return true;
   }));
   if (failed) return base::fail(std::move(*failed));
@@ -145,12 +203,17 @@ base::Status Checker::choose(std::vector<event::Query>& batch, const std::vector
   for (std::size_t i = 0; i < batch.size(); ++i) {
     STILLWATCH_TRY(names, names_of(open(batch[i].account), batch[i].time_us));
     const auto wanted = names->are_live() ? wanted_.find(audit::record_commitment(*names, digests[i])) : wanted_.end();
-    if (wanted == wanted_.end() || wanted->second == 0) {
+    if (wanted == wanted_.end() || wanted->second.read + wanted->second.refused == 0) {
       ++out_.records_other;
       continue;
     }
-    --wanted->second;
     ++out_.inputs_matched;
+    // A line that repeats one of a log that is gone by now looks like the first.
+    const bool is_read = (batch[i].flags & event::kFlagRejected) == 0 && wanted->second.read > 0;
+    if (is_read || wanted->second.refused == 0)
+      --wanted->second.read;
+    else
+      --wanted->second.refused, batch[i] = refused_of(batch[i]);
     if (kept != i) batch[kept] = batch[i];
     ++kept;
   }
@@ -185,7 +248,19 @@ base::Status Checker::recompute() {
   run.on_verdict = [this](const event::Verdict& verdict, std::string_view line, const event::OpenId& open) {
     return take_verdict(verdict, line, open);
   };
-  STILLWATCH_TRY(outcome, replay::run(run));
+  if (base_) {
+    run.base = &*base_;
+    run.base_names = std::move(base_names_);
+    run.calibrate.clear();
+    leave_out_earlier_logs(run.logs);
+  }
+  auto result = replay::run(run);
+  if (!result && base_ && result.error().fault == Fault::check) {
+    reason(result.error().message);
+    return {};
+  }
+  if (!result) return base::fail(std::move(result).error());
+  const Outcome outcome = std::move(*result);
   for (const base::Error& problem : outcome.problems) return base::fail(problem);
   const bool is_calibrated = !outcome.calibration_bytes.empty();
   if (leaf_.calibration &&

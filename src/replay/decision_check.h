@@ -1,9 +1,11 @@
 // A decision of the audit log, made again from what the log says it rests on.
 //
 // Invariant: only records whose commitment (`rc`) is in the decision's input ranges reach the engine, each as often as
-// it is there; what is missing is said, with its number, and never filled in. The answer is about bytes: a verdict line
+// it is there, and the engine goes on from the kept state that the decision names; what is missing is said, with its
+// number, and never filled in. The answer is about bytes: a verdict line
 // under the same key gives the leaf's `vh`, or none does.
-// Threads: runs on the caller and `run.threads` workers. Cost: a replay of the logs, and an HMAC a record.
+// Threads: runs on the caller and `run.threads` workers. Cost: a replay of the logs since that state, the earlier ones
+// only read where they are among those given; an HMAC a record.
 // Spec: docs/reference/audit-log.md, "Leaves".
 #pragma once
 
@@ -33,6 +35,7 @@ struct DecisionCheck {
   std::vector<std::string> reasons;  // why it is not replayable, or what differs: sentences
   std::vector<std::string> notes;    // what else a reader must know
   std::string recomputed;            // the verdict line, when one was found
+  std::int64_t base_us = INT64_MIN;  // where the state stands that it went on from; without one the beginning
 };
 
 struct DecisionCheckOptions {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "audit/kept_states.h"
 #include "audit/ledger_paths.h"
 #include "base/files.h"
 #include "crypto/digest.h"
@@ -35,6 +36,7 @@ base::Result<std::unique_ptr<LedgerOutput>> LedgerOutput::open(const LedgerOptio
   STILLWATCH_TRY(feed, audit::RecordFeed::open(std::move(to)));
   std::unique_ptr<LedgerOutput> output(new LedgerOutput);
   output->feed_ = std::move(feed);
+  output->folder_ = options.folder;
   output->policy_hash_ = std::move(policy_hash);
   STILLWATCH_CHECK(output->feed_->recall(mark));
   return output;
@@ -76,6 +78,13 @@ void LedgerOutput::note(const engine::Engine& engine) {
     deployment.calibration_groups = engine.detector().calibration().group_count();
   }
   feed_->give(audit::Given(std::move(deployment)));
+}
+
+base::Status LedgerOutput::rest_on(const audit::KeptState& state, std::string_view names, std::int64_t begin_us) {
+  // On the disk before the first leaf can name it.
+  STILLWATCH_TRY(hash, audit::KeptStates(folder_).keep(state, names, feed_->keys()));
+  feed_->give(audit::Given(audit::Base{begin_us, hash}));
+  return {};
 }
 
 base::Result<std::string> LedgerOutput::settle() { return feed_->settle(kSettleMs); }

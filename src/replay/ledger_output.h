@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/kept_state.h"
 #include "audit/record_feed.h"
 #include "engine/engine.h"
 
@@ -38,6 +39,9 @@ class LedgerOutput {
   /// Before the first record and whenever the engine may have ended its calibration.
   void note(const engine::Engine& engine);
 
+  /// Decisions rest on this state, and on what is added from here on; `begin_us`: the time of the first of that.
+  base::Status rest_on(const audit::KeptState& state, std::string_view names, std::int64_t begin_us);
+
   /// Everything added is on the disk: the mark to go on from.
   base::Result<std::string> settle();
   /// The same, with a last anchor.
@@ -47,7 +51,7 @@ class LedgerOutput {
 
  private:
   LedgerOutput() = default;
-  std::string policy_hash_;
+  std::string folder_, policy_hash_;
   bool is_noted_ = false, is_calibrated_ = false;
   std::vector<audit::Record> records_;
   std::unique_ptr<audit::RecordFeed> feed_;

@@ -11,16 +11,8 @@
 #include <fmt/format.h>
 
 #include "base/files.h"
-#include "base/folder_lock.h"
-#include "crypto/digest.h"
 #include "event/json_lines.h"
-#include "intake/account_parser.h"
-#include "intake/log_reader.h"
-#include "replay/journal.h"
-#include "replay/ledger_output.h"
-#include "replay/reject_file.h"
-#include "replay/run_counters.h"
-#include "replay/snapshot_file.h"
+#include "replay/run_parts.h"
 
 namespace stillwatch::replay {
 namespace {
@@ -42,60 +34,13 @@ void wait_for_input(const std::atomic<bool>* stop_requested) {
   }
 }
 
-class Run {
- public:
-  explicit Run(const Options& options) : options_(options) {}
+}  // namespace
 
-  base::Result<Outcome> go() {
-    STILLWATCH_CHECK(prepare());
-    if (!options_.calibrate.empty()) STILLWATCH_CHECK(calibrate());
-    STILLWATCH_CHECK(resume());
-    STILLWATCH_CHECK(replay());
-    return finish();
-  }
-
- private:
-  base::Status prepare();
-  base::Status calibrate();
-  base::Status resume();
-  base::Status replay();
-  base::Status step(std::vector<event::Query>& batch);
-  base::Status open_ledger(std::int64_t begin_us);
-  base::Status stop_here();
-  base::Status take_snapshot();
-  base::Result<Outcome> finish();
-  base::Result<std::unique_ptr<intake::LogReader>> open_logs(const std::vector<std::string>& logs,
-                                                             intake::RejectSink rejects);
-  std::unique_ptr<engine::Engine> make_engine(engine::VerdictSink sink);
-  base::Status write_verdicts(std::span<const event::Verdict> verdicts);
-  base::Status write_campaigns(Outcome& outcome, OutputSet& outputs);
-  void fill(Outcome& outcome) const;
-  bool wants_digests() const { return !options_.ledger.folder.empty() || options_.choose; }
-  bool is_stop_requested() const { return options_.stop_requested != nullptr && options_.stop_requested->load(); }
-  SnapshotFile snapshot_header() const;
-  void show_progress();
-
-  /// The name of an account or model; one that found no room among the names is shown by its token.
-  std::string_view name_of(event::Token token) {
-    const std::string_view raw = identities_.open(token);
-    if (!raw.empty() || token == 0) return raw;
-    return unnamed_.try_emplace(token, fmt::format("unnamed-{:016x}", token)).first->second;
-  }
-
-  const Options& options_;
-  std::map<event::Token, std::string> unnamed_;
-  std::vector<base::FolderLock> locks_;
-  std::unique_ptr<crypto::KeyedHash> keyed_hash_;
-  intake::Identities identities_;
-  intake::AccountFile accounts_;
-  std::unique_ptr<engine::Engine> engine_;
-  std::unique_ptr<Journal> verdicts_;
-  std::unique_ptr<RejectFile> rejects_;
-  std::unique_ptr<intake::LogReader> reader_;
-  std::unique_ptr<LedgerOutput> ledger_;  // from the first record on
-  std::string inputs_, ledger_mark_;
-  std::vector<crypto::Sha256Digest> digests_;  // of a batch's lines
-};
+std::string_view Run::name_of(event::Token token) {
+  const std::string_view raw = identities_.open(token);
+  if (!raw.empty() || token == 0) return raw;
+  return unnamed_.try_emplace(token, fmt::format("unnamed-{:016x}", token)).first->second;
+}
 
 base::Status Run::prepare() {
   // The same folder for both is one lock.
@@ -205,14 +150,9 @@ base::Status Run::resume() {
   const auto add_reject = [this](const intake::Reject& reject) { rejects_->add(reject); };
   STILLWATCH_TRY(reader, open_logs(options_.logs, add_reject));
   reader_ = std::move(reader);
-  if (!options_.accounts.empty()) {
-    STILLWATCH_TRY(
-        known, intake::load_accounts(options_.accounts, *keyed_hash_, identities_, [&](const intake::Reject& reject) {
-          if (!snapshot) add_reject(reject);
-        }));
-    accounts_ = std::move(known);
-    engine_->set_accounts(std::move(accounts_.updates));
-  }
+  STILLWATCH_CHECK(load_accounts([&](const intake::Reject& reject) {
+    if (!snapshot) add_reject(reject);
+  }));
   if (!snapshot) return {};
   if (snapshot->ledger.empty() != options_.ledger.folder.empty()) {
     return base::fail(Fault::caller,
@@ -224,36 +164,13 @@ base::Status Run::resume() {
   STILLWATCH_CHECK(identities_.load(snapshot->identities));
   STILLWATCH_CHECK(engine_->restore(snapshot->engine));
   STILLWATCH_CHECK(reader_->restore(snapshot->reader));
+  if (engine_->counters().queries > 0) month_end_us_ = month_end_after(engine_->counters().last_us);
   return {};
 }
 
 void Run::show_progress() {
   if (options_.on_progress)
     options_.on_progress({engine_->counters().queries, reader_->bytes_read(), reader_->bytes_total()});
-}
-
-base::Status Run::open_ledger(std::int64_t begin_us) {
-  if (ledger_mark_.empty() && !options_.state.empty()) {
-    STILLWATCH_TRY(mark, kept_mark(options_.state, options_.policy_hash + inputs_));
-    ledger_mark_ = std::move(mark);
-  }
-  STILLWATCH_TRY(ledger, LedgerOutput::open(options_.ledger, options_.policy_hash, begin_us, ledger_mark_));
-  ledger_ = std::move(ledger);
-  if (options_.state.empty()) return {};
-  // Leaves that a run writes before its first snapshot are its own all the same when it begins anew.
-  STILLWATCH_TRY(mark, ledger_->settle());
-  return keep_mark(options_.state, options_.policy_hash + inputs_, mark);
-}
-
-base::Status Run::step(std::vector<event::Query>& batch) {
-  if (options_.choose)
-    STILLWATCH_CHECK(options_.choose(batch, digests_, [this](event::Token token) { return name_of(token); }));
-  if (!options_.ledger.folder.empty() && !batch.empty()) {
-    if (ledger_ == nullptr) STILLWATCH_CHECK(open_ledger(batch.front().time_us));
-    ledger_->note(*engine_);
-    ledger_->add(batch, digests_, [this](event::Token token) { return name_of(token); });
-  }
-  return engine_->step(batch);
 }
 
 base::Status Run::replay() {
@@ -279,6 +196,8 @@ base::Status Run::replay() {
     last_snapshot = Clock::now();
     snapshot_cost = std::chrono::duration<double>(last_snapshot - started).count();
   }
+  // What waited in the base, and nothing came after.
+  if (!waiting_.empty()) STILLWATCH_CHECK(engine_->step(waiting_));
   return rejects_->status();
 }
 
@@ -315,73 +234,15 @@ base::Status Run::stop_here() {
                     fmt::format("interrupted; run the same command again to go on from {}", options_.state), true);
 }
 
-base::Status Run::write_campaigns(Outcome& outcome, OutputSet& outputs) {
-  const auto open = [this](event::Token token) { return name_of(token); };
-  const engine::CaseBook& book = engine_->case_book();
-  outcome.campaigns = book.campaigns(engine_->detector());
-  std::string lines;
-  for (const event::Campaign& campaign : outcome.campaigns) {
-    lines += event::to_json(campaign, open) + "\n";
-    for (const event::Token model : campaign.models) outcome.models[campaign.id].emplace_back(open(model));
-  }
-  STILLWATCH_CHECK(outputs.write("campaigns.ndjson", lines));
-  lines.clear();
-  for (const event::Member& member : book.members(open)) {
-    lines += event::to_json(member, open) + "\n";
-    const auto standing = book.standings().find(member.account);
-    const event::Level level = standing == book.standings().end() ? event::Level::clear : standing->second.level;
-    outcome.members[member.campaign].push_back({std::string(open(member.account)), member, level});
-  }
-  for (auto& item : outcome.members) {
-    std::stable_sort(item.second.begin(), item.second.end(),
-                     [](const OpenedMember& a, const OpenedMember& b) { return a.member.queries > b.member.queries; });
-  }
-  STILLWATCH_CHECK(outputs.write("members.ndjson", lines));
-  lines.clear();
-  for (const event::Alarm& alarm : engine_->alarm().alarms()) {
-    lines += event::to_json(alarm, options_.policy_hash, open) + "\n";
-    outcome.alarms.push_back({alarm, event::opened_value(alarm, open)});
-  }
-  return outputs.write("alarms.ndjson", lines);
-}
-
-void Run::fill(Outcome& outcome) const {
-  const intake::IntakeCounters intake = reader_->counters();
-  const detect::Detector& detector = engine_->detector();
-  outcome.engine = engine_->counters();
-  outcome.records = intake.accepted;
-  outcome.lines = intake.lines;
-  outcome.rejected = intake.rejected;
-  outcome.duplicates = intake.duplicates();
-  outcome.late = intake.late();
-  outcome.unknown_fields = intake.parser.unknown_fields + accounts_.unknown_fields;
-  outcome.account_lines = accounts_.lines;
-  outcome.account_lines_rejected = accounts_.rejected;
-  outcome.bytes = intake.bytes;
-  outcome.rejected_by_reason = rejects_of(intake);
-  outcome.accounts = detector.accounts().size();
-  outcome.accounts_by_level["clear"] = outcome.accounts - engine_->case_book().standings().size();
-  for (const auto& item : engine_->case_book().standings())
-    ++outcome.accounts_by_level[std::string(event::name(item.second.level))];
-  outcome.end_users_by_level = engine_->case_book().end_users().by_level();
-  outcome.counters = counters_of(*engine_, intake, accounts_, identities_);
-  outcome.calibration_bytes = engine_->calibration_bytes();
-  outcome.calibration_groups = detector.calibration().group_count();
-  outcome.promised_false_campaigns_per_month = detector.calibration().promised_false_campaigns_per_month();
-  outcome.threshold_log10_e = detector.calibration().threshold_log10_e();
-  outcome.queries_per_hour = engine_->queries_per_hour();
-  outcome.warnings = reader_->warnings();
-  outcome.problems = reader_->problems();
-}
-
 base::Result<Outcome> Run::finish() {
   Outcome outcome;
   if (ledger_ != nullptr) STILLWATCH_CHECK(ledger_->finish());
   OutputSet outputs(options_.out);
   STILLWATCH_CHECK(verdicts_->commit(outputs));
   STILLWATCH_CHECK(rejects_->journal().commit(outputs));
-  STILLWATCH_CHECK(write_campaigns(outcome, outputs));
-  fill(outcome);
+  const auto open = [this](event::Token token) { return name_of(token); };
+  STILLWATCH_CHECK(write_campaigns(*engine_, options_.policy_hash, open, outcome, outputs));
+  count_all(*engine_, *reader_, accounts_, identities_, outcome);
   if (options_.add_report) STILLWATCH_CHECK(options_.add_report(outcome, outputs.aside("verdicts.ndjson"), outputs));
   STILLWATCH_CHECK(outputs.publish());
   // The snapshot first: it counts the journals' lines, and without it they are started anew.
@@ -390,8 +251,6 @@ base::Result<Outcome> Run::finish() {
   rejects_->journal().forget();
   return outcome;
 }
-
-}  // namespace
 
 base::Result<Outcome> run(const Options& options) { return Run(options).go(); }
 

@@ -13,9 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "audit/kept_state.h"
 #include "base/result.h"
 #include "engine/engine.h"
 #include "replay/ledger_output.h"
+#include "replay/outcome.h"
 #include "replay/output_set.h"
 
 namespace stillwatch::replay {
@@ -23,43 +25,6 @@ namespace stillwatch::replay {
 struct Progress {
   std::uint64_t records = 0;
   std::uint64_t bytes_read = 0, bytes_total = 0;  // of the log files; total 0 when not known
-};
-
-struct OpenedMember {
-  std::string account;
-  event::Member member;
-  event::Level level = event::Level::clear;
-};
-
-struct OpenedAlarm {
-  event::Alarm alarm;
-  std::string value;  // of its key, such as a user agent
-};
-
-/// What the run found, with ids opened, for the report.
-struct Outcome {
-  std::vector<event::Campaign> campaigns;
-  std::map<std::uint32_t, std::vector<OpenedMember>> members;  // by campaign, most queries first
-  std::map<std::uint32_t, std::vector<std::string>> models;
-  std::map<std::string, std::uint64_t> accounts_by_level, end_users_by_level;
-  std::vector<OpenedAlarm> alarms;
-  engine::Engine::Counters engine;
-  std::uint64_t records = 0, rejected = 0, duplicates = 0, late = 0, unknown_fields = 0, bytes = 0, lines = 0;
-  std::uint64_t account_lines = 0, account_lines_rejected = 0;
-  std::map<std::string, std::uint64_t> rejected_by_reason;
-  std::map<std::string, std::uint64_t> counters;
-  std::uint64_t accounts = 0, openings = 0;
-  std::uint32_t calibration_groups = 0;
-  std::string calibration_bytes;  // Engine::calibration_bytes
-  double promised_false_campaigns_per_month = 0, threshold_log10_e = 0;
-  std::vector<std::uint32_t> queries_per_hour;
-  std::vector<std::string> warnings;
-  std::vector<base::Error> problems;  // logs that were damaged or cut: their readable lines counted
-  /// Share of lines that were refused.
-  double reject_share() const { return lines == 0 ? 0 : static_cast<double>(rejected) / static_cast<double>(lines); }
-  double account_reject_share() const {
-    return account_lines == 0 ? 0 : static_cast<double>(account_lines_rejected) / static_cast<double>(account_lines);
-  }
 };
 
 struct Options {
@@ -72,6 +37,10 @@ struct Options {
   double snapshot_seconds = 30;
   std::string policy_hash;
   LedgerOptions ledger;
+  /// Goes on from this state, whose names these are, instead of from nothing; a check error when accounts, settings,
+  /// secret or version do not fit it. Null: from nothing.
+  const audit::KeptState* base = nullptr;
+  std::string base_names;
   /// Takes out of a batch what the engine must not be given; `digests` are those of the lines, `open` gives ids. May be
   /// empty.
   std::function<base::Status(std::vector<event::Query>&, const std::vector<crypto::Sha256Digest>& digests,

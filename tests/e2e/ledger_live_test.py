@@ -106,6 +106,38 @@ class Decisions(gateway_world.LiveWorld, Ledger):
             answer = json.loads(self.of(gateway, "replay-decision", leaf["id"], "--json").stdout)
             self.assertEqual(answer["answer"], "equal", answer)
 
+    def test_decisions_after_a_lost_snapshot_need_no_older_query_log(self):
+        """A new state is kept when the engine starts from something else than what the audit log knows of."""
+        gateway = self.begin_world("states")
+        gateway.stop()
+        gateway.change(ledger_settings(gateway))
+        gateway.start()
+        cut = len(self.requests) * 3 // 4
+        Traffic(gateway.port, self.requests[:cut], lambda count: self.keep_pace(gateway, count)).run()
+        self.assertEqual(gateway.stop(), 0)
+        states = gateway.folder / "ledger/states"
+        self.assertFalse(states.exists())
+        (gateway.folder / "state/observer.snapshot").unlink()
+        gateway.start()
+        self.assertEqual(len([path for path in states.iterdir() if not path.suffix]), 1)
+        Traffic(gateway.port, self.requests[cut:], lambda count: self.keep_pace(gateway, count)).run()
+        self.assertEqual(gateway.stop(), 0)
+        late = [leaf for leaf in of_kind(leaves_of(gateway.folder / "ledger"), "decision") if leaf["st"]]
+        self.assertGreater(len(late), 5)
+        answers = {}
+        for round_number in range(2):
+            for leaf in (late[0], late[-1]):
+                answer = json.loads(self.of(gateway, "replay-decision", leaf["id"], "--json").stdout)
+                self.assertEqual(answer["answer"], "equal", answer)
+                self.assertTrue(answer["from_state"])
+                self.assertEqual(answers.setdefault(leaf["id"], answer["verdict"]), answer["verdict"])
+            # The second time without the files that are older than the state.
+            if round_number == 0:
+                files = sorted((gateway.folder / "log").glob("queries-*.zst"))
+                self.assertGreater(len(files), 3)
+                files[0].unlink()
+        self.of(gateway, "fsck")
+
 
 if __name__ == "__main__":
     world_fixture.main()

@@ -145,11 +145,12 @@ class FolderTest(unittest.TestCase):
 
 class WorldTest(FolderTest):
     """`world/`, its log with some bad lines as `queries.ndjson`, and the outputs of one plain run in `expected/`."""
+    world = WORLD
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        (cls.folder / "world.toml").write_text(WORLD)
+        (cls.folder / "world.toml").write_text(cls.world)
         test = cls()
         test.run_program("simulate", "--world=world.toml", "--seed=1", "--out=world")
         subprocess.run(["zstd", "-dqf", "world/queries.ndjson.zst", "-o", "clean.ndjson"], cwd=cls.folder, check=True)

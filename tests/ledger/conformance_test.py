@@ -74,6 +74,34 @@ class Logs(LedgerTest):
         entry.write_bytes(entry.read_bytes() + b" ")
         self.assertEqual(self.checker("-proof", proof, entry, vkey)[0], 1)
 
+    def test_what_retention_leaves_of_a_log_still_verifies(self):
+        ledger, proof = self.folder / "ledger", self.folder / "p.tlog-proof"
+        self.writer("months", ledger, 3)
+        logs = sorted((ledger / "logs").glob("shard-*"))
+        log, public = logs[1], self.folder / "public"
+        self.writer("publish", log, public)
+        vkey, kept = self.vkey(log), self.folder / "kept"
+        shutil.copy(public / "checkpoint", kept)
+        self.writer("proof", log, 1, proof)
+        pruned = dict(line.split()[1:] for line in self.writer("prune", ledger).splitlines())
+        self.assertEqual(len(pruned), len(logs) - 1, "all but the one that is written to")
+        minimum = next(size for origin, size in pruned.items() if log.name.endswith(origin[-7:]))
+        self.writer("publish", log, public)
+        self.assertFalse([path for path in public.rglob("tile/entries/**/*") if path.is_file()])
+        # The checker that is not ours: the tree from its hashes, the old checkpoint, and a proof of before.
+        code, line = self.checker("-pruned", minimum, public, vkey, kept)
+        self.assertEqual(code, 0, line)
+        self.assertIn(f"ok size={minimum} inclusion={minimum} consistency=1", line)
+        self.assertEqual(self.checker("-proof", proof, self.folder / "p.tlog-proof.entry", vkey)[0], 0)
+        self.assertEqual(self.checker(public, vkey)[0], 1, "unless it is told so, entries must be there")
+        self.writer("fsck", log)
+        # A hash that is changed is found without its entry.
+        tile = next(path for path in public.rglob("tile/0/**/*") if path.is_file())
+        tile.write_bytes(bytes([tile.read_bytes()[0] ^ 1]) + tile.read_bytes()[1:])
+        self.assertEqual(self.checker("-pruned", minimum, public, vkey)[0], 1)
+        # The shard goes on.
+        self.writer("months", ledger, 1)
+
     def test_after_a_crash_free_life_of_months(self):
         self.writer("months", self.folder / "ledger", 3)
         for log in sorted((self.folder / "ledger" / "logs").glob("shard-*")):

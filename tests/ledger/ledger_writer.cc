@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ledger/disk_file.h"
+#include "ledger/ended_logs.h"
 #include "ledger/fsck.h"
 #include "ledger/leaf_examples.h"
 #include "ledger/log_chain.h"
@@ -32,6 +33,7 @@ constexpr const char* kUsage =
     "ledger_writer sizes LOG DIR FROM TO     grow by one, publish each size into DIR/<size>\n"
     "ledger_writer proof LOG INDEX FILE      write FILE (.tlog-proof) and FILE.entry\n"
     "ledger_writer months DIR COUNT          append to a chain and go on to the next month, COUNT times\n"
+    "ledger_writer prune DIR                 take the entries of all ended logs; \"pruned ORIGIN MINIMUM\"\n"
     "ledger_writer vkey|fsck|dump LOG        public key; findings; hashes of entries as \"index length\"\n"
     "ledger_writer verify DIR VKEY           our own verifier over static files\n";
 
@@ -182,6 +184,19 @@ int months(const Arguments& arguments) {
   return 0;
 }
 
+int prune(const Arguments& arguments) {
+  const auto logs = ended_logs(arguments[0]);
+  if (!logs) return report_error(logs.error());
+  for (const EndedLog& log : *logs) {
+    if (!log.is_raised) {
+      if (const base::Status status = raise_minimum(log); !status) return report_error(status.error());
+    }
+    if (const base::Status status = remove_entries(log); !status) return report_error(status.error());
+    fmt::print("pruned {} {}\n", log.origin, log.size);
+  }
+  return 0;
+}
+
 int vkey(const Arguments& arguments) {
   std::ifstream file(arguments[0] + "/key");
   std::string text;
@@ -228,9 +243,9 @@ int verify(const Arguments& arguments) {
 
 int main(int count, char** words) {
   const std::map<std::string, std::pair<std::size_t, int (*)(const Arguments&)>> commands = {
-      {"grow", {3, grow}},   {"publish", {2, publish_log}}, {"sizes", {4, sizes}},
-      {"proof", {3, proof}}, {"months", {2, months}},       {"vkey", {1, vkey}},
-      {"fsck", {1, check}},  {"dump", {1, dump}},           {"verify", {2, verify}}};
+      {"grow", {3, grow}},     {"publish", {2, publish_log}}, {"sizes", {4, sizes}}, {"proof", {3, proof}},
+      {"months", {2, months}}, {"vkey", {1, vkey}},           {"prune", {1, prune}}, {"fsck", {1, check}},
+      {"dump", {1, dump}},     {"verify", {2, verify}}};
   const Arguments arguments(words + std::min(count, 2), words + count);
   const auto command = commands.find(count > 1 ? words[1] : "");
   if (command == commands.end() || arguments.size() != command->second.first) {

@@ -1,6 +1,7 @@
 // tlog_verify checks C2SP tiled logs and proofs with golang.org/x/mod, code that is not ours.
 //
 //	usage: tlog_verify DIR VKEY [OLD-CHECKPOINT-FILE...]
+//	       tlog_verify -pruned N DIR VKEY [OLD-CHECKPOINT-FILE...]
 //	       tlog_verify -growing VKEY DIR...
 //	       tlog_verify -proof FILE ENTRY VKEY
 //
@@ -10,6 +11,9 @@
 // (every 97th above 20,000), and the consistency with each older checkpoint. With -growing each DIR
 // is the log at a later size, and is also checked against the checkpoint of the DIR before it; then
 // each inclusion proof is of every 7th entry, beginning with another one at each DIR, and of the last.
+//
+// With -pruned the bundles of entries before N are gone by the log's retention. Their hashes must be
+// there, and are checked against the root as the others; their inclusion is proven from these.
 //
 // With -proof FILE is a .tlog-proof (c2sp.org/tlog-proof@v1) and ENTRY a file with the bytes of the
 // entry: the checkpoint's signature and the inclusion are checked, nothing else is needed.
@@ -123,6 +127,7 @@ func verifier(vkey string) note.Verifier {
 
 func usage() {
 	fmt.Println("usage: tlog_verify DIR VKEY [OLD-CHECKPOINT-FILE...]")
+	fmt.Println("       tlog_verify -pruned N DIR VKEY [OLD-CHECKPOINT-FILE...]")
 	fmt.Println("       tlog_verify -growing VKEY DIR...")
 	fmt.Println("       tlog_verify -proof FILE ENTRY VKEY")
 	os.Exit(2)
@@ -137,14 +142,21 @@ func main() {
 		var olds []string
 		inclusion, consistency := 0, 0
 		for k, dir := range os.Args[3:] {
-			_, i, c := checkLog(dir, v, olds, 7, int64(k%7))
+			_, i, c := checkLog(dir, v, olds, 7, int64(k%7), 0)
 			inclusion += i
 			consistency += c
 			olds = []string{filepath.Join(dir, "checkpoint")}
 		}
 		fmt.Printf("ok logs=%d inclusion=%d consistency=%d\n", len(os.Args)-3, inclusion, consistency)
+	case len(os.Args) >= 5 && os.Args[1] == "-pruned":
+		minimum, err := strconv.ParseInt(os.Args[2], 10, 64)
+		if err != nil || minimum < 0 {
+			usage()
+		}
+		size, inclusion, consistency := checkLog(os.Args[3], verifier(os.Args[4]), os.Args[5:], 1, 0, minimum)
+		fmt.Printf("ok size=%d inclusion=%d consistency=%d\n", size, inclusion, consistency)
 	case len(os.Args) >= 3 && !strings.HasPrefix(os.Args[1], "-"):
-		size, inclusion, consistency := checkLog(os.Args[1], verifier(os.Args[2]), os.Args[3:], 1, 0)
+		size, inclusion, consistency := checkLog(os.Args[1], verifier(os.Args[2]), os.Args[3:], 1, 0, 0)
 		fmt.Printf("ok size=%d inclusion=%d consistency=%d\n", size, inclusion, consistency)
 	default:
 		usage()
@@ -198,8 +210,8 @@ func checkProof(file, entryFile string, v note.Verifier) {
 }
 
 // checkLog returns the size, and how many inclusion and consistency proofs held. Inclusion is proven of every step-th
-// entry, beginning with first.
-func checkLog(root string, v note.Verifier, olds []string, step, first int64) (int64, int, int) {
+// entry, beginning with first. Bundles that end before minimum must be gone.
+func checkLog(root string, v note.Verifier, olds []string, step, first, minimum int64) (int64, int, int) {
 	tree := open(filepath.Join(root, "checkpoint"), v)
 	hr := tlog.TileHashReader(tree, tiles{root})
 	if tree.N == 0 {
@@ -233,7 +245,11 @@ func checkLog(root string, v note.Verifier, olds []string, step, first int64) (i
 		if err != nil && strings.Contains(p, ".p/") {
 			b, err = os.ReadFile(filepath.Join(root, p[:strings.Index(p, ".p/")]))
 		}
-		if err != nil {
+		gone := n*256+count <= minimum
+		if gone && err == nil {
+			die("%s: is there, below the minimum index %d", p, minimum)
+		}
+		if !gone && err != nil {
 			die("%v", err)
 		}
 		var want []int64
@@ -244,7 +260,21 @@ func checkLog(root string, v note.Verifier, olds []string, step, first int64) (i
 		if err != nil {
 			die("%s: level-0 hashes: %v", p, err)
 		}
-		for k := int64(0); k < count; k++ {
+		for k := int64(0); gone && k < count; k++ {
+			i := n*256 + k
+			if i%step != first && i != tree.N-1 {
+				continue
+			}
+			proof, err := tlog.ProveRecord(tree.N, i, hr)
+			if err != nil {
+				die("prove %d: %v", i, err)
+			}
+			if err := tlog.CheckRecord(proof, tree.N, tree.Hash, i, leaves[k]); err != nil {
+				die("entry %d: %v", i, err)
+			}
+			inclusion++
+		}
+		for k := int64(0); !gone && k < count; k++ {
 			if len(b) < 2 || len(b) < 2+int(binary.BigEndian.Uint16(b)) {
 				die("%s: bundle ends at entry %d of %d", p, k, count)
 			}

@@ -1,0 +1,20 @@
+// What an erasure did, as `erase` leaves: keys that were destroyed, and states of the engine that were removed.
+//
+// Invariant: at least one leaf, so that an order that found nothing is told too; every key and every state is in
+// exactly one. Threads: pure. Cost: none. Spec: docs/reference/audit-log.md, "erase".
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "ledger/erasure.h"
+#include "ledger/leaf.h"
+
+namespace stillwatch::audit {
+
+/// `why` of leaves that tell of a customer's request, and of retention; those of states have "states: " before it.
+std::string_view reason_of(ledger::OrderKind kind);
+std::vector<ledger::EraseLeaf> erasure_leaves(const ledger::ErasureResult& result, std::int64_t time_ms);
+
+}  // namespace stillwatch::audit
