@@ -34,7 +34,7 @@ if(STILLWATCH_TESTS)
 endif()
 
 # The official API clients against the model server, and against the gateway in front of it. Skipped where Node or the
-# clients are not installed (tools/setup_sdk.sh).
+# clients are not installed (tools/setup_npm.sh tests/sdk).
 if(STILLWATCH_TESTS)
   foreach(suite model_server gateway gateway_remedies demo/live)
     add_test(NAME sdk.${suite} COMMAND ${CMAKE_SOURCE_DIR}/tests/sdk/run.sh ${suite}.test.mjs)
@@ -52,7 +52,7 @@ if(STILLWATCH_TESTS)
 endif()
 
 # The audit log against programs that we did not write, and under faults of the disk. What needs Go or Node skips
-# without them (tools/setup.sh conformance, tools/setup_sigstore.sh).
+# without them (tools/setup.sh conformance, tools/setup_npm.sh tests/ledger/sigstore).
 if(STILLWATCH_TESTS)
   add_executable(ledger_writer ${CMAKE_SOURCE_DIR}/tests/ledger/ledger_writer.cc)
   target_link_libraries(ledger_writer PRIVATE stillwatch_ledger)
