@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/assert.h"
 #include "base/event_time.h"
 #include "base/limits.h"
 #include "intake/body_reader.h"
@@ -46,6 +47,13 @@ std::optional<std::int64_t> scaled(std::string_view digits, int exponent) {
     value *= 10;
   }
   return any ? std::optional(value) : std::nullopt;
+}
+
+std::optional<double> number_of(std::string_view digits) {
+  double number = 0;
+  const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || rest != digits.data() + digits.size() || !(number >= 0)) return std::nullopt;
+  return number;
 }
 
 // The last moment that RFC 3339 texts may name too (year 2261).
@@ -105,6 +113,16 @@ void add_path(PathNode& root, const std::vector<PathStep>& steps, std::size_t sl
     }
   }
   node->slots.push_back(slot);
+}
+
+PathNode tree_of(std::span<const std::string_view> paths) {
+  PathNode root;
+  for (std::size_t slot = 0; slot < paths.size(); ++slot) {
+    const auto steps = parse_path(paths[slot]);
+    STILLWATCH_ASSERT(steps.has_value());
+    add_path(root, *steps, slot);
+  }
+  return root;
 }
 
 struct PathWalker::State {
@@ -205,13 +223,10 @@ std::optional<std::string_view> text_of(RawValue value, JsonText& text) {
   return value.json;
 }
 
-std::optional<double> number_of(RawValue value, JsonText& text) {
+std::optional<std::uint32_t> count_of(RawValue value, JsonText& text) {
   const auto digits = text_of(value, text);
-  double number = 0;
-  if (!digits) return std::nullopt;
-  const auto [rest, error] = std::from_chars(digits->data(), digits->data() + digits->size(), number);
-  if (error != std::errc() || rest != digits->data() + digits->size() || !(number >= 0)) return std::nullopt;
-  return number;
+  const auto number = digits ? number_of(*digits) : std::nullopt;
+  return number ? std::optional(static_cast<std::uint32_t>(std::min(*number, 4294967295.0))) : std::nullopt;
 }
 
 std::optional<std::int64_t> time_of(RawValue value, TimeFormat format, JsonText& text) {
@@ -239,7 +254,7 @@ std::optional<std::int64_t> time_of(RawValue value, TimeFormat format, JsonText&
   const int exponent = format == TimeFormat::unix_s ? 6 : format == TimeFormat::unix_ms ? 3 : 0;
   time_us = scaled(*bytes, exponent);
   if (!time_us) {
-    const auto number = number_of(value, text);
+    const auto number = number_of(*bytes);
     const double scale = format == TimeFormat::unix_s ? 1e6 : format == TimeFormat::unix_ms ? 1e3 : 1;
     if (!number || *number * scale > static_cast<double>(kTimeMaxUs)) return std::nullopt;
     time_us = static_cast<std::int64_t>(*number * scale);

@@ -6,7 +6,7 @@
 
 #include "base/event_time.h"
 #include "base/limits.h"
-#include "intake/json_scan.h"
+#include "intake/record_parser.h"
 #include "text/fingerprint_codec.h"
 
 namespace stillwatch::intake {
@@ -25,55 +25,28 @@ bool is_null(od::value& value) {
   return value.is_null().get(null) == simdjson::SUCCESS && null;
 }
 
-class QueryParser final : public LineParser {
+class QueryParser final : public RecordParser {
  public:
   QueryParser(const crypto::KeyedHash& keyed_hash, const Identities* identities)
-      : builder_(keyed_hash, identities), body_(keyed_hash) {}
-
-  void parse(std::string_view line, ParsedLine& out) override {
-    builder_.begin(line.size(), out);
-    if (is_blank(line)) {
-      out.is_blank = true;
-      return;
-    }
-    MaybeRefusal refusal = read(line);
-    if (!refusal) refusal = builder_.finish();
-    if (!refusal) return;
-    scan(line);
-    builder_.refuse(*refusal);
-  }
-
-  void refuse(std::string_view beginning, std::uint64_t line_bytes, RejectReason reason, ParsedLine& out) override {
-    builder_.begin(static_cast<std::size_t>(line_bytes), out);
-    scan(beginning);
-    builder_.refuse({reason, ""});
-  }
-
-  bool keep_raw(RawRecord* raw) override {
-    builder_.keep_raw(raw);
-    return true;
-  }
-  NewIds& new_ids() override { return builder_.new_ids(); }
-  ParserCounters counters() const override {
-    ParserCounters counters = builder_.counters();
-    counters.turns_ignored = body_.turns_ignored();
-    return counters;
-  }
+      : RecordParser(keyed_hash, identities) {}
 
  private:
-  /// What can still be read of a line that was refused.
-  void scan(std::string_view line) {
-    if (!builder_.has_account()) {
-      const auto account = find_string(line, kAccountPath, text_);
-      if (account && is_utf8(*account)) (void)builder_.set_account(*account);
-    }
+  MaybeRefusal read(std::string_view line, ParsedLine&) override {
+    MaybeRefusal refusal = read_record(line);
+    if (!refusal) refusal = builder_.finish();
+    if (refusal) scan(line);
+    return refusal;
+  }
+
+  void scan(std::string_view line) override {
+    if (!builder_.has_account()) (void)find_account(line, kAccountPath);
     if (!builder_.has_time()) {
       const auto time = find_string(line, kTimePath, text_);
       if (time) (void)builder_.set_time(*time);
     }
   }
 
-  MaybeRefusal read(std::string_view line) {
+  MaybeRefusal read_record(std::string_view line) {
     end_ = line.data() + line.size();
     first_.reset();
     request_ = response_body_ = {};
@@ -338,10 +311,8 @@ class QueryParser final : public LineParser {
     return {};
   }
 
-  RecordBuilder builder_;
-  BodyReader body_;
   od::parser parser_;
-  JsonText text_, key_text_;
+  JsonText key_text_;
   const char* end_ = nullptr;
   MaybeRefusal first_;
   std::string_view request_, response_body_;
