@@ -1,22 +1,15 @@
 #include "intake/path_walker.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <charconv>
 
 #include "base/assert.h"
 #include "base/event_time.h"
-#include "base/limits.h"
-#include "intake/body_reader.h"
+#include "intake/json_value.h"
 
 namespace stillwatch::intake {
 namespace {
 
-namespace od = simdjson::ondemand;
-using MaybeRefusal = std::optional<Refusal>;
-
-constexpr Refusal kNotJson{RejectReason::not_json, ""};
 constexpr std::size_t kPathStepsMax = 16;  // of a path in a map file: records nest less
 constexpr std::size_t kIndexMax = 10'000;
 
@@ -126,28 +119,26 @@ PathNode tree_of(std::span<const std::string_view> paths) {
 }
 
 struct PathWalker::State {
-  od::parser parser;
-  JsonText key_text;
-  const char* end = nullptr;
+  JsonReader json{kLineNotJson};
   std::span<RawValue> out;
 
   MaybeRefusal visit(od::value value, const PathNode& node) {
     od::json_type type;
-    if (value.type().get(type)) return kNotJson;
+    if (value.type().get(type)) return kLineNotJson;
     std::string_view raw;
     if (type == od::json_type::object) {
       od::object object;
       bool ignored = false;
-      if (value.get_object().get(object)) return kNotJson;
-      if (!node.slots.empty() && (object.raw_json().get(raw) || object.reset().get(ignored))) return kNotJson;
+      if (value.get_object().get(object)) return kLineNotJson;
+      if (!node.slots.empty() && (object.raw_json().get(raw) || object.reset().get(ignored))) return kLineNotJson;
       keep(node, raw);
       return node.children.empty() ? MaybeRefusal{} : visit_fields(object, node);
     }
     if (type == od::json_type::array) {
       od::array array;
       bool ignored = false;
-      if (value.get_array().get(array)) return kNotJson;
-      if (!node.slots.empty() && (array.raw_json().get(raw) || array.reset().get(ignored))) return kNotJson;
+      if (value.get_array().get(array)) return kLineNotJson;
+      if (!node.slots.empty() && (array.raw_json().get(raw) || array.reset().get(ignored))) return kLineNotJson;
       keep(node, raw);
       return node.children.empty() ? MaybeRefusal{} : visit_elements(array, node);
     }
@@ -160,26 +151,19 @@ struct PathWalker::State {
   }
 
   MaybeRefusal visit_fields(od::object& object, const PathNode& node) {
-    for (auto result : object) {
-      od::field field;
-      if (std::move(result).get(field)) return kNotJson;
-      const char* const raw = field.key().raw();
-      const auto key = key_text.unescape(std::string_view(raw, static_cast<std::size_t>(end - raw)));
-      if (!key) return kNotJson;
+    return json.each_field(object, [&](std::string_view key, od::value value) {
       const auto child = std::find_if(node.children.begin(), node.children.end(), [&](const PathNode& other) {
-        return !other.step.is_index && other.step.key == *key;
+        return !other.step.is_index && other.step.key == key;
       });
-      if (child == node.children.end()) continue;
-      if (auto refusal = visit(field.value(), *child)) return refusal;
-    }
-    return {};
+      return child == node.children.end() ? MaybeRefusal{} : visit(value, *child);
+    });
   }
 
   MaybeRefusal visit_elements(od::array& array, const PathNode& node) {
     std::size_t index = 0;
     for (auto result : array) {
       od::value element;
-      if (std::move(result).get(element)) return kNotJson;
+      if (std::move(result).get(element)) return kLineNotJson;
       const auto child = std::find_if(node.children.begin(), node.children.end(), [&](const PathNode& other) {
         return other.step.is_index && other.step.index == index;
       });
@@ -198,23 +182,7 @@ std::optional<Refusal> PathWalker::walk(std::string_view line, const PathNode& r
   State& state = *state_;
   std::fill(out.begin(), out.end(), RawValue{});
   state.out = out;
-  state.end = line.data() + line.size();
-  if (nests_deeper(line, base::limits::kJsonDepthMax)) return Refusal{RejectReason::too_deep, ""};
-  if (line.size() > state.parser.capacity()) {
-    const std::size_t room = std::max<std::size_t>(1 << 14, std::max(line.size(), 2 * state.parser.capacity()));
-    if (state.parser.allocate(room, simdjson::DEFAULT_MAX_DEPTH)) return kNotJson;
-  }
-  od::document document;
-  const auto error =
-      state.parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding))
-          .get(document);
-  if (error == simdjson::UTF8_ERROR) return Refusal{RejectReason::not_utf8, ""};
-  od::object record;
-  if (error || document.get_object().get(record)) return kNotJson;
-  if (auto refusal = state.visit_fields(record, root)) return refusal;
-  const char* rest = nullptr;
-  if (document.current_location().get(rest) == simdjson::SUCCESS) return kNotJson;
-  return {};
+  return state.json.read_line(line, [&](od::object& record) { return state.visit_fields(record, root); });
 }
 
 std::optional<std::string_view> text_of(RawValue value, JsonText& text) {
