@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <set>
 
-#include "app/temporary_folder.h"
 #include "base/files.h"
+#include "base/folder_fixture.h"
 #include "intake/log_reader.h"
 
 namespace stillwatch::app {
@@ -19,8 +19,8 @@ crypto::KeyedHash fixed_hash() {
 }
 
 std::vector<event::Query> read_flood(FloodKind kind, std::uint64_t records, std::string* text = nullptr) {
-  const TemporaryFolder folder;
-  const std::string path = folder.path() + "/flood.ndjson";
+  const base::test::Folder folder;
+  const std::string path = folder / "flood.ndjson";
   const crypto::KeyedHash hash = fixed_hash();
   const auto written = write_flood_log(kind, records, hash, path);
   EXPECT_TRUE(written);

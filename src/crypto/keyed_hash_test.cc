@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <fstream>
+
+#include "base/folder_fixture.h"
 
 namespace stillwatch::crypto {
 namespace {
@@ -26,16 +27,11 @@ TEST(KeyedHash, DependsOnSecretDomainAndBytes) {
 
 class SecretFile : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/stillwatch-secret-XXXXXX";
-    folder_ = mkdtemp(name);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::string folder_;
+  const base::test::Folder folder_;
 };
 
 TEST_F(SecretFile, IsCreatedOnceWithMode0600) {
-  const std::string path = folder_ + "/deep/secret";
+  const std::string path = folder_ / "deep/secret";
   const auto first = load_or_create_secret(path);
   ASSERT_TRUE(first) << first.error().message;
   struct stat status {};
@@ -45,7 +41,7 @@ TEST_F(SecretFile, IsCreatedOnceWithMode0600) {
 }
 
 TEST_F(SecretFile, RefusesMalformedAndOpenFiles) {
-  const std::string path = folder_ + "/secret";
+  const std::string path = folder_ / "secret";
   std::ofstream(path) << "not hex\n";
   ::chmod(path.c_str(), 0600);
   EXPECT_NE(load_or_create_secret(path).error().message.find("64 hexadecimal"), std::string::npos);

@@ -12,8 +12,6 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/folder_fixture.h"
 #include "base/random.h"
 #include "engine/engine.h"
 #include "event/json_lines.h"
@@ -37,21 +36,10 @@ namespace stillwatch::gateway::test {
 inline constexpr std::int64_t kStart = 1'775'001'600'000'000;  // a midnight
 
 struct Folder {
-  Folder() {
-    char name[] = "/tmp/stillwatch_gateway_XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string read(const std::string& name) const {
-    std::ifstream in(path + "/" + name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  void write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path + "/" + name, std::ios::binary) << bytes;
-  }
-  std::string path;
+  const base::test::Folder own;
+  const std::string path = own.path();
+  std::string read(const std::string& name) const { return own.read(name); }
+  void write(const std::string& name, const std::string& bytes) const { own.write(name, bytes); }
 };
 
 inline crypto::KeyedHash fixed_hash() {
