@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/folder_fixture.h"
@@ -22,6 +24,19 @@ inline KeySeed seed(unsigned first = 1) {
   for (std::uint8_t& byte : seed.writable()) byte = static_cast<std::uint8_t>(first++);
   return seed;
 }
+
+/// A log to be, in a folder of its own.
+class LogTest : public ::testing::Test {
+ protected:
+  LogStore create() {
+    auto store = LogStore::create(folder_, kOrigin, seed());
+    if (!store) throw std::runtime_error(store.error().message);
+    return std::move(*store);
+  }
+
+  TemporaryFolder top_;
+  std::string folder_ = top_ / "log";
+};
 
 /// Entry number i, of a length that depends on it.
 inline std::string entry(std::uint64_t i) { return "entry-" + std::to_string(i) + std::string(i % 7, 'x'); }
