@@ -6,15 +6,12 @@
 #include <fstream>
 
 #include "base/folder_fixture.h"
+#include "crypto/keyed_hash_fixture.h"
 
 namespace stillwatch::crypto {
 namespace {
 
-std::array<std::uint8_t, 32> secret_of(std::uint8_t byte) {
-  std::array<std::uint8_t, 32> secret;
-  secret.fill(byte);
-  return secret;
-}
+using test::secret_of;
 
 TEST(KeyedHash, DependsOnSecretDomainAndBytes) {
   const KeyedHash one(secret_of(1)), two(secret_of(2));

@@ -24,6 +24,7 @@
 
 #include "base/folder_fixture.h"
 #include "base/random.h"
+#include "crypto/keyed_hash_fixture.h"
 #include "engine/engine.h"
 #include "event/json_lines.h"
 #include "gateway/exchange.h"
@@ -35,18 +36,14 @@ namespace stillwatch::gateway::test {
 
 inline constexpr std::int64_t kStart = 1'775'001'600'000'000;  // a midnight
 
+using crypto::test::fixed_hash;
+
 struct Folder {
   const base::test::Folder own;
   const std::string path = own.path();
   std::string read(const std::string& name) const { return own.read(name); }
   void write(const std::string& name, const std::string& bytes) const { own.write(name, bytes); }
 };
-
-inline crypto::KeyedHash fixed_hash() {
-  std::array<std::uint8_t, crypto::KeyedHash::kSecretBytes> secret{};
-  secret.fill(7);
-  return crypto::KeyedHash(secret);
-}
 
 /// A made-up word of a vocabulary of `size`.
 inline std::string word(base::Random& random, std::uint64_t size) {
