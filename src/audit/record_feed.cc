@@ -19,7 +19,6 @@ namespace {
 using base::Fault;
 using Steady = std::chrono::steady_clock;
 
-constexpr std::size_t kPendingMax = 4'096;                        // leaves between two syncs of new keys
 constexpr auto kRetry = std::chrono::milliseconds(500);           // after an error of the disk
 constexpr auto kStopPatience = std::chrono::milliseconds(3'000);  // a disk that fails must not keep a stop for longer
 
