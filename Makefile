@@ -29,7 +29,7 @@ setup-lint:
 	@if [ "$(SETUP)" != no ]; then tools/setup.sh lint; fi
 
 setup-sdk:
-	@if [ "$(SETUP)" != no ]; then tools/setup_sdk.sh; fi
+	@if [ "$(SETUP)" != no ]; then tools/setup_npm.sh tests/sdk; fi
 
 build/%/build.ninja: CMakeLists.txt cmake/stillwatch.cmake CMakePresets.json | setup
 	@mkdir -p build
@@ -43,7 +43,7 @@ test: setup setup-sdk build/release/build.ninja ## build everything and run all 
 	@ctest --test-dir build/release -j $(JOBS) --output-on-failure --no-tests=error 2>&1 | tee build/ctest.log
 
 demo: build ## a small month with one hidden campaign: simulate, replay, evaluate, report; then live by real clients
-	@if [ "$(SETUP)" != no ]; then tools/setup_sdk.sh || echo "demo: going on without the live part" >&2; fi
+	@if [ "$(SETUP)" != no ]; then tools/setup_npm.sh tests/sdk || echo "demo: going on without the live part" >&2; fi
 	@tools/demo.sh
 
 bench: setup build/release/build.ninja ## the benchmarks of the modules, then `stillwatch bench replay`

@@ -11,6 +11,16 @@ if(STILLWATCH_TESTS)
   add_test(NAME house.gateway_bench_test COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/bench/gateway_test.py)
 endif()
 
+# FOLDER.SUITE runs tests/FOLDER/SUITE_test.py for each of SUITES.
+function(stillwatch_scripts folder)
+  cmake_parse_arguments(S "" "TIMEOUT" "SUITES;ENVIRONMENT" ${ARGN})
+  foreach(suite ${S_SUITES})
+    add_test(NAME ${folder}.${suite} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/${folder}/${suite}_test.py)
+    set_tests_properties(${folder}.${suite} PROPERTIES TIMEOUT ${S_TIMEOUT} ENVIRONMENT "${S_ENVIRONMENT}")
+  endforeach()
+endfunction()
+set(binary STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>)
+
 # The command line, end to end, over small simulated worlds.
 if(STILLWATCH_TESTS)
   # Preloaded to end the program at a chosen point; sanitizers want to be loaded first themselves.
@@ -19,36 +29,30 @@ if(STILLWATCH_TESTS)
     target_link_libraries(crash_points PRIVATE stillwatch_flags ${CMAKE_DL_LIBS})
     set(crash_points STILLWATCH_CRASH_POINTS=$<TARGET_FILE:crash_points>)
   endif()
-  foreach(suite replay answers bad_input interruption quality keys)
-    add_test(NAME e2e.${suite} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/${suite}_test.py)
-    set_tests_properties(e2e.${suite} PROPERTIES TIMEOUT 300
-      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${crash_points}")
-  endforeach()
+  stillwatch_scripts(e2e TIMEOUT 300 ENVIRONMENT ${binary} ${crash_points}
+    SUITES replay answers bad_input interruption quality keys)
 endif()
 
 # The official API clients against the model server, and against the gateway in front of it. Skipped where Node or the
-# clients are not installed (tools/setup_sdk.sh).
+# clients are not installed (tools/setup_npm.sh tests/sdk).
 if(STILLWATCH_TESTS)
   foreach(suite model_server gateway gateway_remedies demo/live)
     add_test(NAME sdk.${suite} COMMAND ${CMAKE_SOURCE_DIR}/tests/sdk/run.sh ${suite}.test.mjs)
     set_tests_properties(sdk.${suite} PROPERTIES TIMEOUT 300
       SKIP_RETURN_CODE 77
-      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>")
+      ENVIRONMENT ${binary})
   endforeach()
 endif()
 
 # The gateway as a program: real sockets, signals, faults, and nginx and Prometheus where they are installed.
 if(STILLWATCH_TESTS)
-  foreach(suite replay signals upstream wire scarcity peers tail secret)
-    add_test(NAME e2e.gateway_${suite}
-      COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/gateway_${suite}_test.py)
-    set_tests_properties(e2e.gateway_${suite} PROPERTIES TIMEOUT 300
-      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${crash_points}")
-  endforeach()
+  stillwatch_scripts(e2e TIMEOUT 300 ENVIRONMENT ${binary} ${crash_points}
+    SUITES gateway_replay gateway_signals gateway_upstream gateway_wire gateway_scarcity gateway_peers gateway_tail
+      gateway_secret)
 endif()
 
 # The audit log against programs that we did not write, and under faults of the disk. What needs Go or Node skips
-# without them (tools/setup.sh conformance, tools/setup_sigstore.sh).
+# without them (tools/setup.sh conformance, tools/setup_npm.sh tests/ledger/sigstore).
 if(STILLWATCH_TESTS)
   add_executable(ledger_writer ${CMAKE_SOURCE_DIR}/tests/ledger/ledger_writer.cc)
   target_link_libraries(ledger_writer PRIVATE stillwatch_ledger)
@@ -71,25 +75,12 @@ if(STILLWATCH_TESTS)
   add_executable(audit_writer ${CMAKE_SOURCE_DIR}/tests/ledger/audit_writer.cc)
   target_link_libraries(audit_writer PRIVATE stillwatch_audit)
   list(APPEND ledger_environment "AUDIT_WRITER=$<TARGET_FILE:audit_writer>")
-  foreach(suite conformance faults sigstore anchor)
-    add_test(NAME ledger.${suite} COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/ledger/${suite}_test.py)
-    set_tests_properties(ledger.${suite} PROPERTIES TIMEOUT 600 ENVIRONMENT "${ledger_environment}")
-  endforeach()
-  foreach(suite replay gateway)
-    add_test(NAME e2e.ledger_${suite}
-      COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/ledger_${suite}_test.py)
-    set_tests_properties(e2e.ledger_${suite} PROPERTIES TIMEOUT 600
-      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>;${ledger_environment}")
-  endforeach()
+  stillwatch_scripts(ledger TIMEOUT 600 ENVIRONMENT ${ledger_environment} SUITES conformance faults sigstore anchor)
+  stillwatch_scripts(e2e TIMEOUT 600 ENVIRONMENT ${binary} ${ledger_environment} SUITES ledger_replay ledger_gateway)
 endif()
 
 # The audit log's commands: checking, proving, evidence, erasure, decisions made again. What only the Go checker can say
 # is skipped where golang-go and golang-golang-x-mod-dev are not installed.
 if(STILLWATCH_TESTS)
-  foreach(suite commands evidence live states)
-    add_test(NAME e2e.ledger_${suite}
-      COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/e2e/ledger_${suite}_test.py)
-    set_tests_properties(e2e.ledger_${suite} PROPERTIES TIMEOUT 600
-      ENVIRONMENT "STILLWATCH_BINARY=$<TARGET_FILE:stillwatch>")
-  endforeach()
+  stillwatch_scripts(e2e TIMEOUT 600 ENVIRONMENT ${binary} SUITES ledger_commands ledger_evidence ledger_live ledger_states)
 endif()

@@ -63,12 +63,12 @@ END
 
 tools/demo_evidence.sh "$binary" "$world" "$report" "$ledger" "$out"
 
-# Without Node and the clients (tools/setup_sdk.sh) the rest of the demo stands by itself.
+# Without Node and the clients (tools/setup_npm.sh tests/sdk) the rest of the demo stands by itself.
 code=0
 if [ "$live" = no ]; then
   echo "Live        left out, as LIVE=no says"
 elif ! command -v node >/dev/null || [ ! -f tests/sdk/node_modules/.installed ]; then
-  echo "Live        left out: the official API clients are not installed; see tools/setup_sdk.sh"
+  echo "Live        left out: the official API clients are not installed; see tools/setup_npm.sh tests/sdk"
 else
   printf '%s\n\n' "Now live, in about a minute, with remedies on."
   node tests/sdk/demo/live.mjs --binary="$binary" --world=worlds/demo_live.toml --seed=1 --out="$out/live" || code=$?

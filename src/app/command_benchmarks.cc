@@ -9,8 +9,8 @@
 
 #include "app/commands.h"
 #include "app/settings_file.h"
-#include "app/temporary_folder.h"
 #include "base/files.h"
+#include "base/temporary_folder.h"
 #include "intake/line_source.h"
 #include "intake/log_reader.h"
 #include "intake/query_parser.h"
@@ -152,10 +152,9 @@ void print_stages(const Flags& flags, const std::vector<Stage>& stages, std::uin
 }
 
 base::Result<int> bench_replay(Flags flags) {
-  const TemporaryFolder folder;
-  if (folder.path().empty()) return base::fail(base::Fault::environment, "cannot make a temporary folder; set TMPDIR");
+  STILLWATCH_TRY(folder, base::TemporaryFolder::make());
   STILLWATCH_CHECK(make_log(flags, folder.path()));
-  STILLWATCH_TRY(secret, crypto::load_or_create_secret(folder.path() + "/secret"));
+  STILLWATCH_TRY(secret, crypto::load_or_create_secret(folder / "secret"));
   const crypto::KeyedHash keyed_hash(secret);
   const unsigned threads = std::max(1U, std::thread::hardware_concurrency());
   std::vector<Stage> stages{{"parse only (simdjson, same fields): the limit"},

@@ -15,8 +15,8 @@
 
 #include "app/commands.h"
 #include "app/flood_log.h"
-#include "app/temporary_folder.h"
 #include "base/files.h"
+#include "base/temporary_folder.h"
 
 extern char** environ;
 
@@ -153,9 +153,8 @@ base::Result<crypto::KeyedHash> known_secret(const std::string& path) {
 }
 
 base::Result<int> bench_flood(const Flags& flags) {
-  const TemporaryFolder folder;
-  if (folder.path().empty()) return base::fail(base::Fault::environment, "cannot make a temporary folder; set TMPDIR");
-  STILLWATCH_TRY(hash, known_secret(folder.path() + "/secret"));
+  STILLWATCH_TRY(folder, base::TemporaryFolder::make());
+  STILLWATCH_TRY(hash, known_secret(folder / "secret"));
   if (!flags.json) {
     std::printf("%-20s %9s %7s %10s %8s %9s %6s   %s\n", "log", "records", "bytes", "records/s", "MB/s", "peak MiB",
                 "slower", "counters (rates by processor time)");

@@ -10,9 +10,9 @@
 #include "app/command_ledger.h"
 #include "app/ledger_access.h"
 #include "app/settings_file.h"
-#include "app/temporary_folder.h"
 #include "base/event_time.h"
 #include "base/json_text.h"
+#include "base/temporary_folder.h"
 #include "crypto/key_set.h"
 #include "replay/decision_check.h"
 
@@ -109,8 +109,7 @@ base::Result<int> replay_decision(Flags flags) {
                       fmt::format("{} is not there: with another secret other verdicts come out", flags.run.secret));
   }
   STILLWATCH_TRY(keys, open_ledger_keys(place, true));
-  const TemporaryFolder scratch;
-  if (scratch.path().empty()) return base::fail(Fault::environment, "cannot make a temporary folder; set TMPDIR");
+  STILLWATCH_TRY(scratch, base::TemporaryFolder::make());
   flags.run.out = scratch.path();
   flags.run.engine = settings.engine;
   flags.run.lateness_us = settings.lateness_us;

@@ -5,23 +5,18 @@
 #include <filesystem>
 #include <set>
 
-#include "app/temporary_folder.h"
 #include "base/files.h"
+#include "base/folder_fixture.h"
+#include "crypto/keyed_hash_fixture.h"
 #include "intake/log_reader.h"
 
 namespace stillwatch::app {
 namespace {
 
-crypto::KeyedHash fixed_hash() {
-  std::array<std::uint8_t, crypto::KeyedHash::kSecretBytes> secret;
-  secret.fill(7);
-  return crypto::KeyedHash(secret);
-}
-
 std::vector<event::Query> read_flood(FloodKind kind, std::uint64_t records, std::string* text = nullptr) {
-  const TemporaryFolder folder;
-  const std::string path = folder.path() + "/flood.ndjson";
-  const crypto::KeyedHash hash = fixed_hash();
+  const base::test::Folder folder;
+  const std::string path = folder / "flood.ndjson";
+  const crypto::KeyedHash hash = crypto::test::fixed_hash();
   const auto written = write_flood_log(kind, records, hash, path);
   EXPECT_TRUE(written);
   if (text != nullptr) *text = base::read_file(path, 1U << 30).value();

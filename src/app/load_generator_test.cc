@@ -4,8 +4,8 @@
 
 #include <atomic>
 
-#include "app/temporary_folder.h"
 #include "base/files.h"
+#include "base/folder_fixture.h"
 #include "http/server.h"
 
 namespace stillwatch::app {
@@ -24,14 +24,14 @@ class Load : public ::testing::Test {
     server_ = std::move(*started);
     LoadOptions load;
     load.address = "127.0.0.1:" + std::to_string(server_->port());
-    load.requests = folder_.path() + "/requests";
+    load.requests = folder_ / "requests";
     EXPECT_TRUE(base::write_file(load.requests, "key-1 {\"a\":1}\nkey-2 {\"b\":22}\n"));
     load.seconds = 0.3;
     load.warm_up_seconds = 0;
     return load;
   }
 
-  const TemporaryFolder folder_;
+  const base::test::Folder folder_;
   std::unique_ptr<http::Server> server_;
 };
 

@@ -2,28 +2,18 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "base/files.h"
+#include "base/folder_fixture.h"
 
 namespace stillwatch::app {
 namespace {
 
 class SettingsFile : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/stillwatch-settings-XXXXXX";
-    folder_ = mkdtemp(name);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  base::Result<Settings> read(const std::string& text) {
-    std::ofstream(folder_ + "/settings.toml") << text;
-    return read_settings(folder_ + "/settings.toml");
-  }
-  std::string folder_;
+  base::Result<Settings> read(const std::string& text) { return read_settings(folder_.write("settings.toml", text)); }
+  const base::test::Folder folder_;
 };
 
 TEST_F(SettingsFile, DefaultsWithoutAFile) {
@@ -57,7 +47,7 @@ TEST_F(SettingsFile, BadFilesNameFileLineAndKey) {
     EXPECT_EQ(settings.error().fault, base::Fault::caller);
     EXPECT_NE(settings.error().message.find(message), std::string::npos) << settings.error().message;
   }
-  EXPECT_EQ(read_settings(folder_ + "/none.toml").error().fault, base::Fault::environment);
+  EXPECT_EQ(read_settings(folder_ / "none.toml").error().fault, base::Fault::environment);
 }
 
 TEST_F(SettingsFile, HashFollowsWhatJudgesAndNothingElse) {

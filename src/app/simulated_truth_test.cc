@@ -1,10 +1,9 @@
 // What `simulate` says of honest accounts arrives in the figures of `evaluate`.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
-#include <filesystem>
 
+#include "base/folder_fixture.h"
 #include "quality/evaluation.h"
 #include "sim/simulate.h"
 
@@ -17,8 +16,7 @@ const quality::ErrorResult* named(const std::vector<quality::ErrorResult>& all, 
 }
 
 TEST(SimulatedTruth, UnitsAndLanguagesReachTheEvaluation) {
-  char name[] = "/tmp/stillwatch_truth_XXXXXX";
-  const std::string folder = ::mkdtemp(name);
+  const base::test::Folder folder;
   const auto world = sim::parse_world(
       "[world]\ndays = 1\n[benign.chat_single]\naccounts = 30\n[benign.saas_tenant]\naccounts = 40\ngroups = 4\n"
       "late_share = 0\n[benign.minority_language]\naccounts = 40\n[campaign.a]\naccounts = 5\nstart_day = 0.1\n",
@@ -26,14 +24,13 @@ TEST(SimulatedTruth, UnitsAndLanguagesReachTheEvaluation) {
   ASSERT_TRUE(world) << world.error().message;
   sim::SimulateOptions options;
   options.world = *world;
-  options.out = folder;
+  options.out = folder.path();
   ASSERT_TRUE(sim::simulate(options));
-  const auto truth = quality::read_truth(folder);
+  const auto truth = quality::read_truth(folder.path());
   ASSERT_TRUE(truth) << truth.error().message;
   quality::Detector silent;
   silent.name = "silent";
   const auto evaluation = quality::evaluate(*truth, {silent});
-  std::filesystem::remove_all(folder);
   ASSERT_TRUE(evaluation) << evaluation.error().message;
   const quality::Scores& scores = evaluation->detectors.front();
   // Members of a vendor err together; people alone are their own unit.

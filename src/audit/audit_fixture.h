@@ -4,37 +4,17 @@
 // Cost: files in the system's temporary folder, removed at the end.
 #pragma once
 
-#include <unistd.h>
-
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <string_view>
 
 #include "audit/audit_log.h"
+#include "base/folder_fixture.h"
 #include "ledger/leaf.h"
 
 namespace stillwatch::audit {
 
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "stillwatch-audit-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~ScratchFolder() {
-    std::error_code code;
-    if (!path_.empty()) std::filesystem::remove_all(path_, code);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::string& path() const { return path_; }
-  std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
-
- private:
-  std::string path_;
-};
+using ScratchFolder = base::test::Folder;
 
 inline constexpr std::int64_t kStartMs = 1'795'305'600'000;  // 2026-11-22T00:00:00Z
 

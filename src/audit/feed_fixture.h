@@ -1,8 +1,6 @@
 // For tests of this module and of those above: a feed on a folder of its own, and all leaves of its logs read back.
 #pragma once
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
@@ -13,19 +11,14 @@
 #include "audit/recalled_leaves.h"
 #include "audit/record_feed.h"
 #include "base/files.h"
+#include "base/folder_fixture.h"
 #include "ledger/log_reader.h"
 
 namespace stillwatch::audit::test {
 
 struct Folder {
-  Folder() {
-    char name[] = "/tmp/stillwatch_feed_XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string path;
+  const base::test::Folder own;
+  const std::string path = own.path();
 };
 
 inline std::unique_ptr<ledger::KeyWrapper> master_of(const std::string& folder) {

@@ -3,18 +3,13 @@
 #include <gtest/gtest.h>
 #include <sodium.h>
 
+#include "crypto/hex_fixture.h"
 #include "crypto/random_bytes.h"
 
 namespace stillwatch::crypto {
 namespace {
 
-std::string bytes_of_hex(std::string_view hex) {
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
-  }
-  return bytes;
-}
+using test::bytes_of_hex;
 
 // draft-irtf-cfrg-xchacha-03 appendix A.3.1.
 TEST(Aead, VectorOfTheDraft) {

@@ -4,18 +4,14 @@
 
 #include <string>
 
+#include "crypto/hex_fixture.h"
 #include "crypto/random_bytes.h"
 
 namespace stillwatch::crypto {
 namespace {
 
-std::string bytes_of_hex(std::string_view hex) {
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
-  }
-  return bytes;
-}
+using test::bytes_of_hex;
+
 template <std::size_t kBytes>
 std::array<std::uint8_t, kBytes> array_of_hex(std::string_view hex) {
   std::array<std::uint8_t, kBytes> bytes;

@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "base/event_time.h"
 #include "base/files.h"
+#include "base/folder_fixture.h"
 
 namespace stillwatch::crypto {
 namespace {
@@ -17,17 +16,12 @@ constexpr std::int64_t kNow = 1'777'000'000'000'000;
 
 class KeySetFile : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/stillwatch-keys-XXXXXX";
-    folder_ = mkdtemp(name);
-    path_ = folder_ + "/secret";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
   void put(const std::string& text) {
     std::ofstream(path_) << text;
     ::chmod(path_.c_str(), 0600);
   }
-  std::string folder_, path_;
+  const base::test::Folder folder_;
+  const std::string path_ = folder_ / "secret";
 };
 
 TEST_F(KeySetFile, RotationKeepsTheOldSecretUntilTheOverlapEnds) {
@@ -59,14 +53,14 @@ TEST_F(KeySetFile, RotationKeepsTheOldSecretUntilTheOverlapEnds) {
 TEST_F(KeySetFile, OnlyTheOwnerReadsIt) {
   ASSERT_TRUE(load_or_create_secret(path_));
   ASSERT_TRUE(rotate_secret(path_, kNow));
-  ASSERT_TRUE(backup_secret(path_, folder_ + "/copy"));
-  for (const std::string& file : {path_, folder_ + "/copy"}) {
+  ASSERT_TRUE(backup_secret(path_, folder_ / "copy"));
+  for (const std::string& file : {path_, folder_ / "copy"}) {
     struct stat status {};
     ASSERT_EQ(::stat(file.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600U);
   }
-  EXPECT_EQ(*base::read_file(path_, 4096), *base::read_file(folder_ + "/copy", 4096));
-  EXPECT_EQ(backup_secret(path_, folder_ + "/copy").error().fault, base::Fault::caller);
+  EXPECT_EQ(*base::read_file(path_, 4096), *base::read_file(folder_ / "copy", 4096));
+  EXPECT_EQ(backup_secret(path_, folder_ / "copy").error().fault, base::Fault::caller);
   ::chmod(path_.c_str(), 0640);
   EXPECT_FALSE(load_key_set(path_));
   EXPECT_FALSE(load_or_create_secret(path_));
@@ -86,7 +80,7 @@ TEST_F(KeySetFile, RefusesWhatIsNoSecret) {
     put(text);
     EXPECT_TRUE(load_key_set(path_)) << text;
   }
-  EXPECT_FALSE(load_key_set(folder_ + "/none"));
+  EXPECT_FALSE(load_key_set(folder_ / "none"));
 }
 
 }  // namespace

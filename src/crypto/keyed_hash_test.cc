@@ -3,17 +3,15 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <fstream>
+
+#include "base/folder_fixture.h"
+#include "crypto/keyed_hash_fixture.h"
 
 namespace stillwatch::crypto {
 namespace {
 
-std::array<std::uint8_t, 32> secret_of(std::uint8_t byte) {
-  std::array<std::uint8_t, 32> secret;
-  secret.fill(byte);
-  return secret;
-}
+using test::secret_of;
 
 TEST(KeyedHash, DependsOnSecretDomainAndBytes) {
   const KeyedHash one(secret_of(1)), two(secret_of(2));
@@ -26,16 +24,11 @@ TEST(KeyedHash, DependsOnSecretDomainAndBytes) {
 
 class SecretFile : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/stillwatch-secret-XXXXXX";
-    folder_ = mkdtemp(name);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::string folder_;
+  const base::test::Folder folder_;
 };
 
 TEST_F(SecretFile, IsCreatedOnceWithMode0600) {
-  const std::string path = folder_ + "/deep/secret";
+  const std::string path = folder_ / "deep/secret";
   const auto first = load_or_create_secret(path);
   ASSERT_TRUE(first) << first.error().message;
   struct stat status {};
@@ -45,7 +38,7 @@ TEST_F(SecretFile, IsCreatedOnceWithMode0600) {
 }
 
 TEST_F(SecretFile, RefusesMalformedAndOpenFiles) {
-  const std::string path = folder_ + "/secret";
+  const std::string path = folder_ / "secret";
   std::ofstream(path) << "not hex\n";
   ::chmod(path.c_str(), 0600);
   EXPECT_NE(load_or_create_secret(path).error().message.find("64 hexadecimal"), std::string::npos);

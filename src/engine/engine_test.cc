@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/random.h"
+#include "engine/query_fixture.h"
 #include "event/json_lines.h"
 
 namespace stillwatch::engine {
@@ -29,22 +30,8 @@ struct TokenWorld {
 };
 
 Query make_query(Token account, std::int64_t time_us, Random& random) {
-  Query query;
-  query.time_us = time_us;
-  query.account = base::mix64(account);
-  query.id = random.next();
-  query.client = base::mix64(900 + account % 5);
+  Query query = test::make_query(account, time_us, random);
   query.client_version = base::mix64(910 + account % 5);
-  query.egress = base::mix64(50'000 + account);
-  query.model = 77;
-  query.status = 200;
-  query.output_tokens = static_cast<std::uint32_t>(100 + random.below(800));
-  query.fingerprint.prompt = random.next() | 1;
-  query.fingerprint.prompt_bytes = 300;
-  query.fingerprint.conversation = random.next() | 1;
-  query.fingerprint.conversation_bytes = 300;
-  query.fingerprint.turns = 1;
-  for (auto& token : query.fingerprint.templates) token = random.next() | 1;
   return query;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "engine/engine.h"
+#include "engine/query_fixture.h"
 #include "event/json_lines.h"
 
 namespace stillwatch::engine {
@@ -15,29 +16,11 @@ namespace {
 using base::Random;
 using event::Query;
 using event::Verdict;
+using test::make_query;
 
 constexpr std::int64_t kStart = 1'775'001'600'000'000;
 constexpr int kDays = 5;
 constexpr Token kCampaign = 200'000;
-
-Query make_query(Token account, std::int64_t time_us, Random& random) {
-  Query query;
-  query.time_us = time_us;
-  query.account = base::mix64(account);
-  query.id = random.next();
-  query.client = base::mix64(900 + account % 5);
-  query.egress = base::mix64(50'000 + account);
-  query.model = 77;
-  query.status = 200;
-  query.output_tokens = static_cast<std::uint32_t>(100 + random.below(800));
-  query.fingerprint.prompt = random.next() | 1;
-  query.fingerprint.prompt_bytes = 300;
-  query.fingerprint.conversation = random.next() | 1;
-  query.fingerprint.conversation_bytes = 300;
-  query.fingerprint.turns = 1;
-  for (auto& token : query.fingerprint.templates) token = random.next() | 1;
-  return query;
-}
 
 std::int64_t some_time(int day, Random& random) {
   return kStart + day * base::kDayUs + static_cast<std::int64_t>(random.below(base::kDayUs));

@@ -6,11 +6,10 @@
 #include <openssl/x509.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "base/event_time.h"
+#include "base/folder_fixture.h"
 #include "gateway/key_file.h"
 #include "gateway/network_text.h"
 
@@ -24,21 +23,18 @@ constexpr std::int64_t kNow = 1'777'000'000'000'000;
 class ConfigurationCheck : public ::testing::Test {
  protected:
   void SetUp() override {
-    char name[] = "/tmp/stillwatch-check-XXXXXX";
-    folder_ = mkdtemp(name);
     to_.identity.unknown = Answer::pass;
-    to_.query_log.folder = folder_ + "/log/new";
-    to_.state.folder = folder_ + "/state";
+    to_.query_log.folder = folder_ / "log/new";
+    to_.state.folder = folder_ / "state";
     to_.state.secret_file = put("secret", std::string(64, 'a'));
     Upstream upstream;
     upstream.name = "models";
     upstream.urls = {"http://127.0.0.1:8000"};
     to_.upstreams.push_back(upstream);
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   std::string put(const std::string& name, const std::string& text) {
-    const std::string path = folder_ + "/" + name;
+    const std::string path = folder_ / name;
     std::ofstream(path) << text;
     ::chmod(path.c_str(), 0600);
     return path;
@@ -53,10 +49,10 @@ class ConfigurationCheck : public ::testing::Test {
     X509_sign(certificate, key, EVP_sha256());
     put(name + ".crt", "");
     put(name + ".key", "");
-    std::FILE* file = std::fopen((folder_ + "/" + name + ".crt").c_str(), "w");
+    std::FILE* file = std::fopen((folder_ / name + ".crt").c_str(), "w");
     PEM_write_X509(file, certificate);
     std::fclose(file);
-    file = std::fopen((folder_ + "/" + name + ".key").c_str(), "w");
+    file = std::fopen((folder_ / name + ".key").c_str(), "w");
     PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
     std::fclose(file);
     X509_free(certificate);
@@ -76,7 +72,7 @@ class ConfigurationCheck : public ::testing::Test {
     for (const Finding& finding : check(to_, kNow)) count += finding.error ? 1 : 0;
     return count;
   }
-  std::string folder_;
+  const base::test::Folder folder_;
   Configuration to_;
 };
 
@@ -103,8 +99,8 @@ TEST_F(ConfigurationCheck, Certificates) {
   make_certificate("future", kNow + base::kDayUs, kNow + 90 * base::kDayUs);
   ServerTls& tls = to_.server.tls;
   const auto use = [&](const std::string& certificate, const std::string& key) {
-    tls.certificate_file = folder_ + "/" + certificate + ".crt";
-    tls.key_file = folder_ + "/" + key + ".key";
+    tls.certificate_file = folder_ / certificate + ".crt";
+    tls.key_file = folder_ / key + ".key";
   };
   use("good", "good");
   EXPECT_EQ(errors(), 0U);
@@ -117,7 +113,7 @@ TEST_F(ConfigurationCheck, Certificates) {
   use("ending", "ending");
   EXPECT_TRUE(found(false, "ending.crt expires at"));
   EXPECT_EQ(errors(), 0U);
-  ::chmod((folder_ + "/ending.key").c_str(), 0644);
+  ::chmod((folder_ / "ending.key").c_str(), 0644);
   EXPECT_TRUE(found(true, "can be read by every user"));
   tls.key_file = "";
   EXPECT_TRUE(found(true, "certificate and key go together"));
@@ -186,7 +182,7 @@ TEST_F(ConfigurationCheck, SecretsAreCheckedAndNotShown) {
   EXPECT_TRUE(found(true, "ftp://x is no http or https URL"));
   EXPECT_TRUE(found(true, "not a secret of webhooks"));
   for (const Finding& finding : check(to_, kNow)) EXPECT_EQ(finding.message.find("0123secret"), std::string::npos);
-  to_.webhooks.endpoints = {{"https://x", folder_ + "/hook", {"verdict.change"}}};
+  to_.webhooks.endpoints = {{"https://x", folder_ / "hook", {"verdict.change"}}};
   EXPECT_TRUE(found(true, "verdict.change is no event"));
 }
 
@@ -233,9 +229,9 @@ TEST_F(ConfigurationCheck, FollowedLogs) {
   EXPECT_EQ(errors(), 0U);
   to_.tails.push_back({log, "native", TailBegin::end});
   EXPECT_TRUE(found(true, "is followed twice"));
-  to_.tails = {{folder_ + "/nowhere/calls", "native", TailBegin::start}};
-  EXPECT_TRUE(found(true, "the folder of " + folder_ + "/nowhere/calls does not exist"));
-  to_.tails = {{folder_ + "/later-*", "native", TailBegin::start}};
+  to_.tails = {{folder_ / "nowhere/calls", "native", TailBegin::start}};
+  EXPECT_TRUE(found(true, "the folder of " + folder_ / "nowhere/calls" + " does not exist"));
+  to_.tails = {{folder_ / "later-*", "native", TailBegin::start}};
   EXPECT_TRUE(found(false, "does not exist yet"));
   EXPECT_EQ(errors(), 0U);
   to_.tails[0].format = "apache";

@@ -51,17 +51,6 @@ inline Pair started(const ObserverOptions& options, const settings::Ledger& ledg
   return pair;
 }
 
-inline void send(Observer& observer, std::span<const Exchange> world) {
-  for (const Exchange& exchange : world) {
-    InFlight::Ticket ticket = observer.in_flight().arrive_at(exchange.arrived_us);
-    auto copy = std::make_unique<Exchange>(exchange);
-    copy->arrived_us = ticket.arrived_us();
-    copy->id = request_id(copy->arrived_us, 1);
-    observer.queue().try_push(0, std::move(copy));
-    while (observer.queue().counters().waiting > 500) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-}
-
 inline std::vector<std::string> lines_of_log(const ObserverOptions& options) {
   std::vector<std::string> files, lines;
   for (const auto& entry : std::filesystem::directory_iterator(options.log.folder)) files.push_back(entry.path());

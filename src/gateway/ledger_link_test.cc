@@ -2,10 +2,8 @@
 #include "gateway/ledger_link.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <chrono>
-#include <csignal>
 #include <map>
 #include <thread>
 
@@ -124,37 +122,6 @@ TEST(LedgerLink, WhatWasKeptFromTheEngineSaysSo) {
   expect_one_leaf_each(options, ledger);
 }
 
-/// True when the child had finished before it was killed.
-bool run_and_kill(const ObserverOptions& options, const settings::Ledger& ledger, std::span<const Exchange> world,
-                  std::int64_t kill_ms) {
-  int ready[2];
-  if (::pipe(ready) != 0) throw std::runtime_error("no pipe");
-  const pid_t child = ::fork();
-  if (child == 0) {
-    try {
-      const crypto::KeyedHash keyed_hash = test::fixed_hash();
-      Pair pair = started(options, ledger, keyed_hash);
-      (void)!::write(ready[1], "r", 1);
-      send(*pair.observer, world);
-      ::_exit(pair.stop() ? 0 : 4);
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "%s\n", error.what());
-      ::_exit(3);
-    }
-  }
-  char byte = 0;
-  ::close(ready[1]);
-  (void)!::read(ready[0], &byte, 1);
-  ::close(ready[0]);
-  std::this_thread::sleep_for(std::chrono::milliseconds(kill_ms));
-  ::kill(child, SIGKILL);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-    throw std::runtime_error("the child ended with " + std::to_string(WEXITSTATUS(status)));
-  return WIFEXITED(status);
-}
-
 TEST(LedgerLink, KillNineAtAnyPointLeavesOneLeafEach) {
   const Folder folder;
   ObserverOptions options = test::options_in(folder);
@@ -169,8 +136,14 @@ TEST(LedgerLink, KillNineAtAnyPointLeavesOneLeafEach) {
     std::filesystem::create_directories(options.log.folder);
     { const auto mended = QueryLog::open(options.log); }
     const std::size_t served = lines_of_log(options).size();
-    is_done = run_and_kill(options, ledger, std::span(world).subspan(served),
-                           50 + static_cast<std::int64_t>(random.below(600)));
+    const auto serve = [&, rest = std::span(world).subspan(served)](const auto& is_ready) {
+      const crypto::KeyedHash keyed_hash = test::fixed_hash();
+      Pair pair = started(options, ledger, keyed_hash);
+      is_ready();
+      send(*pair.observer, rest);
+      return pair.stop();
+    };
+    is_done = test::run_and_kill(50 + static_cast<std::int64_t>(random.below(600)), serve);
     ASSERT_LT(kills, 80);
   }
   EXPECT_GT(kills, 3) << "killed too seldom to show anything";

@@ -2,23 +2,29 @@
 // other road (intake::LogReader and an engine of its own).
 #pragma once
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
+#include <cstdio>
+#include <exception>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/folder_fixture.h"
 #include "base/random.h"
+#include "crypto/keyed_hash_fixture.h"
 #include "engine/engine.h"
 #include "event/json_lines.h"
 #include "gateway/exchange.h"
@@ -30,29 +36,14 @@ namespace stillwatch::gateway::test {
 
 inline constexpr std::int64_t kStart = 1'775'001'600'000'000;  // a midnight
 
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/stillwatch_gateway_XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string read(const std::string& name) const {
-    std::ifstream in(path + "/" + name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  void write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path + "/" + name, std::ios::binary) << bytes;
-  }
-  std::string path;
-};
+using crypto::test::fixed_hash;
 
-inline crypto::KeyedHash fixed_hash() {
-  std::array<std::uint8_t, crypto::KeyedHash::kSecretBytes> secret{};
-  secret.fill(7);
-  return crypto::KeyedHash(secret);
-}
+struct Folder {
+  const base::test::Folder own;
+  const std::string path = own.path();
+  std::string read(const std::string& name) const { return own.read(name); }
+  void write(const std::string& name, const std::string& bytes) const { own.write(name, bytes); }
+};
 
 /// A made-up word of a vocabulary of `size`.
 inline std::string word(base::Random& random, std::uint64_t size) {
@@ -281,6 +272,48 @@ inline void serve(Observer& observer, const std::vector<Exchange>& world, unsign
   std::vector<std::thread> running;
   for (unsigned thread = 0; thread < threads; ++thread) running.emplace_back(run, thread);
   for (std::thread& thread : running) thread.join();
+}
+
+/// One by one, with room in the queue.
+inline void send(Observer& observer, std::span<const Exchange> world) {
+  for (const Exchange& exchange : world) {
+    InFlight::Ticket ticket = observer.in_flight().arrive_at(exchange.arrived_us);
+    auto copy = std::make_unique<Exchange>(exchange);
+    copy->arrived_us = ticket.arrived_us();
+    copy->id = request_id(copy->arrived_us, 1);
+    observer.queue().try_push(0, std::move(copy));
+    while (observer.queue().counters().waiting > 500) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+/// Runs `work(is_ready)` in a child process that is killed `kill_ms` after it called is_ready(). True when the work had
+/// ended by then; throws when it failed.
+template <class Work>
+bool run_and_kill(std::int64_t kill_ms, Work work) {
+  int ready[2];
+  if (::pipe(ready) != 0) throw std::runtime_error("no pipe");
+  const pid_t child = ::fork();
+  if (child < 0) throw std::runtime_error("no process");
+  if (child == 0) {
+    try {
+      const base::Status ended = work([&] { (void)!::write(ready[1], "r", 1); });
+      if (!ended) throw std::runtime_error(ended.error().message);
+      ::_exit(0);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      ::_exit(1);
+    }
+  }
+  char byte = 0;
+  ::close(ready[1]);
+  (void)!::read(ready[0], &byte, 1);
+  ::close(ready[0]);
+  std::this_thread::sleep_for(std::chrono::milliseconds(kill_ms));
+  ::kill(child, SIGKILL);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) != 0) throw std::runtime_error("the child failed, and says why above");
+  return WIFEXITED(status);
 }
 
 inline std::size_t line_count(const std::string& text) {

@@ -13,24 +13,13 @@ namespace stillwatch::gateway {
 namespace {
 
 using test::Folder;
+using test::send;
 
 std::unique_ptr<Observer> started(const ObserverOptions& options, const crypto::KeyedHash& keyed_hash,
                                   ObserverPorts ports = {}) {
   auto observer = Observer::start(options, keyed_hash, std::move(ports));
   if (!observer) throw std::runtime_error(observer.error().message);
   return std::move(*observer);
-}
-
-/// One by one, with room in the queue; from `from` on.
-void send(Observer& observer, std::span<const Exchange> world) {
-  for (const Exchange& exchange : world) {
-    InFlight::Ticket ticket = observer.in_flight().arrive_at(exchange.arrived_us);
-    auto copy = std::make_unique<Exchange>(exchange);
-    copy->arrived_us = ticket.arrived_us();
-    copy->id = request_id(copy->arrived_us, 1);
-    observer.queue().try_push(0, std::move(copy));
-    while (observer.queue().counters().waiting > 500) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
 }
 
 std::size_t logged(const ObserverOptions& options, const crypto::KeyedHash& keyed_hash) {
@@ -44,32 +33,6 @@ std::string levels_of(const Observer& observer) {
            std::to_string(level.campaign) + " " + std::to_string(level.expires_us) + "\n";
   }
   return out;
-}
-
-/// Runs the world in a child that is killed `kill_ms` after it began to serve; true when it had finished before.
-bool run_and_kill(const ObserverOptions& options, std::span<const Exchange> world, std::int64_t kill_ms) {
-  int ready[2];
-  if (::pipe(ready) != 0) throw std::runtime_error("no pipe");
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const crypto::KeyedHash keyed_hash = test::fixed_hash();
-    auto observer = Observer::start(options, keyed_hash, {});
-    if (!observer) ::_exit(3);
-    (void)!::write(ready[1], "r", 1);
-    send(**observer, world);
-    ::_exit((*observer)->stop() ? 0 : 4);
-  }
-  char byte = 0;
-  ::close(ready[1]);
-  (void)!::read(ready[0], &byte, 1);
-  ::close(ready[0]);
-  std::this_thread::sleep_for(std::chrono::milliseconds(kill_ms));
-  ::kill(child, SIGKILL);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-    throw std::runtime_error("the child ended with " + std::to_string(WEXITSTATUS(status)));
-  return WIFEXITED(status);
 }
 
 TEST(Recovery, KillNineAtAnyPointLosesNoLevelAndRepeatsNoLine) {
@@ -88,8 +51,14 @@ TEST(Recovery, KillNineAtAnyPointLosesNoLevelAndRepeatsNoLine) {
     // A half frame at the end is no matter: the next start cuts it off.
     { const auto mended = QueryLog::open(options.log); }
     const std::size_t served = logged(options, keyed_hash);
-    is_done =
-        run_and_kill(options, std::span(world).subspan(served), 50 + static_cast<std::int64_t>(random.below(400)));
+    const auto serve = [&, rest = std::span(world).subspan(served)](const auto& is_ready) {
+      const crypto::KeyedHash hash_of_child = test::fixed_hash();
+      auto observer = started(options, hash_of_child);
+      is_ready();
+      send(*observer, rest);
+      return observer->stop();
+    };
+    is_done = test::run_and_kill(50 + static_cast<std::int64_t>(random.below(400)), serve);
     ASSERT_LT(kills, 60);
   }
   EXPECT_GT(kills, 3) << "killed too seldom to show anything";

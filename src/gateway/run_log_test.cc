@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 #include <thread>
 
 #include "base/files.h"
+#include "base/folder_fixture.h"
 
 namespace stillwatch::gateway {
 namespace {
@@ -26,19 +26,14 @@ static_assert(std::is_constructible_v<LogField, Literal, int>);
 
 class RunLogFile : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/stillwatch-log-XXXXXX";
-    folder_ = mkdtemp(name);
-    settings_.file = folder_ + "/run.log";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
+  void SetUp() override { settings_.file = folder_ / "run.log"; }
   std::vector<std::string> lines(const std::string& file = "run.log") {
     std::vector<std::string> out;
-    std::istringstream text(base::read_file(folder_ + "/" + file, 1 << 26).value_or(""));
+    std::istringstream text(base::read_file(folder_ / file, 1 << 26).value_or(""));
     for (std::string line; std::getline(text, line);) out.push_back(line);
     return out;
   }
-  std::string folder_;
+  const base::test::Folder folder_;
   Log settings_;
 };
 
@@ -115,7 +110,7 @@ TEST_F(RunLogFile, OpensAgainAfterItWasMovedAway) {
   ASSERT_TRUE(log);
   (*log)->write(LogLevel::info, "before", {});
   while (lines().empty()) std::this_thread::yield();
-  std::filesystem::rename(settings_.file, folder_ + "/old.log");
+  std::filesystem::rename(settings_.file, folder_ / "old.log");
   ASSERT_TRUE((*log)->reopen());
   (*log)->write(LogLevel::info, "after", {});
   while (lines().empty()) std::this_thread::yield();
@@ -124,7 +119,7 @@ TEST_F(RunLogFile, OpensAgainAfterItWasMovedAway) {
 }
 
 TEST_F(RunLogFile, APlaceThatCannotBeWrittenIsAnError) {
-  settings_.file = folder_ + "/none/run.log";
+  settings_.file = folder_ / "none/run.log";
   const auto log = RunLog::open(settings_);
   ASSERT_FALSE(log);
   EXPECT_EQ(log.error().fault, base::Fault::environment);

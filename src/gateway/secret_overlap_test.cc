@@ -3,19 +3,15 @@
 #include <gtest/gtest.h>
 
 #include "base/files.h"
+#include "crypto/keyed_hash_fixture.h"
 #include "gateway/observer_fixture.h"
 #include "gateway/observer_state.h"
 
 namespace stillwatch::gateway {
 namespace {
 
+using crypto::test::secret_of;
 using test::Folder;
-
-crypto::Secret secret_of(std::uint8_t number) {
-  crypto::Secret secret;
-  secret.fill(number);
-  return secret;
-}
 
 /// Level and end of each account by its id, by the clock of the levels' own time.
 std::map<std::string, std::string> levels_of(const engine::VerdictTable& table,

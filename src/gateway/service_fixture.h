@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "base/folder_fixture.h"
 #include "gateway/key_file.h"
 #include "gateway/service.h"
 #include "http/client.h"
@@ -83,9 +84,6 @@ class ModelServer {
 class ServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "stillwatch_gateway_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     std::string keys;
     for (const char* account : {"acct_1", "acct_2", "acct_3"}) {
       KeyEntry entry;
@@ -103,8 +101,6 @@ class ServiceTest : public ::testing::Test {
   void TearDown() override {
     if (service_ != nullptr) (void)service_->stop();
     service_.reset();
-    std::error_code code;
-    std::filesystem::remove_all(folder_, code);
   }
 
   /// `urls` of the model servers; `more` is appended to the configuration.
@@ -188,7 +184,9 @@ class ServiceTest : public ::testing::Test {
       "[remedies]\ndry_run = false\nverify = \"on\"\nthrottle = \"on\"\nrestrict = \"on\"\nsuspend = \"on\"\n"
       "verify_address = \"https://verify.example\"\nappeal_address = \"https://appeal.example\"\n";
 
-  std::string folder_, server_more_, upstream_more_, identity_more_;
+  const base::test::Folder scratch_;
+  const std::string folder_ = scratch_.path();
+  std::string server_more_, upstream_more_, identity_more_;
   std::unique_ptr<Service> service_;
 };
 

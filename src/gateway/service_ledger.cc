@@ -1,6 +1,4 @@
 // What a running gateway makes of its audit log: metrics and alarms.
-#include <utility>
-
 #include "gateway/service_state.h"
 
 namespace stillwatch::gateway {
@@ -12,11 +10,8 @@ base::Status Service::State::start_ledger() {
   return {};
 }
 
-void Service::State::count_ledger(Metrics::Shard& shard) {
+void Service::State::count_ledger(const CountGrowth& up) {
   if (ledger == nullptr) return;
-  const auto up = [&shard](metric::LedgerEvent what, std::uint64_t now, std::uint64_t& before) {
-    shard.count(what, now - std::exchange(before, now));
-  };
   const audit::FeedCounters feed = ledger->feed().counters();
   const audit::Counters& written = ledger->feed().log().counters();
   up(metric::LedgerEvent::record, feed.records, told.records);

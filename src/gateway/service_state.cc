@@ -142,10 +142,7 @@ void Service::State::update_gauges() {
 
 /// Counters that others keep, as the metrics have them. Called by the admin thread, whose shard it is.
 void Service::State::count_up() {
-  Metrics::Shard& shard = metrics->shard(observer_shard() - 1);
-  const auto up = [&shard](auto label, std::uint64_t now, std::uint64_t& before) {
-    shard.count(label, now - std::exchange(before, now));
-  };
+  const CountGrowth up{metrics->shard(observer_shard() - 1)};
   if (proxy != nullptr) {
     const http::ServerCounters& clients = proxy->counters();
     up(metric::Connection::accepted, clients.connections_accepted, told.accepted);
@@ -187,7 +184,7 @@ void Service::State::count_up() {
     metrics->set(metric::Gauge::snapshot_age_seconds,
                  static_cast<double>(http::monotonic_ms() - counters.snapshot_steady_us / 1'000) / 1e3);
   }
-  count_ledger(shard);
+  count_ledger(up);
   if (webhooks == nullptr) return;
   const WebhookCounts sent = webhooks->counts();
   up(metric::WebhookResult::delivered, sent.delivered, told.delivered);

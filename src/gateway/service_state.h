@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "gateway/admin_api.h"
 #include "gateway/ledger_link.h"
@@ -16,6 +17,15 @@
 #include "http/server.h"
 
 namespace stillwatch::gateway {
+
+/// Counts in a shard what a counter that somebody else keeps has grown by since it was looked at last.
+struct CountGrowth {
+  Metrics::Shard& shard;
+  template <class Label>
+  void operator()(Label label, std::uint64_t now, std::uint64_t& before) const {
+    shard.count(label, now - std::exchange(before, now));
+  }
+};
 
 struct Service::State {
   std::string configuration_path;
@@ -97,7 +107,7 @@ struct Service::State {
   void look_after();  // the body of `care`
   void update_gauges();
   void count_up();
-  void count_ledger(Metrics::Shard& shard);
+  void count_ledger(const CountGrowth& up);
   void raise_ledger_alarms();
   void note_certificate();
   void raise_alarms();

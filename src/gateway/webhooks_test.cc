@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -10,6 +9,7 @@
 #include <thread>
 
 #include "base/files.h"
+#include "base/folder_fixture.h"
 #include "gateway/webhook_journal.h"
 
 namespace stillwatch::gateway {
@@ -56,12 +56,9 @@ class Endpoint {
 class WebhookDelivery : public ::testing::Test {
  protected:
   void SetUp() override {
-    char name[] = "/tmp/stillwatch-hooks-XXXXXX";
-    folder_ = mkdtemp(name);
     settings_.first_retry_ms = 1;
     settings_.retry_ms_max = 2;
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
   std::unique_ptr<WebhookSender> start(const std::vector<std::string>& urls) {
     std::vector<WebhookEndpoint> endpoints;
     for (const std::string& url : urls) endpoints.push_back({url, std::vector<std::uint8_t>(32, 7), 0xF});
@@ -69,7 +66,7 @@ class WebhookDelivery : public ::testing::Test {
     EXPECT_TRUE(sender);
     return std::move(*sender);
   }
-  std::string folder_;
+  const base::test::Folder folder_;
   WebhookSettings settings_;
   Endpoint endpoint_;
 };
@@ -215,7 +212,7 @@ TEST_F(WebhookDelivery, OnlyWantedTypes) {
 }
 
 TEST_F(WebhookDelivery, WhatIsLeftIsDeliveredAfterARestartUnderItsId) {
-  settings_.journal_path = folder_ + "/webhooks.ndjson";
+  settings_.journal_path = folder_ / "webhooks.ndjson";
   settings_.first_retry_ms = settings_.retry_ms_max = 3'600'000;
   endpoint_.answer(503);
   {
@@ -242,7 +239,7 @@ TEST_F(WebhookDelivery, WhatIsLeftIsDeliveredAfterARestartUnderItsId) {
 }
 
 TEST_F(WebhookDelivery, AFullJournalDropsAndCounts) {
-  settings_.journal_path = folder_ + "/webhooks.ndjson";
+  settings_.journal_path = folder_ / "webhooks.ndjson";
   settings_.journal_bytes_max = 2'000;
   settings_.first_retry_ms = settings_.retry_ms_max = 3'600'000;
   endpoint_.answer(503);

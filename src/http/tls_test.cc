@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/files.h"
+#include "base/folder_fixture.h"
 #include "http/socket_fixture.h"
 
 namespace stillwatch::http {
@@ -26,8 +27,6 @@ class TlsTest : public ::testing::Test {
   };
 
   void SetUp() override {
-    folder_ = ::testing::TempDir() + "stillwatch_tls_XXXXXX";
-    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
     ca_ = make("test authority", "", nullptr, 3'600);
     other_ca_ = make("other authority", "", nullptr, 3'600);
     write("ca", ca_);
@@ -59,7 +58,7 @@ class TlsTest : public ::testing::Test {
     X509_sign(certificate, signer.key.get(), EVP_sha256());
     return out;
   }
-  std::string path(const std::string& name) const { return folder_ + "/" + name + ".pem"; }
+  std::string path(const std::string& name) const { return folder_ / name + ".pem"; }
   void write(const std::string& name, const Identity& identity) {
     const std::string files[] = {path(name), path(name + "_key")};
     for (int i = 0; i < 2; ++i) {
@@ -91,7 +90,7 @@ class TlsTest : public ::testing::Test {
     return answer ? answer->body : answer.error().message;
   }
 
-  std::string folder_;
+  const base::test::Folder folder_;
   Identity ca_, other_ca_;
 };
 

@@ -1,7 +1,5 @@
 #include "intake/account_parser.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <array>
 
@@ -9,23 +7,13 @@
 #include "base/limits.h"
 #include "intake/body_reader.h"
 #include "intake/client.h"
-#include "intake/json_scan.h"
+#include "intake/json_value.h"
 #include "intake/line_source.h"
 
 namespace stillwatch::intake {
 namespace {
 
-namespace od = simdjson::ondemand;
 using crypto::Domain;
-using MaybeRefusal = std::optional<Refusal>;
-
-constexpr Refusal kNotJson{RejectReason::not_json, ""};
-constexpr Refusal wrong_type(std::string_view field) { return {RejectReason::wrong_type, field}; }
-/// False for "nul" and the like; simdjson's own answer would throw when it is read as a bool.
-bool is_null(od::value& value) {
-  bool null = false;
-  return value.is_null().get(null) == simdjson::SUCCESS && null;
-}
 
 constexpr std::array<std::string_view, 6> kVerifications{"none", "email", "phone", "card", "id", "org"};
 constexpr std::array<std::string_view, 6> kPurposes{"evaluation",   "research", "synthetic_data",
@@ -36,38 +24,14 @@ constexpr std::array<std::string_view, 6> kPurposes{"evaluation",   "research", 
 struct AccountParser::State {
   explicit State(const crypto::KeyedHash& hash) : keyed_hash(hash) {}
   const crypto::KeyedHash& keyed_hash;
-  od::parser parser;
-  JsonText text, key_text;
-  const char* end = nullptr;
+  JsonReader json{kLineNotJson};
   std::string account, tier;
   std::uint64_t unknown = 0;
   bool has_version = false, has_time = false;
 
-  template <class Visit>
-  MaybeRefusal each_field(od::object& object, Visit visit) {
-    for (auto result : object) {
-      od::field field;
-      if (std::move(result).get(field)) return kNotJson;
-      const char* const raw = field.key().raw();
-      const auto key = key_text.unescape(std::string_view(raw, static_cast<std::size_t>(end - raw)));
-      if (!key) return kNotJson;
-      if (auto refusal = visit(*key, field.value())) return refusal;
-    }
-    return {};
-  }
-
-  MaybeRefusal string_of(od::value value, std::string_view name, std::string_view& out) {
-    out = {};
-    od::raw_json_string raw;
-    if (value.get_raw_json_string().get(raw)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
-    const auto unescaped = text.unescape(std::string_view(raw.raw(), static_cast<std::size_t>(end - raw.raw())));
-    if (!unescaped) return kNotJson;
-    out = *unescaped;
-    return {};
-  }
   MaybeRefusal time_of(od::value value, std::string_view name, std::int64_t& out) {
     std::string_view bytes;
-    if (auto refusal = string_of(value, name, bytes)) return refusal;
+    if (auto refusal = json.string_of(value, name, bytes)) return refusal;
     const auto time_us = parse_time_text(bytes);
     if (!time_us) return Refusal{RejectReason::bad_time, name};
     out = *time_us;
@@ -75,7 +39,7 @@ struct AccountParser::State {
   }
   MaybeRefusal token_of(od::value value, std::string_view name, Domain domain, event::Token& out) {
     std::string_view bytes;
-    if (auto refusal = string_of(value, name, bytes)) return refusal;
+    if (auto refusal = json.string_of(value, name, bytes)) return refusal;
     out = bytes.empty() ? 0 : keyed_hash(domain, bytes);
     return {};
   }
@@ -83,7 +47,7 @@ struct AccountParser::State {
   MaybeRefusal choice_of(od::value value, std::string_view name, const std::array<std::string_view, kCount>& names,
                          std::uint8_t& out) {
     std::string_view bytes;
-    if (auto refusal = string_of(value, name, bytes)) return refusal;
+    if (auto refusal = json.string_of(value, name, bytes)) return refusal;
     const auto found = std::find(names.begin(), names.end(), bytes);
     if (found == names.end()) return Refusal{RejectReason::unknown_value, name};
     out = static_cast<std::uint8_t>(found - names.begin());
@@ -96,13 +60,13 @@ struct AccountParser::State {
     if (value.get_array().get(uses)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type("declared")};
     for (auto result : uses) {
       od::value element;
-      if (std::move(result).get(element)) return kNotJson;
+      if (std::move(result).get(element)) return kLineNotJson;
       od::object use;
       if (element.get_object().get(use)) return wrong_type("declared");
       if (out.size() >= base::limits::kDeclaredUsesMax) return Refusal{RejectReason::too_many, "declared"};
       event::DeclaredUse declared;
       bool has_purpose = false;
-      const auto refusal = each_field(use, [&](std::string_view key, od::value inner) -> MaybeRefusal {
+      const auto refusal = json.each_field(use, [&](std::string_view key, od::value inner) -> MaybeRefusal {
         std::uint8_t choice = 0;
         if (key == "purpose") {
           if (auto refused = choice_of(inner, "declared.purpose", kPurposes, choice)) return refused;
@@ -137,7 +101,7 @@ struct AccountParser::State {
       return version == 1 ? MaybeRefusal{} : MaybeRefusal{Refusal{RejectReason::bad_version, "v"}};
     }
     if (key == "account") {
-      if (auto refusal = string_of(value, "account", bytes)) return refusal;
+      if (auto refusal = json.string_of(value, "account", bytes)) return refusal;
       if (bytes.empty()) return Refusal{RejectReason::missing_field, "account"};
       if (bytes.size() > base::limits::kIdBytesMax) return Refusal{RejectReason::id_too_long, "account"};
       account.assign(bytes);
@@ -152,7 +116,7 @@ struct AccountParser::State {
     if (is_null(value)) return {};
     if (key == "created") return note(event::kFieldCreated, time_of(value, "created", out.created_us));
     if (key == "tier") {
-      if (auto refusal = string_of(value, "tier", bytes)) return refusal;
+      if (auto refusal = json.string_of(value, "tier", bytes)) return refusal;
       tier.assign(bytes);
       out.tier = bytes.empty() ? 0 : keyed_hash(Domain::tier, bytes);
       return note(event::kFieldTier, {});
@@ -171,7 +135,7 @@ struct AccountParser::State {
     if (key == "referral")
       return note(event::kFieldReferral, token_of(value, "referral", Domain::referral, out.referral));
     if (key == "signup_ip") {
-      if (auto refusal = string_of(value, "signup_ip", bytes)) return refusal;
+      if (auto refusal = json.string_of(value, "signup_ip", bytes)) return refusal;
       const auto address = parse_address(bytes);
       if (!address) return {};
       out.signup_egress = keyed_hash(Domain::egress, address->bucket());
@@ -201,20 +165,10 @@ std::optional<Refusal> AccountParser::parse(std::string_view line, event::Accoun
   state.account.clear();
   state.tier.clear();
   state.has_version = state.has_time = false;
-  state.end = line.data() + line.size();
-  if (nests_deeper(line, base::limits::kJsonDepthMax)) return Refusal{RejectReason::too_deep, ""};
-  od::document document;
-  const auto error =
-      state.parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding))
-          .get(document);
-  if (error == simdjson::UTF8_ERROR) return Refusal{RejectReason::not_utf8, ""};
-  od::object record;
-  if (error || document.get_object().get(record)) return kNotJson;
-  const auto refusal = state.each_field(
-      record, [&](std::string_view key, od::value value) { return state.read_field(key, value, out); });
-  if (refusal) return refusal;
-  const char* rest = nullptr;
-  if (document.current_location().get(rest) == simdjson::SUCCESS) return kNotJson;
+  const auto visit = [&](std::string_view key, od::value value) { return state.read_field(key, value, out); };
+  if (auto refusal =
+          state.json.read_line(line, [&](od::object& record) { return state.json.each_field(record, visit); }))
+    return refusal;
   if (!state.has_version) return Refusal{RejectReason::missing_field, "v"};
   if (out.account == 0) return Refusal{RejectReason::missing_field, "account"};
   if (!state.has_time) return Refusal{RejectReason::missing_field, "time"};

@@ -22,6 +22,46 @@ bool asks_for_reasoning(JsonCursor cursor, Endpoint endpoint, JsonText& text);
 /// A key of an openai.chat or text request that asks for reasoning (other servers' names included).
 bool is_reasoning_flag(Endpoint endpoint, std::string_view key);
 
+/// Cuts members out of the object that comes next: those for which is_cut(key) says so. keep(key) walks the value of
+/// each of the others. False: not JSON.
+template <class IsCut, class Keep>
+bool cut_members(JsonCursor& cursor, Splices& splices, IsCut is_cut, Keep keep) {
+  ListCutter cutter(splices);
+  const bool is_whole = cursor.each_member([&](std::string_view key, std::size_t begin) {
+    const bool cuts = is_cut(key);
+    cuts ? cutter.cut(begin) : cutter.keep(begin);
+    if (!(cuts ? cursor.skip() : keep(key))) return false;
+    cutter.end_item(cursor.at());
+    return true;
+  });
+  cutter.close();
+  return is_whole;
+}
+
+/// The same of an array's elements, which are kept as they are. `is_cut` looks ahead of the cursor and leaves it.
+template <class IsCut>
+bool cut_elements(JsonCursor& cursor, Splices& splices, IsCut is_cut) {
+  ListCutter cutter(splices);
+  const bool is_whole = cursor.each_element([&](std::size_t begin) {
+    is_cut() ? cutter.cut(begin) : cutter.keep(begin);
+    if (!cursor.skip()) return false;
+    cutter.end_item(cursor.at());
+    return true;
+  });
+  cutter.close();
+  return is_whole;
+}
+
+/// Puts `with` in the place of the value that comes next, and says so in `is_edited`.
+inline bool replace_value(JsonCursor& cursor, Splices& splices, std::string_view with, bool& is_edited) {
+  (void)cursor.peek();
+  const std::size_t begin = cursor.at();
+  if (!cursor.skip()) return false;
+  splices.replace(begin, cursor.at(), with);
+  is_edited = true;
+  return true;
+}
+
 class RequestWalk {
  public:
   RequestWalk(const Restriction& restriction, Splices& splices, EditSummary& summary)
@@ -62,10 +102,13 @@ class ResponseWalk {
   bool walk_foreign_fields(JsonCursor& cursor);
   bool walk_response(JsonCursor& cursor);
   bool walk_item(JsonCursor& cursor);
+  bool walk_part(JsonCursor& cursor);
   bool walk_responses_event(JsonCursor& cursor);
   bool walk_anthropic(JsonCursor& cursor);
   bool walk_anthropic_event(JsonCursor& cursor);
   bool cut_thinking(JsonCursor& cursor);
+  template <class Keep>
+  bool cut_reasoning(JsonCursor& cursor, Keep keep);
   bool empty_logprobs(JsonCursor& cursor);
   bool replace_logprobs(JsonCursor& cursor);
   template <class Visit>

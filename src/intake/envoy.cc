@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <array>
 
-#include "base/assert.h"
-#include "intake/body_reader.h"
 #include "intake/endpoint.h"
-#include "intake/line_parser.h"
 #include "intake/path_walker.h"
+#include "intake/record_parser.h"
 
 namespace stillwatch::intake {
 namespace {
@@ -49,73 +47,38 @@ constexpr std::array<std::string_view, kSlots> kPaths{R"("x-request-id")",
                                                       R"("gen_ai.usage.input_tokens")",
                                                       R"("gen_ai.usage.output_tokens")"};
 constexpr std::array<std::string_view, 1> kAccountPaths[] = {{"user.id"}, {"x-user-id"}};
+constexpr std::string_view kAbsent = "-";  // what Envoy writes for what is not there
 
-PathNode tree() {
-  PathNode root;
-  for (std::size_t slot = 0; slot < kSlots; ++slot) {
-    const auto steps = parse_path(kPaths[slot]);
-    STILLWATCH_ASSERT(steps.has_value());
-    add_path(root, *steps, slot);
-  }
-  return root;
-}
-
-class EnvoyParser final : public LineParser {
+class EnvoyParser final : public RecordParser {
  public:
   EnvoyParser(const crypto::KeyedHash& keyed_hash, const Identities* identities)
-      : builder_(keyed_hash, identities), body_(keyed_hash) {}
-
-  void parse(std::string_view line, ParsedLine& out) override {
-    builder_.begin(line.size(), out);
-    if (is_blank(line)) {
-      out.is_blank = true;
-      return;
-    }
-    MaybeRefusal refusal = walker_.walk(line, root_, values_);
-    if (refusal) {
-      scan(line);
-    } else if (is_other_traffic()) {
-      out.is_blank = true;
-      return;
-    } else {
-      refusal = read();
-    }
-    if (!refusal) refusal = builder_.finish();
-    if (refusal) builder_.refuse(*refusal);
-  }
-
-  void refuse(std::string_view beginning, std::uint64_t line_bytes, RejectReason reason, ParsedLine& out) override {
-    builder_.begin(static_cast<std::size_t>(line_bytes), out);
-    scan(beginning);
-    builder_.refuse({reason, ""});
-  }
-
-  bool keep_raw(RawRecord* raw) override {
-    builder_.keep_raw(raw);
-    return true;
-  }
-  NewIds& new_ids() override { return builder_.new_ids(); }
-  ParserCounters counters() const override { return builder_.counters(); }
+      : RecordParser(keyed_hash, identities) {}
 
  private:
-  void scan(std::string_view line) {
+  MaybeRefusal read(std::string_view line, ParsedLine& out) override {
+    if (auto refusal = walker_.walk(line, root_, values_)) {
+      scan(line);
+      return refusal;
+    }
+    if (is_other_traffic()) {
+      out.is_blank = true;
+      return {};
+    }
+    if (auto refusal = read_fields()) return refusal;
+    return builder_.finish();
+  }
+
+  void scan(std::string_view line) override {
     for (const auto& path : kAccountPaths) {
-      const auto account = find_string(line, path, text_);
-      if (!account || account->empty() || *account == "-" || !is_utf8(*account)) continue;
-      (void)builder_.set_account(*account);
-      return;
+      if (find_account(line, path, kAbsent)) return;
     }
   }
 
-  /// Envoy writes "-" for what is not there.
   std::optional<std::string_view> text(Slot slot) {
-    const auto value = values_[slot].is_there() ? text_of(values_[slot], text_) : std::nullopt;
-    return value && *value != "-" && !value->empty() ? value : std::nullopt;
+    const auto value = text_of(values_[slot], text_);
+    return value && *value != kAbsent && !value->empty() ? value : std::nullopt;
   }
-  std::uint32_t count(Slot slot) {
-    const auto number = values_[slot].is_there() ? number_of(values_[slot], text_) : std::nullopt;
-    return number ? static_cast<std::uint32_t>(std::min(*number, 4294967295.0)) : 0;
-  }
+  std::uint32_t count(Slot slot) { return count_of(values_[slot], text_).value_or(0); }
 
   Endpoint endpoint() {
     auto path = text(kPath);
@@ -133,7 +96,7 @@ class EnvoyParser final : public LineParser {
                                     : !dialect_of_endpoint(known);
   }
 
-  MaybeRefusal read() {
+  MaybeRefusal read_fields() {
     MaybeRefusal refusal;
     auto account = text(kUserId);
     if (!account) account = text(kUserHeader);
@@ -167,11 +130,8 @@ class EnvoyParser final : public LineParser {
     return {};
   }
 
-  const PathNode root_ = tree();
-  RecordBuilder builder_;
-  BodyReader body_;
+  const PathNode root_ = tree_of(kPaths);
   PathWalker walker_;
-  JsonText text_;
   std::array<RawValue, kSlots> values_;
 };
 

@@ -16,14 +16,7 @@ namespace {
 
 using crypto::Domain;
 using test::bytes_of;
-
-ParsedLine parse(LineParser& parser, std::string_view line) {
-  std::string padded(line);
-  padded.resize(line.size() + kJsonPadding, '}');
-  ParsedLine out;
-  parser.parse(std::string_view(padded).substr(0, line.size()), out);
-  return out;
-}
+using test::parse;
 
 TEST(Litellm, GivesTheQueryOfTheSameRequestInTheNativeForm) {
   const crypto::KeyedHash hash = test::fixed_hash();

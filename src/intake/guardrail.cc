@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "base/assert.h"
 #include "base/limits.h"
 #include "intake/body_reader.h"
 #include "intake/json_cursor.h"
@@ -36,22 +35,12 @@ constexpr std::array<std::string_view, kSlots> kPaths{"request_data.user_api_key
                                                       "texts",
                                                       "structured_messages"};
 
-PathNode tree() {
-  PathNode root;
-  for (std::size_t slot = 0; slot < kSlots; ++slot) {
-    const auto steps = parse_path(kPaths[slot]);
-    STILLWATCH_ASSERT(steps.has_value());
-    add_path(root, *steps, slot);
-  }
-  return root;
-}
-
 }  // namespace
 
 struct GuardrailReader::State {
   explicit State(const crypto::KeyedHash& keyed_hash) : body(keyed_hash) {}
 
-  const PathNode root = tree();
+  const PathNode root = tree_of(kPaths);
   PathWalker walker;
   BodyReader body;
   JsonText text;

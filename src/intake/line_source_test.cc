@@ -26,7 +26,7 @@ TEST(LineSource, AFileThatChangesWhileItIsRead) {
     auto source = *LineSource::open(folder.write("shrinks", log), {1 << 20, 4096});
     LineBlock block;
     ASSERT_TRUE(*source.next(block));
-    std::filesystem::resize_file(folder.path + "/shrinks", 200'000);
+    std::filesystem::resize_file(folder / "shrinks", 200'000);
     drain(source, lines);
     ASSERT_TRUE(source.problem());
     EXPECT_EQ(source.problem()->fault, base::Fault::environment);
@@ -35,7 +35,7 @@ TEST(LineSource, AFileThatChangesWhileItIsRead) {
   {
     const std::string half = record(9, kStartUs).substr(0, 40);
     auto source = *LineSource::open(folder.write("grows", log + half), {1 << 20, 4096});
-    std::ofstream(folder.path + "/grows", std::ios::app) << record(9, kStartUs).substr(40) << record(10, kStartUs);
+    std::ofstream(folder / "grows", std::ios::app) << record(9, kStartUs).substr(40) << record(10, kStartUs);
     drain(source, lines);
     EXPECT_FALSE(source.problem());
     EXPECT_EQ(lines, 2000U);

@@ -1,13 +1,9 @@
 // LiteLLM's StandardLoggingPayload, one JSON object a line. Field names:
 // https://docs.litellm.ai/docs/proxy/logging_spec; what is made of them: docs/reference/log-formats.md.
-#include <algorithm>
 #include <array>
 
-#include "base/assert.h"
-#include "base/limits.h"
-#include "intake/body_reader.h"
-#include "intake/line_parser.h"
 #include "intake/path_walker.h"
+#include "intake/record_parser.h"
 
 namespace stillwatch::intake {
 namespace {
@@ -60,16 +56,6 @@ constexpr std::array<std::string_view, kSlots> kPaths{"id",
 constexpr std::array<std::string_view, 2> kAccountPaths[] = {
     {"metadata", "user_api_key_user_id"}, {"metadata", "user_api_key_team_id"}, {"metadata", "user_api_key_hash"}};
 
-PathNode tree() {
-  PathNode root;
-  for (std::size_t slot = 0; slot < kSlots; ++slot) {
-    const auto steps = parse_path(kPaths[slot]);
-    STILLWATCH_ASSERT(steps.has_value());
-    add_path(root, *steps, slot);
-  }
-  return root;
-}
-
 event::Dialect dialect_of_call(std::string_view call_type) {
   if (call_type.find("anthropic_messages") != std::string_view::npos) return event::Dialect::anthropic_messages;
   if (call_type.find("responses") != std::string_view::npos) return event::Dialect::openai_responses;
@@ -77,60 +63,29 @@ event::Dialect dialect_of_call(std::string_view call_type) {
   return event::Dialect::openai_chat;
 }
 
-class LitellmParser final : public LineParser {
+class LitellmParser final : public RecordParser {
  public:
   LitellmParser(const crypto::KeyedHash& keyed_hash, const Identities* identities)
-      : builder_(keyed_hash, identities), body_(keyed_hash) {}
-
-  void parse(std::string_view line, ParsedLine& out) override {
-    builder_.begin(line.size(), out);
-    if (is_blank(line)) {
-      out.is_blank = true;
-      return;
-    }
-    MaybeRefusal refusal = walker_.walk(line, root_, values_);
-    if (refusal)
-      scan(line);
-    else
-      refusal = read();
-    if (!refusal) refusal = builder_.finish();
-    if (refusal) builder_.refuse(*refusal);
-  }
-
-  void refuse(std::string_view beginning, std::uint64_t line_bytes, RejectReason reason, ParsedLine& out) override {
-    builder_.begin(static_cast<std::size_t>(line_bytes), out);
-    scan(beginning);
-    builder_.refuse({reason, ""});
-  }
-
-  bool keep_raw(RawRecord* raw) override {
-    builder_.keep_raw(raw);
-    return true;
-  }
-  NewIds& new_ids() override { return builder_.new_ids(); }
-  ParserCounters counters() const override {
-    ParserCounters counters = builder_.counters();
-    counters.turns_ignored = body_.turns_ignored();
-    return counters;
-  }
+      : RecordParser(keyed_hash, identities) {}
 
  private:
-  void scan(std::string_view line) {
+  MaybeRefusal read(std::string_view line, ParsedLine&) override {
+    if (auto refusal = walker_.walk(line, root_, values_)) {
+      scan(line);
+      return refusal;
+    }
+    if (auto refusal = read_fields()) return refusal;
+    return builder_.finish();
+  }
+
+  void scan(std::string_view line) override {
     for (const auto& path : kAccountPaths) {
-      const auto account = find_string(line, path, text_);
-      if (!account || account->empty() || !is_utf8(*account)) continue;
-      (void)builder_.set_account(*account);
-      return;
+      if (find_account(line, path)) return;
     }
   }
 
-  std::optional<std::string_view> text(Slot slot) {
-    return values_[slot].is_there() ? text_of(values_[slot], text_) : std::nullopt;
-  }
-  std::uint32_t count(Slot slot) {
-    const auto number = values_[slot].is_there() ? number_of(values_[slot], text_) : std::nullopt;
-    return number ? static_cast<std::uint32_t>(std::min(*number, 4294967295.0)) : 0;
-  }
+  std::optional<std::string_view> text(Slot slot) { return text_of(values_[slot], text_); }
+  std::uint32_t count(Slot slot) { return count_of(values_[slot], text_).value_or(0); }
   std::optional<std::int64_t> time(Slot slot) {
     const RawValue value = values_[slot];
     if (!value.is_there()) return std::nullopt;
@@ -138,7 +93,7 @@ class LitellmParser final : public LineParser {
     return seconds ? seconds : time_of(value, TimeFormat::rfc3339, text_);
   }
 
-  MaybeRefusal read() {
+  MaybeRefusal read_fields() {
     MaybeRefusal refusal;
     for (const Slot slot : {kUserId, kTeamId, kKeyHash}) {
       const auto account = text(slot);
@@ -206,11 +161,8 @@ class LitellmParser final : public LineParser {
     return {};
   }
 
-  const PathNode root_ = tree();
-  RecordBuilder builder_;
-  BodyReader body_;
+  const PathNode root_ = tree_of(kPaths);
   PathWalker walker_;
-  JsonText text_;
   std::array<RawValue, kSlots> values_;
 };
 

@@ -1,29 +1,15 @@
 // For tests of this module only: log files in a folder of their own.
 #pragma once
 
-#include <unistd.h>
-
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "base/event_time.h"
+#include "base/folder_fixture.h"
 
 namespace stillwatch::intake::test {
 
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/stillwatch_intake_XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path + "/" + name, std::ios::binary) << bytes;
-    return path + "/" + name;
-  }
-  std::string path;
-};
+using base::test::Folder;
 
 inline constexpr std::int64_t kStartUs = 1'776'845'730'000'000;
 inline std::string record(int number, std::int64_t time_us, const std::string& prompt = "hello there") {

@@ -203,7 +203,7 @@ TEST(LogReader, SeveralFilesReadAsOneSortedFile) {
   std::vector<std::string> january(all.begin(), all.begin() + 250), february(all.begin() + 250, all.end());
   EXPECT_EQ(
       read_all({folder.write("feb", joined(february)), folder.write("jan", joined(january))}, small_options()).queries,
-      read_all({folder.path + "/all"}, small_options()).queries);
+      read_all({folder / "all"}, small_options()).queries);
 }
 
 TEST(LogReader, StopAndResumeGivesTheSameSequence) {
@@ -371,7 +371,7 @@ TEST(LogReader, UnreadableLogsAreEnvironmentErrors) {
   const Folder folder;
   const crypto::KeyedHash keyed_hash = test::fixed_hash();
   Identities identities;
-  for (const std::string& path : {folder.path + "/absent", folder.path}) {
+  for (const std::string& path : {folder / "absent", folder.path()}) {
     const auto opened = LogReader::open({path}, {}, keyed_hash, identities, {});
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().fault, base::Fault::environment);

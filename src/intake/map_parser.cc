@@ -4,60 +4,34 @@
 #include <cstring>
 #include <string>
 
-#include "intake/body_reader.h"
-#include "intake/line_parser.h"
 #include "intake/map_format.h"
+#include "intake/record_parser.h"
 
 namespace stillwatch::intake {
 namespace {
 
 using MaybeRefusal = std::optional<Refusal>;
 
-class MapParser final : public LineParser {
+class MapParser final : public RecordParser {
  public:
   MapParser(const MapFormat& format, const crypto::KeyedHash& keyed_hash, const Identities* identities)
-      : format_(format), builder_(keyed_hash, identities), body_(keyed_hash) {
+      : RecordParser(keyed_hash, identities), format_(format) {
     for (const std::string& key : format.account_path()) account_path_.push_back(key);
   }
 
-  void parse(std::string_view line, ParsedLine& out) override {
-    builder_.begin(line.size(), out);
-    if (is_blank(line)) {
-      out.is_blank = true;
-      return;
-    }
-    MaybeRefusal refusal = walker_.walk(line, format_.root(), values_);
-    const bool is_walked = !refusal;
-    if (is_walked) refusal = read_identity();
-    if (is_walked && !refusal) refusal = read_rest();
-    if (!refusal) refusal = builder_.finish();
-    if (!refusal) return;
-    if (!is_walked) scan(line);
-    builder_.refuse(*refusal);
-  }
-
-  void refuse(std::string_view beginning, std::uint64_t line_bytes, RejectReason reason, ParsedLine& out) override {
-    builder_.begin(static_cast<std::size_t>(line_bytes), out);
-    scan(beginning);
-    builder_.refuse({reason, ""});
-  }
-
-  bool keep_raw(RawRecord* raw) override {
-    builder_.keep_raw(raw);
-    return true;
-  }
-  NewIds& new_ids() override { return builder_.new_ids(); }
-  ParserCounters counters() const override {
-    ParserCounters counters = builder_.counters();
-    counters.turns_ignored = body_.turns_ignored();
-    return counters;
-  }
-
  private:
-  void scan(std::string_view line) {
-    if (account_path_.empty()) return;
-    const auto account = find_string(line, account_path_, text_);
-    if (account && is_utf8(*account)) (void)builder_.set_account(*account);
+  MaybeRefusal read(std::string_view line, ParsedLine&) override {
+    if (auto refusal = walker_.walk(line, format_.root(), values_)) {
+      scan(line);
+      return refusal;
+    }
+    if (auto refusal = read_identity()) return refusal;
+    if (auto refusal = read_rest()) return refusal;
+    return builder_.finish();
+  }
+
+  void scan(std::string_view line) override {
+    if (!account_path_.empty()) (void)find_account(line, account_path_);
   }
 
   RawValue at(MapField field) const { return values_[static_cast<std::size_t>(field)]; }
@@ -96,9 +70,9 @@ class MapParser final : public LineParser {
   template <class Set>
   MaybeRefusal with_count(MapField field, Set set) {
     if (!at(field).is_there()) return {};
-    const auto number = number_of(at(field), text_);
-    if (!number) return wrong(field);
-    set(static_cast<std::uint32_t>(std::min(*number, 4294967295.0)));
+    const auto count = count_of(at(field), text_);
+    if (!count) return wrong(field);
+    set(*count);
     return {};
   }
   template <class Function>
@@ -224,10 +198,7 @@ class MapParser final : public LineParser {
   }
 
   const MapFormat& format_;
-  RecordBuilder builder_;
-  BodyReader body_;
   PathWalker walker_;
-  JsonText text_;
   std::array<RawValue, kMapFields> values_;
   std::string unpacked_;
   std::vector<std::string_view> account_path_;

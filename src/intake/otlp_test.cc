@@ -14,14 +14,7 @@ namespace stillwatch::intake {
 namespace {
 
 using test::bytes_of;
-
-ParsedLine parse(LineParser& parser, std::string_view line) {
-  std::string padded(line);
-  padded.resize(line.size() + kJsonPadding, '}');
-  ParsedLine out;
-  parser.parse(std::string_view(padded).substr(0, line.size()), out);
-  return out;
-}
+using test::parse;
 
 std::string text_attribute(std::string_view key, std::string_view value) {
   return fmt::format(R"({{"key":"{}","value":{{"stringValue":"{}"}}}},)", key, value);

@@ -7,17 +7,13 @@
 #include <string>
 #include <string_view>
 
-#include "crypto/keyed_hash.h"
+#include "crypto/keyed_hash_fixture.h"
 #include "intake/line_parser.h"
 #include "text/fingerprint_codec.h"
 
 namespace stillwatch::intake::test {
 
-inline crypto::KeyedHash fixed_hash() {
-  std::array<std::uint8_t, crypto::KeyedHash::kSecretBytes> secret{};
-  secret.fill(7);
-  return crypto::KeyedHash(secret);
-}
+using crypto::test::fixed_hash;
 
 /// Every field of a query as bytes: equal queries give equal bytes, whatever the padding between fields.
 inline std::string bytes_of(const event::Query& query) {
@@ -32,17 +28,20 @@ inline std::string bytes_of(const event::Query& query) {
   return out;
 }
 
+/// `behind`: what follows a line in a block may be anything.
+inline ParsedLine parse(LineParser& parser, std::string_view line, char behind = '}') {
+  std::string padded(line);
+  padded.resize(line.size() + kJsonPadding, behind);
+  ParsedLine out;
+  parser.parse(std::string_view(padded).substr(0, line.size()), out);
+  return out;
+}
+
 struct Lines {
   crypto::KeyedHash keyed_hash = fixed_hash();
   std::unique_ptr<LineParser> parser = make_query_parser(keyed_hash, nullptr);
 
-  ParsedLine parse(std::string_view line) {
-    std::string padded(line);
-    padded.resize(padded.size() + kJsonPadding, '"');  // what follows a line in a block may be anything
-    ParsedLine out;
-    parser->parse(std::string_view(padded).substr(0, line.size()), out);
-    return out;
-  }
+  ParsedLine parse(std::string_view line) { return test::parse(*parser, line, '"'); }
 };
 
 }  // namespace stillwatch::intake::test

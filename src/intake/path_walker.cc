@@ -1,21 +1,15 @@
 #include "intake/path_walker.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <charconv>
 
+#include "base/assert.h"
 #include "base/event_time.h"
-#include "base/limits.h"
-#include "intake/body_reader.h"
+#include "intake/json_value.h"
 
 namespace stillwatch::intake {
 namespace {
 
-namespace od = simdjson::ondemand;
-using MaybeRefusal = std::optional<Refusal>;
-
-constexpr Refusal kNotJson{RejectReason::not_json, ""};
 constexpr std::size_t kPathStepsMax = 16;  // of a path in a map file: records nest less
 constexpr std::size_t kIndexMax = 10'000;
 
@@ -46,6 +40,13 @@ std::optional<std::int64_t> scaled(std::string_view digits, int exponent) {
     value *= 10;
   }
   return any ? std::optional(value) : std::nullopt;
+}
+
+std::optional<double> number_of(std::string_view digits) {
+  double number = 0;
+  const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || rest != digits.data() + digits.size() || !(number >= 0)) return std::nullopt;
+  return number;
 }
 
 // The last moment that RFC 3339 texts may name too (year 2261).
@@ -107,29 +108,37 @@ void add_path(PathNode& root, const std::vector<PathStep>& steps, std::size_t sl
   node->slots.push_back(slot);
 }
 
+PathNode tree_of(std::span<const std::string_view> paths) {
+  PathNode root;
+  for (std::size_t slot = 0; slot < paths.size(); ++slot) {
+    const auto steps = parse_path(paths[slot]);
+    STILLWATCH_ASSERT(steps.has_value());
+    add_path(root, *steps, slot);
+  }
+  return root;
+}
+
 struct PathWalker::State {
-  od::parser parser;
-  JsonText key_text;
-  const char* end = nullptr;
+  JsonReader json{kLineNotJson};
   std::span<RawValue> out;
 
   MaybeRefusal visit(od::value value, const PathNode& node) {
     od::json_type type;
-    if (value.type().get(type)) return kNotJson;
+    if (value.type().get(type)) return kLineNotJson;
     std::string_view raw;
     if (type == od::json_type::object) {
       od::object object;
       bool ignored = false;
-      if (value.get_object().get(object)) return kNotJson;
-      if (!node.slots.empty() && (object.raw_json().get(raw) || object.reset().get(ignored))) return kNotJson;
+      if (value.get_object().get(object)) return kLineNotJson;
+      if (!node.slots.empty() && (object.raw_json().get(raw) || object.reset().get(ignored))) return kLineNotJson;
       keep(node, raw);
       return node.children.empty() ? MaybeRefusal{} : visit_fields(object, node);
     }
     if (type == od::json_type::array) {
       od::array array;
       bool ignored = false;
-      if (value.get_array().get(array)) return kNotJson;
-      if (!node.slots.empty() && (array.raw_json().get(raw) || array.reset().get(ignored))) return kNotJson;
+      if (value.get_array().get(array)) return kLineNotJson;
+      if (!node.slots.empty() && (array.raw_json().get(raw) || array.reset().get(ignored))) return kLineNotJson;
       keep(node, raw);
       return node.children.empty() ? MaybeRefusal{} : visit_elements(array, node);
     }
@@ -142,26 +151,19 @@ struct PathWalker::State {
   }
 
   MaybeRefusal visit_fields(od::object& object, const PathNode& node) {
-    for (auto result : object) {
-      od::field field;
-      if (std::move(result).get(field)) return kNotJson;
-      const char* const raw = field.key().raw();
-      const auto key = key_text.unescape(std::string_view(raw, static_cast<std::size_t>(end - raw)));
-      if (!key) return kNotJson;
+    return json.each_field(object, [&](std::string_view key, od::value value) {
       const auto child = std::find_if(node.children.begin(), node.children.end(), [&](const PathNode& other) {
-        return !other.step.is_index && other.step.key == *key;
+        return !other.step.is_index && other.step.key == key;
       });
-      if (child == node.children.end()) continue;
-      if (auto refusal = visit(field.value(), *child)) return refusal;
-    }
-    return {};
+      return child == node.children.end() ? MaybeRefusal{} : visit(value, *child);
+    });
   }
 
   MaybeRefusal visit_elements(od::array& array, const PathNode& node) {
     std::size_t index = 0;
     for (auto result : array) {
       od::value element;
-      if (std::move(result).get(element)) return kNotJson;
+      if (std::move(result).get(element)) return kLineNotJson;
       const auto child = std::find_if(node.children.begin(), node.children.end(), [&](const PathNode& other) {
         return other.step.is_index && other.step.index == index;
       });
@@ -180,23 +182,7 @@ std::optional<Refusal> PathWalker::walk(std::string_view line, const PathNode& r
   State& state = *state_;
   std::fill(out.begin(), out.end(), RawValue{});
   state.out = out;
-  state.end = line.data() + line.size();
-  if (nests_deeper(line, base::limits::kJsonDepthMax)) return Refusal{RejectReason::too_deep, ""};
-  if (line.size() > state.parser.capacity()) {
-    const std::size_t room = std::max<std::size_t>(1 << 14, std::max(line.size(), 2 * state.parser.capacity()));
-    if (state.parser.allocate(room, simdjson::DEFAULT_MAX_DEPTH)) return kNotJson;
-  }
-  od::document document;
-  const auto error =
-      state.parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding))
-          .get(document);
-  if (error == simdjson::UTF8_ERROR) return Refusal{RejectReason::not_utf8, ""};
-  od::object record;
-  if (error || document.get_object().get(record)) return kNotJson;
-  if (auto refusal = state.visit_fields(record, root)) return refusal;
-  const char* rest = nullptr;
-  if (document.current_location().get(rest) == simdjson::SUCCESS) return kNotJson;
-  return {};
+  return state.json.read_line(line, [&](od::object& record) { return state.visit_fields(record, root); });
 }
 
 std::optional<std::string_view> text_of(RawValue value, JsonText& text) {
@@ -205,13 +191,10 @@ std::optional<std::string_view> text_of(RawValue value, JsonText& text) {
   return value.json;
 }
 
-std::optional<double> number_of(RawValue value, JsonText& text) {
+std::optional<std::uint32_t> count_of(RawValue value, JsonText& text) {
   const auto digits = text_of(value, text);
-  double number = 0;
-  if (!digits) return std::nullopt;
-  const auto [rest, error] = std::from_chars(digits->data(), digits->data() + digits->size(), number);
-  if (error != std::errc() || rest != digits->data() + digits->size() || !(number >= 0)) return std::nullopt;
-  return number;
+  const auto number = digits ? number_of(*digits) : std::nullopt;
+  return number ? std::optional(static_cast<std::uint32_t>(std::min(*number, 4294967295.0))) : std::nullopt;
 }
 
 std::optional<std::int64_t> time_of(RawValue value, TimeFormat format, JsonText& text) {
@@ -239,7 +222,7 @@ std::optional<std::int64_t> time_of(RawValue value, TimeFormat format, JsonText&
   const int exponent = format == TimeFormat::unix_s ? 6 : format == TimeFormat::unix_ms ? 3 : 0;
   time_us = scaled(*bytes, exponent);
   if (!time_us) {
-    const auto number = number_of(value, text);
+    const auto number = number_of(*bytes);
     const double scale = format == TimeFormat::unix_s ? 1e6 : format == TimeFormat::unix_ms ? 1e3 : 1;
     if (!number || *number * scale > static_cast<double>(kTimeMaxUs)) return std::nullopt;
     time_us = static_cast<std::int64_t>(*number * scale);

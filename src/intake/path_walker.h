@@ -36,6 +36,8 @@ struct PathNode {
 /// "a.b[0].c"; a key with a dot or a bracket in it stands in double quotes: a."b.c".
 std::optional<std::vector<PathStep>> parse_path(std::string_view text);
 void add_path(PathNode& root, const std::vector<PathStep>& steps, std::size_t slot);
+/// Of paths that stand in the code: each one's place in the list is its slot.
+PathNode tree_of(std::span<const std::string_view> paths);
 
 /// The raw JSON of a value (with kJsonPadding behind it); empty when it is not there.
 struct RawValue {
@@ -60,8 +62,8 @@ enum class TimeFormat : std::uint8_t { rfc3339, unix_s, unix_ms, unix_us };
 
 /// A text, or the digits of a number. Nothing for other types. The view lives until the next use of `text`.
 std::optional<std::string_view> text_of(RawValue value, JsonText& text);
-/// A number at least 0, also when it is written as a text.
-std::optional<double> number_of(RawValue value, JsonText& text);
+/// A number at least 0, also when it is written as a text; saturating, and without its fraction.
+std::optional<std::uint32_t> count_of(RawValue value, JsonText& text);
 /// Microseconds, exactly: decimal digits do not go through a double. Texts may lack the zone: then it is UTC.
 std::optional<std::int64_t> time_of(RawValue value, TimeFormat format, JsonText& text);
 

@@ -1,105 +1,51 @@
 #include "intake/query_parser.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 
-#include "base/event_time.h"
-#include "base/limits.h"
-#include "intake/json_scan.h"
+#include "intake/json_value.h"
+#include "intake/record_parser.h"
 #include "text/fingerprint_codec.h"
 
 namespace stillwatch::intake {
 namespace {
 
-namespace od = simdjson::ondemand;
-using MaybeRefusal = std::optional<Refusal>;
-constexpr Refusal kNotJson{RejectReason::not_json, ""};
-constexpr Refusal wrong_type(std::string_view field) { return {RejectReason::wrong_type, field}; }
 constexpr std::string_view kAccountPath[] = {"account"};
 constexpr std::string_view kTimePath[] = {"time"};
 
-/// False for "nul" and the like; simdjson's own answer would throw when it is read as a bool.
-bool is_null(od::value& value) {
-  bool null = false;
-  return value.is_null().get(null) == simdjson::SUCCESS && null;
-}
-
-class QueryParser final : public LineParser {
+class QueryParser final : public RecordParser {
  public:
   QueryParser(const crypto::KeyedHash& keyed_hash, const Identities* identities)
-      : builder_(keyed_hash, identities), body_(keyed_hash) {}
-
-  void parse(std::string_view line, ParsedLine& out) override {
-    builder_.begin(line.size(), out);
-    if (is_blank(line)) {
-      out.is_blank = true;
-      return;
-    }
-    MaybeRefusal refusal = read(line);
-    if (!refusal) refusal = builder_.finish();
-    if (!refusal) return;
-    scan(line);
-    builder_.refuse(*refusal);
-  }
-
-  void refuse(std::string_view beginning, std::uint64_t line_bytes, RejectReason reason, ParsedLine& out) override {
-    builder_.begin(static_cast<std::size_t>(line_bytes), out);
-    scan(beginning);
-    builder_.refuse({reason, ""});
-  }
-
-  bool keep_raw(RawRecord* raw) override {
-    builder_.keep_raw(raw);
-    return true;
-  }
-  NewIds& new_ids() override { return builder_.new_ids(); }
-  ParserCounters counters() const override {
-    ParserCounters counters = builder_.counters();
-    counters.turns_ignored = body_.turns_ignored();
-    return counters;
-  }
+      : RecordParser(keyed_hash, identities) {}
 
  private:
-  /// What can still be read of a line that was refused.
-  void scan(std::string_view line) {
-    if (!builder_.has_account()) {
-      const auto account = find_string(line, kAccountPath, text_);
-      if (account && is_utf8(*account)) (void)builder_.set_account(*account);
-    }
+  MaybeRefusal read(std::string_view line, ParsedLine&) override {
+    MaybeRefusal refusal = read_record(line);
+    if (!refusal) refusal = builder_.finish();
+    if (refusal) scan(line);
+    return refusal;
+  }
+
+  void scan(std::string_view line) override {
+    if (!builder_.has_account()) (void)find_account(line, kAccountPath);
     if (!builder_.has_time()) {
       const auto time = find_string(line, kTimePath, text_);
       if (time) (void)builder_.set_time(*time);
     }
   }
 
-  MaybeRefusal read(std::string_view line) {
-    end_ = line.data() + line.size();
+  MaybeRefusal read_record(std::string_view line) {
     first_.reset();
     request_ = response_body_ = {};
     has_version_ = has_usage_ = false;
     dialect_.reset();
-    if (nests_deeper(line, base::limits::kJsonDepthMax)) return Refusal{RejectReason::too_deep, ""};
-    if (line.size() > parser_.capacity()) {
-      const std::size_t room = std::max<std::size_t>(1 << 14, std::max(line.size(), 2 * parser_.capacity()));
-      if (parser_.allocate(room, simdjson::DEFAULT_MAX_DEPTH)) return kNotJson;
-    }
-    od::document document;
-    const auto error =
-        parser_.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + kJsonPadding))
-            .get(document);
-    if (error == simdjson::UTF8_ERROR) return Refusal{RejectReason::not_utf8, ""};
-    od::object record;
-    if (error || document.get_object().get(record)) return kNotJson;
     // A broken line ends the reading; a field that is refused does not: account and time may follow it.
-    const MaybeRefusal broken = each_field(record, [&](std::string_view key, od::value value) {
+    const auto visit = [this](std::string_view key, od::value value) {
       const MaybeRefusal refusal = read_field(key, value);
       if (refusal && !first_) first_ = refusal;
       return refusal && refusal->reason == RejectReason::not_json ? refusal : MaybeRefusal{};
-    });
-    if (broken) return broken;
-    const char* rest = nullptr;
-    if (document.current_location().get(rest) == simdjson::SUCCESS) return kNotJson;
+    };
+    if (auto broken = json_.read_line(line, [&](od::object& record) { return json_.each_field(record, visit); }))
+      return broken;
     if (first_) return first_;
     if (!has_version_) return Refusal{RejectReason::missing_field, "v"};
     if (!dialect_) return Refusal{RejectReason::missing_field, "dialect"};
@@ -111,36 +57,12 @@ class QueryParser final : public LineParser {
     return {};
   }
 
-  template <class Visit>
-  MaybeRefusal each_field(od::object& object, Visit visit) {
-    for (auto result : object) {
-      od::field field;
-      if (std::move(result).get(field)) return kNotJson;
-      const char* const raw = field.key().raw();
-      const auto key = key_text_.unescape(std::string_view(raw, static_cast<std::size_t>(end_ - raw)));
-      if (!key) return kNotJson;
-      if (auto refusal = visit(*key, field.value())) return refusal;
-    }
-    return {};
-  }
-
   /// A nested object of the record; null counts as absent.
   template <class Visit>
   MaybeRefusal each_field_of(od::value value, std::string_view name, Visit visit) {
     od::object object;
     if (value.get_object().get(object)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
-    return each_field(object, visit);
-  }
-
-  /// Null gives an empty text.
-  MaybeRefusal string_of(od::value value, std::string_view name, std::string_view& out) {
-    out = {};
-    od::raw_json_string raw;
-    if (value.get_raw_json_string().get(raw)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type(name)};
-    const auto unescaped = text_.unescape(std::string_view(raw.raw(), static_cast<std::size_t>(end_ - raw.raw())));
-    if (!unescaped) return kNotJson;
-    out = *unescaped;
-    return {};
+    return json_.each_field(object, visit);
   }
 
   /// A count, saturating; null leaves it as it is.
@@ -154,12 +76,12 @@ class QueryParser final : public LineParser {
 
   MaybeRefusal read_field(std::string_view key, od::value value) {
     std::string_view bytes;
-    const auto text = [&](std::string_view name) { return string_of(value, name, bytes); };
+    const auto text = [&](std::string_view name) { return json_.string_of(value, name, bytes); };
     if (key == "request") {
       od::object body;
       request_ = {};
       if (value.get_object().get(body)) return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type("request")};
-      return body.raw_json().get(request_) ? MaybeRefusal{kNotJson} : MaybeRefusal{};
+      return body.raw_json().get(request_) ? MaybeRefusal{kLineNotJson} : MaybeRefusal{};
     }
     if (key == "v") {
       std::int64_t version = 0;
@@ -219,17 +141,17 @@ class QueryParser final : public LineParser {
     return each_field_of(client, "client", [&](std::string_view key, od::value value) -> MaybeRefusal {
       std::string_view bytes;
       if (key == "ip") {
-        if (auto refusal = string_of(value, "client.ip", bytes)) return refusal;
+        if (auto refusal = json_.string_of(value, "client.ip", bytes)) return refusal;
         builder_.set_address(bytes);
       } else if (key == "asn") {
         std::uint32_t asn = 0;
         if (auto refusal = count_of(value, "client.asn", asn)) return refusal;
         builder_.set_asn(asn);
       } else if (key == "user_agent") {
-        if (auto refusal = string_of(value, "client.user_agent", bytes)) return refusal;
+        if (auto refusal = json_.string_of(value, "client.user_agent", bytes)) return refusal;
         builder_.set_user_agent(bytes);
       } else if (key == "ja4") {
-        if (auto refusal = string_of(value, "client.ja4", bytes)) return refusal;
+        if (auto refusal = json_.string_of(value, "client.ja4", bytes)) return refusal;
         builder_.set_ja4(bytes);
       } else if (key == "headers") {
         od::array names;
@@ -238,8 +160,8 @@ class QueryParser final : public LineParser {
           return is_null(value) ? MaybeRefusal{} : MaybeRefusal{wrong_type("client.headers")};
         for (auto result : names) {
           od::value name;
-          if (std::move(result).get(name)) return kNotJson;
-          if (auto refusal = string_of(name, "client.headers", bytes)) return refusal;
+          if (std::move(result).get(name)) return kLineNotJson;
+          if (auto refusal = json_.string_of(name, "client.headers", bytes)) return refusal;
           builder_.add_header(bytes);
         }
       } else if (key != "country") {  // the country is never read: it must not become a feature
@@ -285,15 +207,15 @@ class QueryParser final : public LineParser {
       } else if (key == "body") {
         od::json_type type;
         response_body_ = {};
-        if (value.type().get(type)) return kNotJson;
+        if (value.type().get(type)) return kLineNotJson;
         if (type != od::json_type::object) return {};
         od::object body;
-        if (value.get_object().get(body) || body.raw_json().get(response_body_)) return kNotJson;
+        if (value.get_object().get(body) || body.raw_json().get(response_body_)) return kLineNotJson;
         // Usage given beside the body wins; a body before it is overwritten, of one after it only the text is read.
         bool ignored = false;
         if (has_usage_) return {};
-        if (body.reset().get(ignored)) return kNotJson;
-        return each_field(body, [&](std::string_view inner_key, od::value inner) -> MaybeRefusal {
+        if (body.reset().get(ignored)) return kLineNotJson;
+        return json_.each_field(body, [&](std::string_view inner_key, od::value inner) -> MaybeRefusal {
           return inner_key == "usage" ? read_usage(inner, true) : MaybeRefusal{};
         });
       } else if (key != "ttft_ms" && key != "duration_ms" && key != "stop") {
@@ -315,17 +237,17 @@ class QueryParser final : public LineParser {
             if (value.get_int64().get(version)) return wrong_type("fingerprint.v");
             is_known = version >= 1 && version <= text::kFingerprintVersion;
           } else if (key == "b") {
-            if (auto refused = string_of(value, "fingerprint.b", bytes)) return refused;
+            if (auto refused = json_.string_of(value, "fingerprint.b", bytes)) return refused;
             if (auto refused = builder_.set_fingerprint(bytes)) return refused;
             has_bytes = true;
           } else if (key == "model") {
-            if (auto refused = string_of(value, "fingerprint.model", bytes)) return refused;
+            if (auto refused = json_.string_of(value, "fingerprint.model", bytes)) return refused;
             builder_.set_given_model(bytes);
           } else if (key == "n") {
             if (auto refused = count_of(value, "fingerprint.n", samples)) return refused;
             builder_.set_given_sampled_many(samples > 1);
           } else if (key == "refused") {  // the body could not be read when it was there: the same fate
-            if (auto refused = string_of(value, "fingerprint.refused", bytes)) return refused;
+            if (auto refused = json_.string_of(value, "fingerprint.refused", bytes)) return refused;
             return Refusal{reject_reason_of(bytes).value_or(RejectReason::bad_fingerprint), "request"};
           } else {
             ++builder_.counters().unknown_fields;
@@ -338,11 +260,7 @@ class QueryParser final : public LineParser {
     return {};
   }
 
-  RecordBuilder builder_;
-  BodyReader body_;
-  od::parser parser_;
-  JsonText text_, key_text_;
-  const char* end_ = nullptr;
+  JsonReader json_{kLineNotJson};
   MaybeRefusal first_;
   std::string_view request_, response_body_;
   std::optional<event::Dialect> dialect_;

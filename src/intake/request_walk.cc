@@ -62,20 +62,11 @@ RequestWalk::Action RequestWalk::action_for(const JsonCursor& cursor, Endpoint e
 template <class Wanted>
 bool RequestWalk::cut_strings(JsonCursor& cursor, Wanted wanted) {
   if (cursor.peek() != '[') return cursor.skip();
-  ListCutter cutter(splices_);
-  const bool is_whole = cursor.each_element([&](std::size_t begin) {
+  return cut_elements(cursor, splices_, [&] {
     std::string_view word;
     JsonCursor ahead = cursor;
-    if (ahead.string_or_skip(text_, word) && wanted(word))
-      cutter.cut(begin);
-    else
-      cutter.keep(begin);
-    if (!cursor.skip()) return false;
-    cutter.end_item(cursor.at());
-    return true;
+    return ahead.string_or_skip(text_, word) && wanted(word);
   });
-  cutter.close();
-  return is_whole;
 }
 
 /// `context_management`: rules that clear thinking are refused upstream once thinking is off.
@@ -83,41 +74,24 @@ bool RequestWalk::cut_cleared_thinking(JsonCursor& cursor) {
   if (cursor.peek() != '{') return cursor.skip();
   return cursor.each_member([&](std::string_view key, std::size_t) {
     if (key != "edits" || cursor.peek() != '[') return cursor.skip();
-    ListCutter cutter(splices_);
-    const bool is_whole = cursor.each_element([&](std::size_t begin) {
-      if (cursor.look_for("type", text_).starts_with("clear_thinking")) {
-        cutter.cut(begin);
-        summary_.reasoning = true;
-      } else {
-        cutter.keep(begin);
-      }
-      if (!cursor.skip()) return false;
-      cutter.end_item(cursor.at());
-      return true;
+    return cut_elements(cursor, splices_, [&] {
+      const bool cuts = cursor.look_for("type", text_).starts_with("clear_thinking");
+      summary_.reasoning |= cuts;
+      return cuts;
     });
-    cutter.close();
-    return is_whole;
   });
 }
 
 /// vLLM and its like hand `chat_template_kwargs` to the template, where thinking is turned on.
 bool RequestWalk::cut_template_flags(JsonCursor& cursor) {
   if (cursor.peek() != '{') return cursor.skip();
-  ListCutter cutter(splices_);
-  const bool is_whole = cursor.each_member([&](std::string_view key, std::size_t begin) {
+  const auto is_cut = [&](std::string_view key) {
     const bool is_flag = key == "enable_thinking" || key == "thinking" || key == "reasoning_effort";
-    if (is_flag && asks_for_reasoning(cursor, Endpoint::chat_completions, text_)) {
-      cutter.cut(begin);
-      summary_.reasoning = true;
-    } else {
-      cutter.keep(begin);
-    }
-    if (!cursor.skip()) return false;
-    cutter.end_item(cursor.at());
-    return true;
-  });
-  cutter.close();
-  return is_whole;
+    const bool cuts = is_flag && asks_for_reasoning(cursor, Endpoint::chat_completions, text_);
+    summary_.reasoning |= cuts;
+    return cuts;
+  };
+  return cut_members(cursor, splices_, is_cut, [&](std::string_view) { return cursor.skip(); });
 }
 
 bool RequestWalk::walk_nested(JsonCursor& cursor, Endpoint endpoint, std::string_view key) {
@@ -153,30 +127,17 @@ bool RequestWalk::walk_batch(JsonCursor& cursor) {
 bool RequestWalk::walk(JsonCursor& cursor, Endpoint endpoint) {
   if (endpoint == Endpoint::anthropic_batches) return walk_batch(cursor);
   if (cursor.peek() != '{') return cursor.skip();
-  ListCutter cutter(splices_);
-  const bool is_whole = cursor.each_member([&](std::string_view key, std::size_t begin) {
-    const Action action = action_for(cursor, endpoint, key);
-    if (action == Action::cut) {
-      (key.find("logprobs") != std::string_view::npos ? summary_.logprobs : summary_.reasoning) = true;
-      cutter.cut(begin);
-      if (!cursor.skip()) return false;
-    } else {
-      cutter.keep(begin);
-      if (action == Action::to_one) {
-        (void)cursor.peek();
-        const std::size_t value = cursor.at();
-        if (!cursor.skip()) return false;
-        splices_.replace(value, cursor.at(), "1");
-        summary_.sampling = true;
-      } else if (!walk_nested(cursor, endpoint, key)) {
-        return false;
-      }
-    }
-    cutter.end_item(cursor.at());
+  Action action = Action::keep;
+  const auto is_cut = [&](std::string_view key) {
+    action = action_for(cursor, endpoint, key);
+    if (action != Action::cut) return false;
+    (key.find("logprobs") != std::string_view::npos ? summary_.logprobs : summary_.reasoning) = true;
     return true;
+  };
+  return cut_members(cursor, splices_, is_cut, [&](std::string_view key) {
+    if (action != Action::to_one) return walk_nested(cursor, endpoint, key);
+    return replace_value(cursor, splices_, "1", summary_.sampling);
   });
-  cutter.close();
-  return is_whole;
 }
 
 }  // namespace stillwatch::intake

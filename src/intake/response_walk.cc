@@ -39,26 +39,14 @@ bool ResponseWalk::each_object_in(JsonCursor& cursor, Visit visit) {
 }
 
 bool ResponseWalk::replace_logprobs(JsonCursor& cursor) {
-  const bool changes = restriction_.logprobs && !is_null(cursor);
-  (void)cursor.peek();
-  const std::size_t begin = cursor.at();
-  if (!cursor.skip()) return false;
-  if (!changes) return true;
-  splices_.replace(begin, cursor.at(), "null");
-  summary_.logprobs = true;
-  return true;
+  if (!restriction_.logprobs || is_null(cursor)) return cursor.skip();
+  return replace_value(cursor, splices_, "null", summary_.logprobs);
 }
 
 /// The Responses dialect has a list here, empty when nobody asked.
 bool ResponseWalk::empty_logprobs(JsonCursor& cursor) {
-  const bool changes = restriction_.logprobs && carries_something(cursor);
-  (void)cursor.peek();
-  const std::size_t begin = cursor.at();
-  if (!cursor.skip()) return false;
-  if (!changes) return true;
-  splices_.replace(begin, cursor.at(), "[]");
-  summary_.logprobs = true;
-  return true;
+  if (!restriction_.logprobs || !carries_something(cursor)) return cursor.skip();
+  return replace_value(cursor, splices_, "[]", summary_.logprobs);
 }
 
 /// Parts of a content that are thinking are cut out of the list.
@@ -67,70 +55,47 @@ bool ResponseWalk::cut_thinking(JsonCursor& cursor) {
     has_rest_ |= carries_something(cursor);
     return cursor.skip();
   }
-  ListCutter cutter(splices_);
-  const bool is_whole = cursor.each_element([&](std::size_t begin) {
-    if (is_thinking_part(cursor.look_for("type", text_))) {
-      cutter.cut(begin);
+  return cut_elements(cursor, splices_, [&] {
+    const bool cuts = is_thinking_part(cursor.look_for("type", text_));
+    if (cuts)
       summary_.reasoning = has_cut_reasoning_ = true;
-    } else {
-      cutter.keep(begin);
+    else
       has_rest_ = true;
-    }
-    if (!cursor.skip()) return false;
-    cutter.end_item(cursor.at());
-    return true;
+    return cuts;
   });
-  cutter.close();
-  return is_whole;
+}
+
+/// Members that are reasoning are cut out of an object; keep(key) walks the others.
+template <class Keep>
+bool ResponseWalk::cut_reasoning(JsonCursor& cursor, Keep keep) {
+  const auto is_cut = [&](std::string_view key) {
+    if (!restriction_.reasoning || !is_reasoning_text(key) || is_null(cursor)) return false;
+    summary_.reasoning = has_cut_reasoning_ = true;
+    return true;
+  };
+  return cut_members(cursor, splices_, is_cut, keep);
 }
 
 /// LiteLLM repeats a message's reasoning in `provider_specific_fields`.
 bool ResponseWalk::walk_foreign_fields(JsonCursor& cursor) {
   if (cursor.peek() != '{') return cursor.skip();
-  ListCutter cutter(splices_);
-  const bool is_whole = cursor.each_member([&](std::string_view key, std::size_t begin) {
-    if (restriction_.reasoning && is_reasoning_text(key) && !is_null(cursor)) {
-      cutter.cut(begin);
-      summary_.reasoning = has_cut_reasoning_ = true;
-    } else {
-      cutter.keep(begin);
-      has_rest_ |= carries_something(cursor);
-    }
-    if (!cursor.skip()) return false;
-    cutter.end_item(cursor.at());
-    return true;
+  return cut_reasoning(cursor, [&](std::string_view) {
+    has_rest_ |= carries_something(cursor);
+    return cursor.skip();
   });
-  cutter.close();
-  return is_whole;
 }
 
 bool ResponseWalk::walk_message(JsonCursor& cursor) {
   if (cursor.peek() != '{') return cursor.skip();
-  ListCutter cutter(splices_);
-  const bool is_whole = cursor.each_member([&](std::string_view key, std::size_t begin) {
-    if (restriction_.reasoning && is_reasoning_text(key) && !is_null(cursor)) {
-      cutter.cut(begin);
-      summary_.reasoning = has_cut_reasoning_ = true;
-      if (!cursor.skip()) return false;
-    } else {
-      cutter.keep(begin);
-      if (key == "content") {
-        if (!cut_thinking(cursor)) return false;
-      } else if (key == "provider_specific_fields") {
-        if (!walk_foreign_fields(cursor)) return false;
-      } else {
-        if (key == "role")
-          has_role_ = true;
-        else
-          has_rest_ |= carries_something(cursor);
-        if (!cursor.skip()) return false;
-      }
-    }
-    cutter.end_item(cursor.at());
-    return true;
+  return cut_reasoning(cursor, [&](std::string_view key) {
+    if (key == "content") return cut_thinking(cursor);
+    if (key == "provider_specific_fields") return walk_foreign_fields(cursor);
+    if (key == "role")
+      has_role_ = true;
+    else
+      has_rest_ |= carries_something(cursor);
+    return cursor.skip();
   });
-  cutter.close();
-  return is_whole;
 }
 
 bool ResponseWalk::walk_choice(JsonCursor& cursor) {
@@ -153,41 +118,28 @@ bool ResponseWalk::walk_chat(JsonCursor& cursor) {
   });
 }
 
+/// A part of an output item's content.
+bool ResponseWalk::walk_part(JsonCursor& cursor) {
+  return cursor.each_member(
+      [&](std::string_view key, std::size_t) { return key == "logprobs" ? empty_logprobs(cursor) : cursor.skip(); });
+}
+
 /// An output item. One of reasoning stays as an empty shell, so that items keep their places and ids.
 bool ResponseWalk::walk_item(JsonCursor& cursor) {
   if (cursor.peek() != '{') return cursor.skip();
   const bool is_reasoning = cursor.look_for("type", text_) == "reasoning";
-  ListCutter cutter(splices_);
-  const bool is_whole = cursor.each_member([&](std::string_view key, std::size_t begin) {
+  const auto is_cut = [&](std::string_view key) {
     const bool is_secret = key == "encrypted_content" || (is_reasoning && key == "content");
-    if (restriction_.reasoning && is_secret && !is_null(cursor)) {
-      cutter.cut(begin);
-      summary_.reasoning = true;
-      if (!cursor.skip()) return false;
-    } else {
-      cutter.keep(begin);
-      if (restriction_.reasoning && is_reasoning && key == "summary" && carries_something(cursor)) {
-        (void)cursor.peek();
-        const std::size_t value = cursor.at();
-        if (!cursor.skip()) return false;
-        splices_.replace(value, cursor.at(), "[]");
-        summary_.reasoning = true;
-      } else if (key == "content" && cursor.peek() == '[') {
-        const bool is_walked = each_object_in(cursor, [&] {
-          return cursor.each_member([&](std::string_view inner, std::size_t) {
-            return inner == "logprobs" ? empty_logprobs(cursor) : cursor.skip();
-          });
-        });
-        if (!is_walked) return false;
-      } else if (!cursor.skip()) {
-        return false;
-      }
-    }
-    cutter.end_item(cursor.at());
-    return true;
+    const bool cuts = restriction_.reasoning && is_secret && !is_null(cursor);
+    summary_.reasoning |= cuts;
+    return cuts;
+  };
+  return cut_members(cursor, splices_, is_cut, [&](std::string_view key) {
+    if (restriction_.reasoning && is_reasoning && key == "summary" && carries_something(cursor))
+      return replace_value(cursor, splices_, "[]", summary_.reasoning);
+    if (key != "content") return cursor.skip();
+    return each_object_in(cursor, [&] { return walk_part(cursor); });
   });
-  cutter.close();
-  return is_whole;
 }
 
 bool ResponseWalk::walk_response(JsonCursor& cursor) {
@@ -210,9 +162,7 @@ bool ResponseWalk::walk_responses_event(JsonCursor& cursor) {
     if (key != "part" || cursor.peek() != '{') return cursor.skip();
     if (restriction_.reasoning && is_thinking_part(cursor.look_for("type", text_)))
       drops_event_ = summary_.reasoning = true;
-    return cursor.each_member([&](std::string_view inner, std::size_t) {
-      return inner == "logprobs" ? empty_logprobs(cursor) : cursor.skip();
-    });
+    return walk_part(cursor);
   });
 }
 

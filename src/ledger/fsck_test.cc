@@ -17,14 +17,13 @@ using test::append_entries;
 using test::kOrigin;
 using test::seed;
 
-class FsckTest : public ::testing::Test {
+class FsckTest : public test::LogTest {
  protected:
   void make_log(std::uint64_t size, std::uint64_t signed_size) {
-    auto store = LogStore::create(folder_, kOrigin, seed());
-    ASSERT_TRUE(store);
-    append_entries(*store, signed_size, 4'096);
-    ASSERT_TRUE(store->sign());
-    append_entries(*store, size - signed_size, 4'096);
+    LogStore store = create();
+    append_entries(store, signed_size, 4'096);
+    ASSERT_TRUE(store.sign());
+    append_entries(store, size - signed_size, 4'096);
   }
   FsckReport check() const {
     FsckOptions options;
@@ -54,9 +53,6 @@ class FsckTest : public ::testing::Test {
     std::sort(names.begin(), names.end());
     return names;
   }
-
-  test::TemporaryFolder top_;
-  std::string folder_ = top_ / "log";
 };
 
 TEST_F(FsckTest, FindsNothingInAGoodLog) {
@@ -154,11 +150,11 @@ TEST_F(FsckTest, FindsAChangedEntryWithItsHashesMadeToMatch) {
   const std::string signed_note = test::read(folder_ + "/signed");
   fs::remove_all(folder_);
   {
-    auto store = LogStore::create(folder_, kOrigin, seed());
-    append_entries(*store, 120);
-    ASSERT_TRUE(store->append(std::vector<std::string_view>{"changed"}));
-    append_entries(*store, 179);
-    ASSERT_TRUE(store->sign());
+    LogStore store = create();
+    append_entries(store, 120);
+    ASSERT_TRUE(store.append(std::vector<std::string_view>{"changed"}));
+    append_entries(store, 179);
+    ASSERT_TRUE(store.sign());
   }
   test::write(folder_ + "/signed", signed_note);
   test::write(folder_ + "/checkpoint", signed_note);
@@ -196,11 +192,11 @@ TEST_F(FsckTest, KnowsThatPrunedEntriesAreGone) {
 
 TEST_F(FsckTest, FindsEntriesThatAreNoLeaves) {
   {
-    auto store = LogStore::create(folder_, kOrigin, seed());
+    LogStore store = create();
     std::string leaf;
     ASSERT_TRUE(write_leaf(test::query_example(), leaf));
-    ASSERT_TRUE(store->append(std::vector<std::string_view>{leaf, leaf, leaf + " ", leaf}));
-    ASSERT_TRUE(store->sign());
+    ASSERT_TRUE(store.append(std::vector<std::string_view>{leaf, leaf, leaf + " ", leaf}));
+    ASSERT_TRUE(store.sign());
   }
   const auto report = fsck(folder_);
   ASSERT_TRUE(report);

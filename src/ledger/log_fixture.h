@@ -3,35 +3,19 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/folder_fixture.h"
 #include "ledger/log_store.h"
 
 namespace stillwatch::ledger::test {
 
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = std::filesystem::temp_directory_path() / "stillwatch-ledger-XXXXXX";
-    path_ = ::mkdtemp(pattern.data());
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
+using TemporaryFolder = base::test::Folder;
 
 inline constexpr const char* kOrigin = "audit.example/audit/s00/2026-11";
 
@@ -40,6 +24,19 @@ inline KeySeed seed(unsigned first = 1) {
   for (std::uint8_t& byte : seed.writable()) byte = static_cast<std::uint8_t>(first++);
   return seed;
 }
+
+/// A log to be, in a folder of its own.
+class LogTest : public ::testing::Test {
+ protected:
+  LogStore create() {
+    auto store = LogStore::create(folder_, kOrigin, seed());
+    if (!store) throw std::runtime_error(store.error().message);
+    return std::move(*store);
+  }
+
+  TemporaryFolder top_;
+  std::string folder_ = top_ / "log";
+};
 
 /// Entry number i, of a length that depends on it.
 inline std::string entry(std::uint64_t i) { return "entry-" + std::to_string(i) + std::string(i % 7, 'x'); }

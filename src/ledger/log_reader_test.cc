@@ -23,18 +23,15 @@ using test::kOrigin;
 using test::seed;
 using ::testing::HasSubstr;
 
-class LogReaderTest : public ::testing::Test {
+class LogReaderTest : public test::LogTest {
  protected:
-  LogReaderTest() : store_(*LogStore::create(folder_, kOrigin, seed())) {}
   LogReader reader() {
     auto reader = LogReader::open(folder_);
     EXPECT_TRUE(reader) << reader.error().message;
     return std::move(*reader);
   }
 
-  test::TemporaryFolder top_;
-  std::string folder_ = top_ / "log";
-  LogStore store_;
+  LogStore store_ = create();
 };
 
 TEST_F(LogReaderTest, GivesNothingBeyondThePublishedCheckpoint) {

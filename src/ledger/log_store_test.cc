@@ -32,21 +32,13 @@ Hash32 root_of_entries(std::uint64_t count) {
   return tree_hash(leaves);
 }
 
-class LogStoreTest : public ::testing::Test {
+class LogStoreTest : public test::LogTest {
  protected:
-  LogStore create() {
-    auto store = LogStore::create(folder_, kOrigin, seed());
-    EXPECT_TRUE(store) << store.error().message;
-    return std::move(*store);
-  }
   base::Result<LogStore> open() { return LogStore::open(folder_, seed()); }
   std::string refusal() {
     const auto store = open();
     return store ? "" : store.error().message;
   }
-
-  test::TemporaryFolder top_;
-  std::string folder_ = top_ / "log";
 };
 
 TEST_F(LogStoreTest, HasTheRootOfTheDefinitionAtEverySize) {

@@ -52,7 +52,7 @@ void BM_TwoHashes(benchmark::State& state) {
 BENCHMARK(BM_TwoHashes);
 
 void BM_Rows(benchmark::State& state) {
-  const ledger::test::Folder folder(std::filesystem::temp_directory_path());
+  const ledger::test::Folder folder("");
   const auto rows = ledger::RowStore::open(folder / "rows", false).value();
   std::string key = random_text(29);
   const std::string value = random_text(112);
@@ -70,7 +70,7 @@ void BM_Rows(benchmark::State& state) {
 BENCHMARK(BM_Rows)->Arg(0)->Arg(1)->ArgName("sync")->MeasureProcessCPUTime()->UseRealTime()->Iterations(300'000);
 
 void BM_BytesAlone(benchmark::State& state) {
-  const ledger::test::Folder folder(std::filesystem::temp_directory_path());
+  const ledger::test::Folder folder("");
   const std::string bytes = random_text(4U << 20);
   auto file = ledger::AppendFile::open(folder / "bytes", 0600).value();
   std::uint64_t waiting = 0;
@@ -86,7 +86,7 @@ void BM_BytesAlone(benchmark::State& state) {
 BENCHMARK(BM_BytesAlone)->Arg(0)->Arg(1)->ArgName("sync")->MeasureProcessCPUTime()->UseRealTime()->Iterations(200'000);
 
 void BM_Seal(benchmark::State& state) {
-  ledger::test::Bookcase shelf{ledger::test::Folder(std::filesystem::temp_directory_path())};
+  ledger::test::Bookcase shelf{ledger::test::Folder("")};
   const auto book = shelf.open();
   ledger::VaultOptions options;
   options.sync_each_commit = state.range(0) != 0;

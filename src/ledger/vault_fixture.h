@@ -12,10 +12,12 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/event_time.h"
+#include "base/folder_fixture.h"
 #include "ledger/durable_files.h"
 #include "ledger/key_book.h"
 
@@ -24,29 +26,18 @@ namespace stillwatch::ledger::test {
 /// In memory where the system has such a file system, since what is tested is order and content, not the disk.
 class Folder {
  public:
-  Folder() : Folder(std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path()) {}
-  explicit Folder(const std::filesystem::path& parent) : is_own_(true) {
-    std::string name = (parent / "stillwatch-vault-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) path_ = name;
-  }
+  Folder() : Folder(std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : "") {}
+  /// Below `parent`; "": below the system's folder for temporary files.
+  explicit Folder(const std::string& parent) : own_(base::test::Folder(parent)), path_(own_->path()) {}
   /// One that is there already, and stays.
-  static Folder of(std::string path) {
-    Folder out(std::move(path), false);
-    return out;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  Folder(Folder&& other) noexcept : path_(std::move(other.path_)), is_own_(std::exchange(other.is_own_, false)) {}
-  ~Folder() {
-    if (is_own_) std::filesystem::remove_all(path_);
-  }
+  static Folder of(std::string path) { return Folder(std::nullopt, std::move(path)); }
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
   const std::string& path() const { return path_; }
 
  private:
-  Folder(std::string path, bool is_own) : path_(std::move(path)), is_own_(is_own) {}
+  Folder(std::nullopt_t, std::string path) : path_(std::move(path)) {}
+  std::optional<base::test::Folder> own_;
   std::string path_;
-  bool is_own_;
 };
 
 inline std::string bytes_of_file(const std::string& path) {

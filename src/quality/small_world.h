@@ -5,13 +5,12 @@
 // kWorldStartUs, for 100 hours, of 10 output tokens each.
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include "base/assert.h"
 #include "base/event_time.h"
 #include "base/files.h"
+#include "base/folder_fixture.h"
 
 namespace stillwatch::quality {
 
@@ -23,8 +22,6 @@ inline std::string hour(double hours) {
 class SmallWorld {
  public:
   SmallWorld() {
-    char name[] = "/tmp/stillwatch_quality_XXXXXX";
-    folder_ = ::mkdtemp(name);
     std::string truth, queries;
     const auto hostile = [&](const std::string& account, const std::string& campaign, const std::string& family) {
       truth += R"({"v":1,"account":")" + account + R"(","hostile":true,"campaign":")" + campaign + R"(","family":")" +
@@ -46,13 +43,12 @@ class SmallWorld {
     write("truth.ndjson", truth);
     write("queries_truth.ndjson", queries);
   }
-  ~SmallWorld() { std::filesystem::remove_all(folder_); }
   SmallWorld(const SmallWorld&) = delete;
   SmallWorld& operator=(const SmallWorld&) = delete;
-  const std::string& folder() const { return folder_; }
+  const std::string& folder() const { return folder_.path(); }
   std::string write(const std::string& name, const std::string& bytes) {
-    STILLWATCH_ASSERT(base::write_file(folder_ + "/" + name, bytes).has_value());
-    return folder_ + "/" + name;
+    STILLWATCH_ASSERT(base::write_file(folder_ / name, bytes).has_value());
+    return folder_ / name;
   }
   static std::string line(double hours, const std::string& account, const std::string& level,
                           const std::string& campaign = "", const std::string& class_ = "") {
@@ -62,7 +58,7 @@ class SmallWorld {
   }
 
  private:
-  std::string folder_;
+  base::test::Folder folder_;
 };
 
 }  // namespace stillwatch::quality

@@ -1,37 +1,33 @@
 // Any bytes as a whole verdicts.ndjson against a small truth: reading and judging must end well.
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include "base/files.h"
+#include "base/folder_fixture.h"
 #include "quality/evaluation.h"
 
 namespace {
 
 struct Fixture {
-  std::string folder;
+  stillwatch::base::test::Folder folder;
   stillwatch::quality::Truth truth;
 
   Fixture() {
-    char name[] = "/tmp/stillwatch_fuzz_XXXXXX";
-    folder = ::mkdtemp(name);
-    (void)stillwatch::base::write_file(folder + "/truth.ndjson",
-                                       "{\"v\":1,\"account\":\"a\",\"hostile\":true,\"campaign\":\"k\",\"family\":"
-                                       "\"f\"}\n{\"v\":1,\"account\":\"b\",\"hostile\":false,\"stratum\":\"s\"}\n");
-    (void)stillwatch::base::write_file(
-        folder + "/queries_truth.ndjson",
+    folder.write("truth.ndjson",
+                 "{\"v\":1,\"account\":\"a\",\"hostile\":true,\"campaign\":\"k\",\"family\":"
+                 "\"f\"}\n{\"v\":1,\"account\":\"b\",\"hostile\":false,\"stratum\":\"s\"}\n");
+    folder.write(
+        "queries_truth.ndjson",
         "{\"id\":\"1\",\"account\":\"a\",\"time\":\"2026-04-22T08:15:30Z\",\"output_tokens\":3,\"hostile\":true}\n");
-    truth = stillwatch::quality::read_truth(folder).value();
+    truth = stillwatch::quality::read_truth(folder.path()).value();
   }
-  ~Fixture() { std::filesystem::remove_all(folder); }
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   static const Fixture fixture;
-  const std::string path = fixture.folder + "/verdicts.ndjson";
+  const std::string path = fixture.folder / "verdicts.ndjson";
   (void)stillwatch::base::write_file(path, {reinterpret_cast<const char*>(bytes), size});
   const auto detector = stillwatch::quality::read_verdicts(path, fixture.truth);
   if (!detector) return 0;

@@ -133,45 +133,47 @@ class Reader {
     std::error_code code;
     return std::filesystem::exists(folder_ + "/" + name, code);
   }
-  base::Status read_campaigns() {
-    STILLWATCH_TRY(passed_over, for_each_row(folder_ + "/campaigns.ndjson", [&](const Row& row) {
-                     if (row.text("/id") != case_) return;
-                     out_.campaign_lines.append(row.line()) += '\n';
-                     take_campaign(row, out_.view);
-                   }));
-    static_cast<void>(passed_over);
+  /// Keeps the lines of this case, and gives each to `take`. `case_of` says which case a row is of.
+  template <class CaseOf, class Take>
+  base::Status read_lines(const char* name, std::string& lines, CaseOf case_of, Take take) {
+    const auto visit = [&](const Row& row) {
+      if (case_of(row) != case_) return;
+      lines.append(row.line()) += '\n';
+      take(row);
+    };
+    STILLWATCH_CHECK(for_each_row(folder_ + "/" + name, visit));
     return {};
+  }
+  base::Status read_campaigns() {
+    return read_lines(
+        "campaigns.ndjson", out_.campaign_lines, [](const Row& row) { return row.text("/id"); },
+        [this](const Row& row) { take_campaign(row, out_.view); });
   }
   base::Status read_members() {
-    STILLWATCH_TRY(passed_over, for_each_row(folder_ + "/members.ndjson", [&](const Row& row) {
-                     if (row.text("/campaign") != case_) return;
-                     out_.member_lines.append(row.line()) += '\n';
-                     MemberView& member = members_[std::string(row.text("/account"))];
-                     member.member.since_us = row.time("/since").value_or(0);
-                     member.member.queries = row.count("/queries");
-                     for (const std::string& channel : row.texts("/channels"))
-                       add_channel(member.member.channels, channel);
-                   }));
-    static_cast<void>(passed_over);
-    return {};
+    const auto take = [this](const Row& row) {
+      MemberView& member = members_[std::string(row.text("/account"))];
+      member.member.since_us = row.time("/since").value_or(0);
+      member.member.queries = row.count("/queries");
+      for (const std::string& channel : row.texts("/channels")) add_channel(member.member.channels, channel);
+    };
+    return read_lines(
+        "members.ndjson", out_.member_lines, [](const Row& row) { return row.text("/campaign"); }, take);
   }
   base::Status read_verdicts() {
-    STILLWATCH_TRY(passed_over, for_each_row(folder_ + "/verdicts.ndjson", [&](const Row& row) {
-                     const bool is_campaign = row.text("/subject/kind") == "campaign";
-                     if (is_campaign ? row.text("/subject/id") != case_ : row.text("/campaign") != case_) return;
-                     out_.verdict_lines.append(row.line()) += '\n';
-                     if (is_campaign) {
-                       if (out_.campaign_lines.empty()) take_campaign_verdict(row, out_.view.campaign);
-                       return;
-                     }
-                     const bool is_end_user = row.text("/subject/kind") == "end_user";
-                     MemberView& member =
-                         members_[std::string(row.text(is_end_user ? "/subject/account" : "/subject/id"))];
-                     if (member.member.since_us == 0) member.member.since_us = row.time("/time").value_or(0);
-                     member.level = level_named(row.text("/level"));
-                   }));
-    static_cast<void>(passed_over);
-    return {};
+    const auto is_campaign = [](const Row& row) { return row.text("/subject/kind") == "campaign"; };
+    const auto take = [&](const Row& row) {
+      if (is_campaign(row)) {
+        if (out_.campaign_lines.empty()) take_campaign_verdict(row, out_.view.campaign);
+        return;
+      }
+      const bool is_end_user = row.text("/subject/kind") == "end_user";
+      MemberView& member = members_[std::string(row.text(is_end_user ? "/subject/account" : "/subject/id"))];
+      if (member.member.since_us == 0) member.member.since_us = row.time("/time").value_or(0);
+      member.level = level_named(row.text("/level"));
+    };
+    return read_lines(
+        "verdicts.ndjson", out_.verdict_lines,
+        [&](const Row& row) { return row.text(is_campaign(row) ? "/subject/id" : "/campaign"); }, take);
   }
   void finish() {
     CampaignView& view = out_.view;

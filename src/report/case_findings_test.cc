@@ -1,11 +1,9 @@
 #include "report/case_findings.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
 
 #include "base/files.h"
+#include "base/folder_fixture.h"
 #include "event/json_lines.h"
 #include "report/example_report.h"
 
@@ -14,14 +12,7 @@ namespace {
 
 class CaseFindingsTest : public ::testing::Test {
  protected:
-  CaseFindingsTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "stillwatch-findings-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~CaseFindingsTest() override { std::filesystem::remove_all(folder_); }
-  void write(const char* name, const std::string& text) const {
-    ASSERT_TRUE(base::write_file(folder_ + "/" + name, text));
-  }
+  void write(const char* name, const std::string& text) const { ASSERT_TRUE(base::write_file(folder_ / name, text)); }
   static event::Verdict verdict(event::SubjectKind kind, event::Token subject, std::uint32_t campaign) {
     event::Verdict out;
     out.time_us = 1'776'800'000'000'000;
@@ -46,7 +37,7 @@ class CaseFindingsTest : public ::testing::Test {
            "\n";
   }
 
-  std::string folder_;
+  const base::test::Folder folder_;
 };
 
 TEST_F(CaseFindingsTest, ReadsBackWhatAReplayWrote) {
@@ -66,7 +57,7 @@ TEST_F(CaseFindingsTest, ReadsBackWhatAReplayWrote) {
   write("verdicts.ndjson", line(verdict(event::SubjectKind::account, 7, 12)) +
                                line(verdict(event::SubjectKind::account, 8, 12)) +
                                line(verdict(event::SubjectKind::account, 9, 13)));
-  const auto found = read_findings(folder_, "c-000012");
+  const auto found = read_findings(folder_.path(), "c-000012");
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->accounts, (std::vector<std::string>{"acct_7", "acct_8"}));
   const event::Campaign& read = found->view.campaign;
@@ -91,7 +82,7 @@ TEST_F(CaseFindingsTest, ReadsBackWhatAReplayWrote) {
 TEST_F(CaseFindingsTest, AGatewaysVerdictsAreEnough) {
   event::Verdict found_campaign = verdict(event::SubjectKind::campaign, 12, 12);
   write("verdicts.ndjson", line(found_campaign) + line(verdict(event::SubjectKind::account, 7, 12)));
-  const auto found = read_findings(folder_, "c-000012");
+  const auto found = read_findings(folder_.path(), "c-000012");
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->view.campaign.class_, event::Class::distiller);
   EXPECT_EQ(found->view.campaign.accounts_count, 1);
@@ -100,9 +91,9 @@ TEST_F(CaseFindingsTest, AGatewaysVerdictsAreEnough) {
 }
 
 TEST_F(CaseFindingsTest, SaysWhatIsNotThere) {
-  EXPECT_EQ(read_findings(folder_, "c-000012").error().fault, base::Fault::environment);
+  EXPECT_EQ(read_findings(folder_.path(), "c-000012").error().fault, base::Fault::environment);
   write("verdicts.ndjson", line(verdict(event::SubjectKind::account, 7, 13)));
-  const auto found = read_findings(folder_, "c-000012");
+  const auto found = read_findings(folder_.path(), "c-000012");
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().fault, base::Fault::caller);
   EXPECT_NE(found.error().message.find("c-000012"), std::string::npos);

@@ -1,7 +1,6 @@
 #include "report/evidence.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -9,6 +8,7 @@
 #include <set>
 
 #include "base/files.h"
+#include "base/folder_fixture.h"
 #include "report/case_page.h"
 #include "report/evidence_fixture.h"
 #include "report/evidence_words.h"
@@ -17,19 +17,6 @@
 
 namespace stillwatch::report {
 namespace {
-
-class TestFolder {
- public:
-  TestFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "stillwatch-evidence-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TestFolder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 const std::string* file_of(const EvidenceBundle& bundle, std::string_view path) {
   for (const EvidenceFile& file : bundle.files) {
@@ -103,11 +90,11 @@ TEST(Evidence, TarIsReadByTarAndHasOneTime) {
   const auto tar = evidence_tar(bundle, "case-7", test::kExampleTimeMs);
   ASSERT_TRUE(tar);
   EXPECT_EQ(*tar, *evidence_tar(bundle, "case-7", test::kExampleTimeMs));
-  const TestFolder folder;
-  ASSERT_TRUE(base::write_file(folder.path() + "/b.tar", *tar));
+  const base::test::Folder folder;
+  ASSERT_TRUE(base::write_file(folder / "b.tar", *tar));
   ASSERT_EQ(run("cd " + folder.path() + " && tar -xf b.tar"), 0);
   for (const EvidenceFile& file : bundle.files) {
-    const auto bytes = base::read_file(folder.path() + "/case-7/" + file.path, 1 << 24);
+    const auto bytes = base::read_file(folder / "case-7/" + file.path, 1 << 24);
     ASSERT_TRUE(bytes) << file.path;
     EXPECT_EQ(*bytes, file.bytes) << file.path;
   }
@@ -115,23 +102,23 @@ TEST(Evidence, TarIsReadByTarAndHasOneTime) {
 }
 
 TEST(TarFile, SplitsLongNamesAndRefusesLongerOnes) {
-  const TestFolder folder;
+  const base::test::Folder folder;
   TarFile tar(0);
   const std::string part(60, 'd'), name = part + "/" + part + "/" + std::string(90, 'f');
   ASSERT_TRUE(tar.add(name, "content"));
   ASSERT_TRUE(tar.add(std::string(100, 'n'), std::string(512, 'x')));
   EXPECT_FALSE(tar.add(std::string(101, 'n'), ""));
   EXPECT_FALSE(tar.add(std::string(200, 'p') + "/n", ""));
-  ASSERT_TRUE(base::write_file(folder.path() + "/b.tar", tar.finish()));
+  ASSERT_TRUE(base::write_file(folder / "b.tar", tar.finish()));
   ASSERT_EQ(run("cd " + folder.path() + " && tar -xf b.tar"), 0);
-  EXPECT_EQ(*base::read_file(folder.path() + "/" + name, 100), "content");
-  EXPECT_EQ(base::read_file(folder.path() + "/" + std::string(100, 'n'), 1000)->size(), 512);
+  EXPECT_EQ(*base::read_file(folder / name, 100), "content");
+  EXPECT_EQ(base::read_file(folder / std::string(100, 'n'), 1000)->size(), 512);
 }
 
 TEST(Evidence, FolderIsCompleteOrAbsent) {
   const EvidenceBundle bundle = bundle_of(test::example_case().input);
-  const TestFolder folder;
-  const std::string path = folder.path() + "/bundle";
+  const base::test::Folder folder;
+  const std::string path = folder / "bundle";
   ASSERT_TRUE(write_evidence_folder(bundle, path));
   EXPECT_FALSE(write_evidence_folder(bundle, path)) << "never over another one";
   EXPECT_FALSE(std::filesystem::exists(path + ".partial"));

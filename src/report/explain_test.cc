@@ -1,10 +1,8 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
-#include <cstdlib>
-#include <filesystem>
-
 #include "base/files.h"
+#include "base/folder_fixture.h"
 #include "event/json_lines.h"
 #include "report/example_report.h"
 
@@ -14,8 +12,6 @@ namespace {
 class Explain : public ::testing::Test {
  protected:
   void SetUp() override {
-    char name[] = "/tmp/stillwatch_explain_XXXXXX";
-    folder_ = ::mkdtemp(name);
     const CampaignView view =
         example_view(example_campaign(12, event::Class::distiller, 300, 1'776'988'803'000'000, 48, 100), 30);
     const auto open = [&](base::Token token) -> std::string_view {
@@ -63,16 +59,16 @@ class Explain : public ::testing::Test {
     write("campaigns.ndjson", event::to_json(campaign, open) + "\n");
     account_ = view.members[0].account;
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
   void write(const std::string& name, const std::string& bytes) {
-    ASSERT_TRUE(base::write_file(folder_ + "/" + name, bytes));
+    ASSERT_TRUE(base::write_file(folder_ / name, bytes));
   }
 
-  std::string folder_, account_;
+  const base::test::Folder folder_;
+  std::string account_;
 };
 
 TEST_F(Explain, AnAccountInWords) {
-  const auto text = explain(folder_, account_, false);
+  const auto text = explain(folder_.path(), account_, false);
   ASSERT_TRUE(text) << text.error().message;
   for (const std::string_view part :
        {": restrict, distiller, campaign c-000012 (dry run", "template (content): 41 of its 52 requests",
@@ -84,7 +80,7 @@ TEST_F(Explain, AnAccountInWords) {
 }
 
 TEST_F(Explain, AClearedAccountKeepsItsReasonsAndNoControlBytes) {
-  const auto text = explain(folder_, "acct_with_\x1b[31mcolour", false);
+  const auto text = explain(folder_.path(), "acct_with_\x1b[31mcolour", false);
   ASSERT_TRUE(text) << text.error().message;
   EXPECT_NE(text->find(": clear"), std::string::npos);
   EXPECT_NE(text->find("Why, before it was cleared"), std::string::npos);
@@ -92,10 +88,10 @@ TEST_F(Explain, AClearedAccountKeepsItsReasonsAndNoControlBytes) {
 }
 
 TEST_F(Explain, AnEndUserIsToldApartFromItsAccount) {
-  const auto person = explain(folder_, "u-882", false);
+  const auto person = explain(folder_.path(), "u-882", false);
   ASSERT_TRUE(person) << person.error().message;
   EXPECT_NE(person->find("End user u-882 of account " + account_ + ": verify"), std::string::npos) << *person;
-  const auto account = explain(folder_, account_, false);
+  const auto account = explain(folder_.path(), account_, false);
   ASSERT_TRUE(account) << account.error().message;
   EXPECT_NE(account->find("Account " + account_ + ": restrict"), std::string::npos) << *account;
   const auto people = account->find("Its end users that were acted on");
@@ -104,7 +100,7 @@ TEST_F(Explain, AnEndUserIsToldApartFromItsAccount) {
 }
 
 TEST_F(Explain, ACampaignInWords) {
-  const auto text = explain(folder_, "c-000012", false);
+  const auto text = explain(folder_.path(), "c-000012", false);
   ASSERT_TRUE(text) << text.error().message;
   for (const std::string_view part : {"Campaign c-000012: distiller", "300 accounts", "egress (software and network)",
                                       "single turn share 98 %", "and 20 more", "We do not claim"}) {
@@ -115,7 +111,7 @@ TEST_F(Explain, ACampaignInWords) {
 TEST_F(Explain, JsonIsOneObject) {
   simdjson::dom::parser parser;
   for (const std::string& id : {account_, std::string("c-000012")}) {
-    const auto text = explain(folder_, id, true);
+    const auto text = explain(folder_.path(), id, true);
     ASSERT_TRUE(text);
     simdjson::dom::element element;
     ASSERT_EQ(parser.parse(*text).get(element), simdjson::SUCCESS) << *text;
@@ -126,11 +122,11 @@ TEST_F(Explain, JsonIsOneObject) {
 }
 
 TEST_F(Explain, UnknownIdAndMissingFolderSayWhatToDo) {
-  const auto unknown = explain(folder_, "acct_nobody", false);
+  const auto unknown = explain(folder_.path(), "acct_nobody", false);
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().fault, base::Fault::caller);
   EXPECT_NE(unknown.error().message.find("c-000012"), std::string::npos);
-  const auto missing = explain(folder_ + "/none", "c-000012", false);
+  const auto missing = explain(folder_ / "none", "c-000012", false);
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().fault, base::Fault::environment);
   EXPECT_NE(missing.error().message.find("verdicts.ndjson"), std::string::npos);

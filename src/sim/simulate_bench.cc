@@ -3,8 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <filesystem>
-
+#include "base/folder_fixture.h"
 #include "sim/actor.h"
 #include "sim/simulate.h"
 
@@ -53,9 +52,9 @@ void write_line(benchmark::State& state) {
 BENCHMARK(write_line);
 
 void simulate_world(benchmark::State& state) {
-  char name[] = "/tmp/stillwatch_sim_bench_XXXXXX";
+  const base::test::Folder folder;
   sim::SimulateOptions options;
-  options.out = ::mkdtemp(name);
+  options.out = folder.path();
   options.stream_to = ::open("/dev/null", O_WRONLY);
   const auto world = sim::parse_world(
       "[world]\ndays = 4\n[benign.chat_multi]\naccounts = 3000\n[benign.saas_tenant]\naccounts = "
@@ -73,7 +72,6 @@ void simulate_world(benchmark::State& state) {
   state.SetItemsProcessed(records);
   state.SetBytesProcessed(bytes);
   ::close(*options.stream_to);
-  std::filesystem::remove_all(options.out);
 }
 BENCHMARK(simulate_world)->Unit(benchmark::kMillisecond);
 

@@ -11,23 +11,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/folder_fixture.h"
 #include "sim/simulate.h"
 
 namespace stillwatch::sim::test {
 
-/// A new folder, removed with everything in it.
-class Folder {
- public:
-  Folder();
-  ~Folder();
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
+using base::test::Folder;
 
 std::string read(const std::string& path);
 std::string unpack(const std::string& packed);

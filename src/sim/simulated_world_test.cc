@@ -2,22 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <simdjson.h>
-#include <unistd.h>
 #include <zstd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "base/event_time.h"
 
 namespace stillwatch::sim::test {
-
-Folder::Folder() {
-  char name[] = "/tmp/stillwatch_sim_XXXXXX";
-  path_ = ::mkdtemp(name);
-}
-Folder::~Folder() { std::filesystem::remove_all(path_); }
 
 std::string read(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/folder_fixture.h"
+
 namespace stillwatch::sim {
 namespace {
 
@@ -76,12 +78,10 @@ TEST(World, ScaleTakesEverythingThatCountsAccounts) {
 }
 
 TEST(World, ALoopOfExtendsEnds) {
-  char name[] = "/tmp/stillwatch_world_XXXXXX";
-  const std::string folder = ::mkdtemp(name);
-  std::ofstream(folder + "/a.toml") << "extends = \"b.toml\"\n";
-  std::ofstream(folder + "/b.toml") << "extends = \"a.toml\"\n";
-  const auto world = load_world(folder + "/a.toml", {});
-  std::filesystem::remove_all(folder);
+  const base::test::Folder folder;
+  folder.write("a.toml", "extends = \"b.toml\"\n");
+  folder.write("b.toml", "extends = \"a.toml\"\n");
+  const auto world = load_world(folder / "a.toml", {});
   ASSERT_FALSE(world);
   EXPECT_NE(world.error().message.find("loop"), std::string::npos);
 }

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "crypto/keyed_hash_fixture.h"
 #include "text/fingerprint.h"
 #include "text/fingerprint_codec.h"
 #include "text/language.h"
@@ -10,12 +11,6 @@
 
 namespace stillwatch::text {
 namespace {
-
-crypto::KeyedHash test_hash() {
-  std::array<std::uint8_t, crypto::KeyedHash::kSecretBytes> secret;
-  secret.fill(7);
-  return crypto::KeyedHash(secret);
-}
 
 // Distinct prompts of exactly `bytes`: corpus text run together and cut, or made prose without corpora.
 std::vector<std::string> prompts_of(std::size_t bytes) {
@@ -40,7 +35,7 @@ std::vector<std::string> prompts_of(std::size_t bytes) {
 
 void fingerprint(benchmark::State& state) {
   const auto prompts = prompts_of(static_cast<std::size_t>(state.range(0)));
-  Fingerprinter fingerprinter(test_hash());
+  Fingerprinter fingerprinter(crypto::test::fixed_hash());
   std::size_t next = 0;
   for (auto _ : state) {
     fingerprinter.begin();
@@ -55,7 +50,7 @@ BENCHMARK(fingerprint)->Arg(100)->Arg(300)->Arg(800)->Arg(4'000)->Arg(10'000)->A
 
 void siphash_of_the_same(benchmark::State& state) {
   const auto prompts = prompts_of(static_cast<std::size_t>(state.range(0)));
-  const auto hash = test_hash();
+  const auto hash = crypto::test::fixed_hash();
   std::size_t next = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(hash(crypto::Domain::prompt, prompts[next]));
@@ -69,7 +64,7 @@ BENCHMARK(siphash_of_the_same)->Arg(100)->Arg(800)->Arg(10'000)->Arg(400'000);
 void fingerprint_chat(benchmark::State& state) {
   const auto prompts = prompts_of(400);
   const auto system = prompts_of(2'000).front(), tools = prompts_of(4'000).front();
-  Fingerprinter fingerprinter(test_hash());
+  Fingerprinter fingerprinter(crypto::test::fixed_hash());
   std::size_t next = 0;
   for (auto _ : state) {
     fingerprinter.begin();
@@ -104,7 +99,7 @@ void language(benchmark::State& state) {
 BENCHMARK(language)->Arg(100)->Arg(800);
 
 void encode_decode(benchmark::State& state) {
-  Fingerprinter fingerprinter(test_hash());
+  Fingerprinter fingerprinter(crypto::test::fixed_hash());
   fingerprinter.begin();
   fingerprinter.begin_turn(Role::user);
   fingerprinter.add_text(prompts_of(800).front());

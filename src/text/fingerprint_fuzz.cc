@@ -5,15 +5,13 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "crypto/keyed_hash_fixture.h"
 #include "text/fingerprint.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using stillwatch::text::Fingerprinter;
   using stillwatch::text::Role;
-  static const auto hash = [] {
-    std::array<std::uint8_t, stillwatch::crypto::KeyedHash::kSecretBytes> secret{};
-    return stillwatch::crypto::KeyedHash(secret);
-  }();
+  static const auto hash = stillwatch::crypto::test::hash_of(0);
   static Fingerprinter whole(hash), split(hash);
   // Exact-size heap copies, so that a sanitizer sees a read past a piece.
   whole.begin();

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "crypto/keyed_hash_fixture.h"
 #include "sketch/one_permutation_minhash.h"
 #include "sketch/simhash.h"
 #include "text/scores.h"
@@ -27,11 +28,7 @@ std::atomic<std::uint64_t> allocations{0};
 namespace stillwatch::text {
 namespace {
 
-crypto::KeyedHash hash_of(std::uint8_t byte) {
-  std::array<std::uint8_t, crypto::KeyedHash::kSecretBytes> secret;
-  secret.fill(byte);
-  return crypto::KeyedHash(secret);
-}
+using crypto::test::hash_of;
 
 struct Turn {
   Role role;

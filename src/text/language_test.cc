@@ -5,6 +5,7 @@
 #include <cstring>
 #include <set>
 
+#include "crypto/keyed_hash_fixture.h"
 #include "text/fingerprint.h"
 #include "text/test_prompts.h"
 
@@ -14,8 +15,7 @@ namespace {
 using event::Language;
 
 Language of(std::string_view prompt) {
-  std::array<std::uint8_t, crypto::KeyedHash::kSecretBytes> secret{};
-  Fingerprinter fingerprinter{crypto::KeyedHash(secret)};
+  Fingerprinter fingerprinter{crypto::test::hash_of(0)};
   fingerprinter.begin();
   fingerprinter.begin_turn(Role::user);
   fingerprinter.add_text(prompt);
@@ -53,7 +53,8 @@ TEST(Language, TellsPromptsOfManyLanguages) {
        "Hãy giải thích cho con gái tôi vì sao mỗi ngày có hai lần thủy triều và mặt trăng là gì."},
       {Language::other, "Поясни моїй доньці, як місяць притягує море і чому щодня бувають два припливи."},
       {Language::other,
-       "به دخترم توضیح بده که ماه چگونه دریا را می‌کشد و چرا هر روز دو "
+       "به دخترم توضیح بده که ماه چگونه دریا را می‌کشد و چرا هر روز "
+       "دو "
        "جزر "
        "و "
        "مد "

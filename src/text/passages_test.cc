@@ -8,16 +8,13 @@
 #include <vector>
 
 #include "base/random.h"
+#include "crypto/keyed_hash_fixture.h"
 #include "text/fingerprint.h"
 
 namespace stillwatch::text {
 namespace {
 
-crypto::KeyedHash hash_of(std::uint8_t byte) {
-  std::array<std::uint8_t, crypto::KeyedHash::kSecretBytes> secret;
-  secret.fill(byte);
-  return crypto::KeyedHash(secret);
-}
+using crypto::test::hash_of;
 
 std::string words(base::Random& random, std::size_t count) {
   std::string text;

@@ -6,20 +6,15 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "crypto/keyed_hash_fixture.h"
 #include "text/fingerprint.h"
 #include "text/test_prompts.h"
 
 namespace stillwatch::text {
 namespace {
 
-crypto::KeyedHash test_hash() {
-  std::array<std::uint8_t, crypto::KeyedHash::kSecretBytes> secret;
-  secret.fill(3);
-  return crypto::KeyedHash(secret);
-}
-
 TemplateTokens tokens_of(std::string_view prompt) {
-  static Fingerprinter fingerprinter(test_hash());
+  static Fingerprinter fingerprinter(crypto::test::hash_of(3));
   fingerprinter.begin();
   fingerprinter.begin_turn(Role::user);
   fingerprinter.add_text(prompt);

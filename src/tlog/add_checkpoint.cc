@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "tlog/lines.h"
+#include "tlog/proof_lines.h"
 
 namespace stillwatch::tlog {
 namespace {
@@ -22,23 +23,15 @@ base::Result<AddCheckpoint> AddCheckpoint::parse(std::string_view body) {
   const auto old_size = parse_decimal(line.substr(kOld.size()));
   if (!old_size) return no_request("the old size is not a plain number below 2^63");
   request.old_size = *old_size;
-  for (;;) {
-    if (!take_line(body, line)) return no_request("no empty line stands before the checkpoint");
-    if (line.empty()) break;
-    const auto hash = parse_hash(line);
-    if (!hash) return no_request("a line of the proof is not base64 of 32 bytes");
-    if (request.proof.size() == kAddCheckpointProofMax) return no_request("it has too many hashes");
-    request.proof.push_back(*hash);
-  }
-  if (body.empty() || body.size() > kNoteBytesMax) return no_request("the checkpoint is missing or too long");
-  request.checkpoint = std::string(body);
+  if (const auto wrong = read_proof(body, kAddCheckpointProofMax, request.proof, request.checkpoint))
+    return no_request(*wrong);
   return request;
 }
 
 std::string AddCheckpoint::text() const {
   std::string text = fmt::format("old {}\n", old_size);
-  for (const Hash& hash : proof) text += hash_text(hash) + "\n";
-  return text + "\n" + checkpoint;
+  append_proof(text, proof, checkpoint);
+  return text;
 }
 
 std::string witness_size_text(std::uint64_t size) { return fmt::format("{}\n", size); }

@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "tlog/lines.h"
+#include "tlog/proof_lines.h"
 
 namespace stillwatch::tlog {
 namespace {
@@ -35,16 +36,7 @@ base::Result<OfflineProof> OfflineProof::parse(std::string_view text) {
   const auto index = line.starts_with(kIndex) ? parse_decimal(line.substr(kIndex.size())) : std::nullopt;
   if (!index) return no_proof("it has no line with the index");
   result.index = *index;
-  for (;;) {
-    if (!take_line(text, line)) return no_proof("no empty line stands before the checkpoint");
-    if (line.empty()) break;
-    const auto hash = parse_hash(line);
-    if (!hash) return no_proof("a line of the proof is not base64 of 32 bytes");
-    if (result.proof.size() == kHashesMax) return no_proof("it has too many hashes");
-    result.proof.push_back(*hash);
-  }
-  if (text.empty() || text.size() > kNoteBytesMax) return no_proof("the checkpoint is missing or too long");
-  result.checkpoint = std::string(text);
+  if (const auto wrong = read_proof(text, kHashesMax, result.proof, result.checkpoint)) return no_proof(*wrong);
   return result;
 }
 
@@ -55,8 +47,8 @@ std::string OfflineProof::text() const {
                         base::base64_encode({reinterpret_cast<const std::uint8_t*>(extra->data()), extra->size()}));
   }
   text += fmt::format("{}{}\n", kIndex, index);
-  for (const Hash& hash : proof) text += hash_text(hash) + "\n";
-  return text + "\n" + checkpoint;
+  append_proof(text, proof, checkpoint);
+  return text;
 }
 
 base::Result<Checkpoint> verify_offline(const OfflineProof& proof, const Hash& leaf, const VerifierKey& log_key) {

@@ -8,40 +8,13 @@ import zlib
 
 import model_server
 from gateway_fixture import REMEDIES_ON, key_line, key_of
+from world_fixture import world_text
 
 CONNECTIONS = 24
 TIME_FIELD, ADDRESS_FIELD = "x-event-time", "x-forwarded-for"
 PATHS = {"openai.chat": model_server.CHAT, "openai.responses": model_server.RESPONSES,
          "anthropic.messages": model_server.MESSAGES}
-WORLD = """
-[world]
-name = "live"
-start = "2026-03-01T00:00:00Z"
-days = 8
-calibration_days = 3
-[benign.chat_single]
-accounts = 80
-[benign.chat_multi]
-accounts = 80
-requests_per_day = 4
-[benign.saas_tenant]
-accounts = 80
-requests_per_day = 5
-[benign.developer]
-accounts = 50
-requests_per_day = 5
-[benign.classroom]
-accounts = 50
-[benign.corporate_nat]
-accounts = 50
-[campaign.live-1]
-family = "template_farm"
-accounts = 60
-requests_per_account_day = 30
-attack_share = 0.8
-templates = 60
-start_day = 3
-"""
+WORLD = world_text("live", days=8, calibration_days=3, chat_accounts=80, campaign_accounts=60, templates=60)
 # Answers come out of order by hours of event time.
 SETTINGS = {
     "intake": {"lateness_minutes": 360},

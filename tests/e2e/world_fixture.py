@@ -19,16 +19,19 @@ OUTPUTS = ["alarms.ndjson", "campaigns.ndjson", "members.ndjson", "rejects.ndjso
 VERDICTS = ["alarms.ndjson", "campaigns.ndjson", "members.ndjson", "verdicts.ndjson"]
 RUN_SECONDS_MAX = 60
 
-WORLD = """
+
+def world_text(name, days, calibration_days, chat_accounts, campaign_accounts, templates):
+    """A world file: six kinds of honest people, and a campaign of templates that starts when calibration ends."""
+    return f"""
 [world]
-name = "small"
+name = "{name}"
 start = "2026-03-01T00:00:00Z"
-days = 5
-calibration_days = 2
+days = {days}
+calibration_days = {calibration_days}
 [benign.chat_single]
-accounts = 120
+accounts = {chat_accounts}
 [benign.chat_multi]
-accounts = 120
+accounts = {chat_accounts}
 requests_per_day = 4
 [benign.saas_tenant]
 accounts = 80
@@ -40,14 +43,17 @@ requests_per_day = 5
 accounts = 50
 [benign.corporate_nat]
 accounts = 50
-[campaign.small-1]
+[campaign.{name}-1]
 family = "template_farm"
-accounts = 70
+accounts = {campaign_accounts}
 requests_per_account_day = 30
 attack_share = 0.8
-templates = 20
-start_day = 2
+templates = {templates}
+start_day = {calibration_days}
 """
+
+
+WORLD = world_text("small", days=5, calibration_days=2, chat_accounts=120, campaign_accounts=70, templates=20)
 # Calibration and tables as small as the world, so that a snapshot is cheap and often.
 SETTINGS = """
 [detect]

@@ -18,6 +18,7 @@
 #include "ledger/small_log_fixture.h"
 #include "ledger/witness.h"
 #include "tlog/cosignature.h"
+#include "writer_output.h"
 
 namespace {
 
@@ -34,16 +35,6 @@ constexpr const char* kUsage =
     "                                          from entry FORK on it is another log. \"status N\", and the body\n";
 
 constexpr std::int64_t kStartMs = 1'795'305'600'000;  // 2026-11-22T00:00:00Z
-
-int report_error(const base::Error& error) {
-  std::fprintf(stderr, "%s\n", error.message.c_str());
-  return base::exit_code(error.fault);
-}
-
-void say(std::string_view what, std::uint64_t number) {
-  fmt::print("{} {}\n", what, number);
-  std::fflush(stdout);
-}
 
 std::string leaf(std::uint64_t number) {
   ledger::QueryLeaf query = ledger::test::query_example();

@@ -20,6 +20,7 @@
 #include "ledger/log_store.h"
 #include "tlog/offline_proof.h"
 #include "tlog/verifier.h"
+#include "writer_output.h"
 
 namespace {
 
@@ -58,16 +59,6 @@ std::string leaf(std::uint64_t i) {
   std::string bytes;
   (void)write_leaf(query, bytes);
   return bytes;
-}
-
-int report_error(const base::Error& error) {
-  std::fprintf(stderr, "%s\n", error.message.c_str());
-  return base::exit_code(error.fault);
-}
-
-void say(std::string_view what, std::uint64_t number) {
-  fmt::print("{} {}\n", what, number);
-  std::fflush(stdout);
 }
 
 base::Result<LogStore> open_or_create(const std::string& folder) {

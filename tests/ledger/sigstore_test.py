@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent / "sigstore"
 INSTALLED = shutil.which("node") and (HERE / "node_modules" / "@sigstore" / "verify").is_dir()
 
 
-@unittest.skipUnless(INSTALLED, "Sigstore's verifier is not installed: tools/setup_sigstore.sh")
+@unittest.skipUnless(INSTALLED, "Sigstore's verifier is not installed: tools/setup_npm.sh tests/ledger/sigstore")
 class Sigstore(LedgerTest):
     def setUp(self):
         super().setUp()

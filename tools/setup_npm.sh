@@ -1,14 +1,19 @@
 #!/usr/bin/env bash
-# Installs the official clients that tests/sdk and the demo use, from tests/sdk/package-lock.json: Node and npm from
-# section [sdk] of deploy/packages.txt when no usable ones are there, then `npm ci`.
-# Quick and offline when both are there.
-# Usage: tools/setup_sdk.sh
-# Exit codes: 0 all there, 4 they cannot be installed.
+# Installs what a folder's package-lock.json names: Node and npm from section [sdk] of deploy/packages.txt when no
+# usable ones are there, then `npm ci`. Quick and offline when all is there.
+#   tests/sdk              the official API clients, for the tests there and the demo
+#   tests/ledger/sigstore  Sigstore's verifier, for a test of the audit log
+# Usage: tools/setup_npm.sh FOLDER
+# Exit codes: 0 all there, 2 no such folder, 4 it cannot be installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-node_major_min=18   # Debian 12 has 18.20; the versions in the lock file run on it
-folder=tests/sdk
+folder=${1:-}
+if [ $# -ne 1 ] || [ ! -f "$folder/package-lock.json" ]; then
+  echo "Usage: tools/setup_npm.sh FOLDER, of one that has a package-lock.json (tests/sdk, tests/ledger/sigstore)" >&2
+  exit 2
+fi
+node_major_min=18   # Debian 12 has 18.20; the versions in the lock files run on it
 
 usable() {
   command -v node npm >/dev/null &&
@@ -29,7 +34,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
   exit 0
 fi
 started=$SECONDS
-log=$(mktemp -t stillwatch_setup_sdk.XXXXXX)
+log=$(mktemp -t stillwatch_setup_npm.XXXXXX)
 trap 'rm -f "$log"' EXIT
 # No install scripts: none of these packages needs one.
 if ! npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >"$log" 2>&1 </dev/null; then
@@ -38,4 +43,4 @@ if ! npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=
   exit 4
 fi
 printf '%s\n' "$wanted" >"$stamp"
-echo "setup: official API clients installed in $((SECONDS - started)) s"
+echo "setup: $folder/package-lock.json installed in $((SECONDS - started)) s"
