@@ -3,10 +3,8 @@
 
 #include <map>
 #include <memory>
-#include <span>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "audit/recalled_leaves.h"
