@@ -33,6 +33,9 @@ class AuditPort {
   /// The engine as it stands, after each of its steps.
   virtual void note(const engine::Engine& engine, bool again) = 0;
 
+  /// The next note() is of another engine than the last one.
+  virtual void remade() = 0;
+
   /// Waits, for seconds at most, until everything given is on the disk: the mark for a snapshot. Without it none may be
   /// taken, since the lines before it are not read again.
   virtual base::Result<std::string> settle() = 0;
