@@ -7,6 +7,7 @@
 #include "ledger/erasure.h"
 #include "ledger/hold_book.h"
 #include "ledger/leaf.h"
+#include "ledger/vault_leaves.h"
 
 namespace stillwatch::gateway {
 namespace {
@@ -18,28 +19,13 @@ bool is_due(const ledger::KeyScope& scope, const ledger::RetentionProfile& profi
                                                 : scope.period <= last_month_due(profile, now_us);
 }
 
-/// As many leaves as the keys need; at least one, so that an order that found nothing is told too.
-base::Status log_erasure(audit::AuditLog& log, const ledger::ErasureResult& result) {
-  std::size_t from = 0;
+base::Status finish(ledger::Eraser& eraser, audit::AuditLog& log, const ledger::ErasureResult& result) {
   std::string bytes;
-  do {
-    const std::size_t count = std::min(ledger::kLeafListMax, result.keys.size() - from);
-    ledger::EraseLeaf leaf;
-    leaf.time_ms = result.time_us / 1'000;
-    leaf.why = result.why;
-    leaf.by = result.who;
-    leaf.records = from == 0 ? result.records : 0;
-    leaf.keys.assign(result.keys.begin() + static_cast<std::ptrdiff_t>(from),
-                     result.keys.begin() + static_cast<std::ptrdiff_t>(from + count));
+  for (const ledger::EraseLeaf& leaf : ledger::leaves_of(result)) {
     STILLWATCH_CHECK(ledger::write_leaf(ledger::Leaf(leaf), bytes));
     if (!log.append(bytes)) return base::fail(base::Fault::environment, "the audit log takes no leaf", true);
-    from += count;
-  } while (from < result.keys.size());
-  return log.flush();
-}
-
-base::Status finish(ledger::Eraser& eraser, audit::AuditLog& log, const ledger::ErasureResult& result) {
-  STILLWATCH_CHECK(log_erasure(log, result));
+  }
+  STILLWATCH_CHECK(log.flush());
   return eraser.acknowledge(result.order);
 }
 
@@ -57,6 +43,7 @@ base::Status apply_retention(audit::RecordFeed& feed, const std::string& folder,
     STILLWATCH_TRY(eraser, ledger::Eraser::open(audit::orders_folder(folder), keys, feed.vault(), holds));
     STILLWATCH_TRY(orders, eraser.open_orders());
     for (ledger::ErasureOrder& order : orders) {
+      if (order.kind != ledger::OrderKind::retention) continue;  // the desk's: others' files are to be rewritten
       STILLWATCH_TRY(result, eraser.resume(std::move(order)));
       STILLWATCH_CHECK(finish(eraser, feed.log(), result));
     }
