@@ -40,7 +40,7 @@ void erase(Observer& observer, const crypto::KeyedHash& keyed_hash) {
 }
 
 void wait_for_remake(const Observer& observer, std::uint64_t count) {
-  for (int i = 0; i < 120'000 && observer.counters().is_erasing; ++i)
+  for (int i = 0; i < 600'000 && observer.counters().is_erasing; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_EQ(observer.counters().remakes, count);
   EXPECT_EQ(observer.counters().remakes_given_up, 0U);
@@ -81,7 +81,7 @@ Parts parts_of_world() {
   return parts;
 }
 
-ObserverOptions options_in(const Folder& folder) {
+ObserverOptions small_options(const Folder& folder) {
   ObserverOptions options = test::options_in(folder);
   options.lateness_us = base::kHourUs;  // one thread sends, in order
   options.snapshot_seconds = 0.05;
@@ -102,7 +102,7 @@ void send(Observer& observer, std::span<const Exchange> world) {
 TEST(ObserverErasure, UnderTrafficTheEngineBecomesTheOneThatNeverSawIt) {
   const Folder folder;
   const crypto::KeyedHash keyed_hash = test::fixed_hash();
-  const ObserverOptions options = options_in(folder);
+  const ObserverOptions options = small_options(folder);
   const Parts parts = parts_of_world();
   std::string names_after;
   {
@@ -136,7 +136,7 @@ TEST(ObserverErasure, UnderTrafficTheEngineBecomesTheOneThatNeverSawIt) {
 TEST(ObserverErasure, AStopInTheMiddleLeavesNoSnapshotAndTheNextStartReadsWhatIsLeft) {
   const Folder folder;
   const crypto::KeyedHash keyed_hash = test::fixed_hash();
-  const ObserverOptions options = options_in(folder);
+  const ObserverOptions options = small_options(folder);
   const Parts parts = parts_of_world();
   {
     auto observer = Observer::start(options, keyed_hash, {});
@@ -163,7 +163,7 @@ TEST(ObserverErasure, AStopInTheMiddleLeavesNoSnapshotAndTheNextStartReadsWhatIs
 TEST(ObserverErasure, AFileThatHasNoLineLeftGoesAndTheLogGoesOn) {
   const Folder folder;
   const crypto::KeyedHash keyed_hash = test::fixed_hash();
-  const ObserverOptions options = options_in(folder);
+  const ObserverOptions options = small_options(folder);
   Parts parts = parts_of_world();
   for (Exchange& exchange : parts.before) exchange.account = kGone[0];
   parts.before.resize(200);
