@@ -181,12 +181,12 @@ TEST_F(LedgerDeskTest, AHoldGoesBeforeAnErasureUntilItIsReleased) {
 
 TEST_F(LedgerDeskTest, WhatIsNoOrderIsRefused) {
   const ModelServer model;
-  ASSERT_TRUE(base::write_file(folder_ + "/token", "secret token\n"));
+  ASSERT_TRUE(base::write_file(folder_ + "/token", "secret-token\n"));
   server_more_ = "admin_token_file = \"" + folder_ + "/token\"\n";
   start({model.url()}, ledger_settings());
   EXPECT_EQ(admin("POST", kErasures, R"({"account":"acct_1","reason":"r"})").status, 401);
   http::Fields token;
-  token.set("authorization", "Bearer secret token");
+  token.set("authorization", "Bearer secret-token");
   const auto ask = [&](const char* method, const std::string& path, const std::string& body) {
     return fetch(service_->admin_port(), method, path, body, token).status;
   };
