@@ -82,5 +82,6 @@ endif()
 # The audit log's commands: checking, proving, evidence, erasure, decisions made again. What only the Go checker can say
 # is skipped where golang-go and golang-golang-x-mod-dev are not installed.
 if(STILLWATCH_TESTS)
-  stillwatch_scripts(e2e TIMEOUT 600 ENVIRONMENT ${binary} SUITES ledger_commands ledger_evidence ledger_live ledger_states)
+  stillwatch_scripts(e2e TIMEOUT 600 ENVIRONMENT ${binary} SUITES ledger_commands ledger_evidence ledger_live
+                     ledger_states)
 endif()

@@ -1,12 +1,17 @@
 // `stillwatch ledger erase`: a customer, a record, or what is past its time; says what was destroyed and what remains.
+// A gateway that runs does it itself, and is only told to.
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <thread>
 
 #include <fmt/format.h>
+#include <simdjson.h>
 #include <CLI/CLI.hpp>
 
+#include "app/admin_call.h"
 #include "app/command_ledger.h"
 #include "app/ledger_access.h"
 #include "audit/desk_log.h"
@@ -14,7 +19,8 @@
 #include "audit/kept_states.h"
 #include "audit/ledger_paths.h"
 #include "base/json_text.h"
-#include "intake/identity_search.h"
+#include "gateway/erasure_files.h"
+#include "gateway/ledger_desk.h"
 #include "ledger/erasure.h"
 
 namespace stillwatch::app {
@@ -22,6 +28,8 @@ namespace {
 
 using base::Fault;
 namespace fs = std::filesystem;
+
+constexpr auto kLook = std::chrono::milliseconds(200);
 
 struct Flags {
   LedgerFlags ledger;
@@ -44,16 +52,9 @@ std::vector<ledger::ErasureFile> files_of(const Flags& flags, const LedgerPlace&
   for (const std::string& path : flags.lines) add(path, ledger::FileRule::lines, ledger::RetentionClass::query_log);
   for (const std::string& folder : flags.findings) add_findings(folder);
   if (!place.gateway) return files;
-  std::error_code code;
-  for (fs::directory_iterator entry(place.gateway->query_log.folder, code), end; !code && entry != end;
-       entry.increment(code)) {
-    if (entry->path().string().find(".ndjson") != std::string::npos)
-      add(entry->path().string(), ledger::FileRule::lines, ledger::RetentionClass::query_log);
-  }
-  add_findings(place.gateway->state.folder);
-  // It has fingerprints of the customer's requests; the gateway makes it again from the query log.
-  add(place.gateway->state.folder + "/observer.snapshot", ledger::FileRule::remove,
-      ledger::RetentionClass::engine_state);
+  for (ledger::ErasureFile& file :
+       gateway::files_of_stopped(place.gateway->state.folder, place.gateway->query_log.folder))
+    files.push_back(std::move(file));
   return files;
 }
 
@@ -87,54 +88,104 @@ std::string as_text(const ledger::ErasureResult& result, const std::string& plac
   return out;
 }
 
-std::string as_json(const ledger::ErasureResult& result) {
-  std::string out = fmt::format(
-      "{{\"v\":1,\"complete\":{},\"keys\":{},\"records\":{},\"lines\":{},\"files_rewritten\":{},\"files_removed\":{},"
-      "\"keys_held\":{},\"records_held\":{},\"lines_held\":{},\"files_held\":{},\"held_by\":[",
-      result.complete, result.keys.size(), result.records, result.lines, result.files_rewritten, result.files_removed,
-      result.keys_held, result.records_held, result.lines_held, result.files_held);
-  const auto texts = [&out](const std::vector<std::string>& list) {
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      if (i > 0) out += ',';
-      base::append_json_string(out, list[i]);
-    }
-  };
-  texts(result.held_by);
-  out += "],\"remains\":[";
-  texts(result.remains);
-  return out + "]}\n";
+audit::ErasureRequest request_of(const Flags& flags) {
+  return {flags.account, flags.record, flags.who.empty() ? default_operator() : flags.who, flags.why};
 }
 
-base::Result<ledger::ErasureOrder> order_of(const Flags& flags, const LedgerPlace& place, const ledger::KeyBook& keys) {
-  ledger::ErasureOrder order;
-  order.who = flags.who.empty() ? default_operator() : flags.who;
-  order.why = flags.why;
-  order.tenant = flags.account;
-  order.files = files_of(flags, place);
-  // Decisions that rest on a state which knows him cannot be made again from then on; the leaf says so.
-  STILLWATCH_TRY(states, audit::states_to_erase(place.folder, keys, [&](std::string_view names) {
-                   return intake::may_name(names, intake::IdKind::account, flags.account);
-                 }));
-  order.files.insert(order.files.end(), states.begin(), states.end());
-  if (flags.record.empty()) {
-    order.kind = ledger::OrderKind::customer;
-    order.names = {flags.account};
-    return order;
+std::string as_json(const audit::ErasureRequest& request) {
+  std::string out = "{\"account\":";
+  base::append_json_string(out, request.account);
+  const auto add = [&out](std::string_view name, const std::string& text) {
+    if (text.empty()) return;
+    out += fmt::format(",\"{}\":", name);
+    base::append_json_string(out, text);
+  };
+  add("record", request.record);
+  add("reason", request.why);
+  add("who", request.who);
+  return out + "}";
+}
+
+/// What a gateway answers about an order.
+struct Told {
+  std::string state, problem, order;
+  ledger::ErasureResult result;  // its counts and texts
+  std::uint64_t keys = 0;
+};
+
+base::Result<Told> read_told(std::string_view body) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  const auto is_wrong = [] { return base::fail(Fault::environment, "the gateway's answer is not what was expected"); };
+  if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS) return is_wrong();
+  Told told;
+  const auto text = [&](const char* name, std::string& to) {
+    std::string_view value;
+    if (root[name].get(value) == simdjson::SUCCESS) to = value;
+  };
+  const auto number = [&](const char* name, std::uint64_t& to) { (void)root[name].get(to); };
+  const auto list = [&](const char* name, std::vector<std::string>& to) {
+    simdjson::dom::array values;
+    if (root[name].get(values) != simdjson::SUCCESS) return;
+    for (const simdjson::dom::element one : values) {
+      if (std::string_view value; one.get(value) == simdjson::SUCCESS) to.emplace_back(value);
+    }
+  };
+  text("state", told.state);
+  text("problem", told.problem);
+  text("order", told.order);
+  if (told.state.empty() || told.order.empty()) return is_wrong();
+  ledger::ErasureResult& result = told.result;
+  (void)root["complete"].get(result.complete);
+  number("keys", told.keys);
+  number("records", result.records);
+  number("lines", result.lines);
+  number("files_rewritten", result.files_rewritten);
+  number("files_removed", result.files_removed);
+  number("keys_held", result.keys_held);
+  number("records_held", result.records_held);
+  number("lines_held", result.lines_held);
+  number("files_held", result.files_held);
+  number("overwrites_failed", result.overwrites_failed);
+  list("held_by", result.held_by);
+  list("remains", result.remains);
+  return told;
+}
+
+/// The gateway has the keys: it carries the order out, and this waits for its end.
+base::Result<int> erase_in_gateway(const Flags& flags, const gateway::Configuration& gateway) {
+  if (!flags.lines.empty() || !flags.findings.empty()) {
+    return base::fail(
+        Fault::caller,
+        "a gateway that runs erases from its own files only; erase from others (--lines, --findings) while "
+        "it is stopped");
   }
-  order.kind = ledger::OrderKind::record;
-  STILLWATCH_TRY(id, parse_leaf_id(flags.record));
-  STILLWATCH_TRY(found, find_leaf(place.folder, id));
-  const auto* query = std::get_if<ledger::QueryLeaf>(&found.leaf);
-  if (query == nullptr)
-    return base::fail(Fault::caller, "this is the id of a decision, which has no content of its own");
-  order.record.id = id;
-  if (query->payload_key) order.record.key = *query->payload_key;
-  order.line_id = "req_" + ledger::base64url(id);  // as a gateway writes it
-  return order;
+  STILLWATCH_TRY(address, admin_address(gateway));
+  const std::string path = "/v1/admin/ledger/erasures";
+  STILLWATCH_TRY(placed, call_admin(address, "POST", path, as_json(request_of(flags))));
+  STILLWATCH_TRY(order, read_told(placed));
+  std::string problem;
+  for (;;) {
+    STILLWATCH_TRY(body, call_admin(address, "GET", path + "?order=" + order.order, {}));
+    STILLWATCH_TRY(told, read_told(body));
+    if (told.problem != problem && !told.problem.empty())
+      std::fprintf(stderr, "stillwatch: it goes on trying: %s\n", told.problem.c_str());
+    problem = told.problem;
+    if (told.state == "done") {
+      told.result.keys.resize(told.keys);
+      const std::string text = flags.ledger.json
+                                   ? "{\"v\":1," + body.substr(1) + "\n"
+                                   : as_text(told.result, "in the gateway's own log, order " + told.order);
+      STILLWATCH_CHECK(print_text(text));
+      return told.result.complete ? 0 : base::exit_code(Fault::check);
+    }
+    std::this_thread::sleep_for(kLook);
+  }
 }
 
 base::Result<int> erase(const Flags& flags) {
   STILLWATCH_TRY(place, find_ledger(flags.ledger));
+  if (place.gateway && is_in_use(place)) return erase_in_gateway(flags, *place.gateway);
   STILLWATCH_TRY(keys, open_ledger_keys(place, false));
   STILLWATCH_TRY(desk, audit::DeskLog::open(place.folder, place.signed_folder, now_ms()));
   std::unique_ptr<ledger::Vault> vault;
@@ -154,13 +205,17 @@ base::Result<int> erase(const Flags& flags) {
     STILLWATCH_CHECK(eraser.acknowledge(result.order));
     std::fprintf(stderr, "stillwatch: an erasure that was ordered before is finished: %s\n", places.c_str());
   }
-  STILLWATCH_TRY(order, order_of(flags, place, *keys.book));
+  STILLWATCH_TRY(order, audit::erasure_order(place.folder, *keys.book, request_of(flags)));
+  order.files = files_of(flags, place);
+  STILLWATCH_CHECK(gateway::add_states(place.folder, *keys.book, order));
   STILLWATCH_TRY(result, eraser.erase(std::move(order)));
+  if (place.gateway) result.remains.emplace_back("engine: nothing; the next start makes it again from what is left");
   std::string places;
   STILLWATCH_CHECK(log_erasure(desk, result, places));
   STILLWATCH_CHECK(eraser.acknowledge(result.order));
   STILLWATCH_CHECK(desk.anchor(now_ms()));
-  STILLWATCH_CHECK(print_text(flags.ledger.json ? as_json(result) : as_text(result, places)));
+  STILLWATCH_CHECK(
+      print_text(flags.ledger.json ? "{\"v\":1," + gateway::erasure_fields(result) + "}\n" : as_text(result, places)));
   return result.complete ? 0 : base::exit_code(Fault::check);
 }
 
@@ -170,7 +225,7 @@ void add_ledger_erase(CLI::App& ledger, Run& run) {
   auto flags = std::make_shared<Flags>();
   CLI::App* command = ledger.add_subcommand(
       "erase",
-      "Erase a customer, or one record; the gateway must be stopped\n\n"
+      "Erase a customer, or one record; with --config also while the gateway runs\n\n"
       "  stillwatch ledger erase --config=gateway.toml --account=acct_7f3a --reason=\"request of 3 May\"\n"
       "  stillwatch ledger erase --ledger=ledger --account=acct_7f3a --reason=\"request of 3 May\" "
       "--lines=queries.ndjson.zst --lines=accounts.ndjson --findings=report\n\n"

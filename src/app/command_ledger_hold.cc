@@ -22,6 +22,7 @@ using base::Fault;
 struct Flags {
   LedgerFlags ledger;
   ledger::HoldRequest request;
+  std::string record;
   std::string from = "1970-01-01", until = "2260-12-31";
 };
 
@@ -81,6 +82,8 @@ base::Result<int> add(Flags flags) {
   flags.request.until_day = until;
   if (flags.request.who.empty()) flags.request.who = default_operator();
   STILLWATCH_TRY(desk, Desk::open(flags.ledger));
+  if (!flags.record.empty())
+    STILLWATCH_CHECK(audit::narrow_to_record(desk.place.folder, *desk.keys.book, flags.record, flags.request));
   STILLWATCH_TRY(change, desk.book.place(flags.request));
   return log_change(desk, change, flags.request.who);
 }
@@ -135,6 +138,7 @@ void add_ledger_hold(CLI::App& ledger, Run& run) {
   command->add_option("--case", flags->request.case_id, "Matter that it is for")->required();
   command->add_option("--account", flags->request.subjects, "Whose records; may be given again; else everybody's")
       ->type_name("ID");
+  command->add_option("--record", flags->record, "A request of the one account: its day is held")->type_name("ID");
   command->add_option("--from", flags->from, "First day of the records")->type_name("DAY")->capture_default_str();
   command->add_option("--until", flags->until, "Last day")->type_name("DAY")->capture_default_str();
   command->add_option("--who", flags->request.who, "Who orders it; else your user name");

@@ -8,11 +8,10 @@
 #include <sys/resource.h>
 #include <CLI/CLI.hpp>
 
+#include "app/admin_call.h"
 #include "app/commands.h"
-#include "base/files.h"
 #include "gateway/configuration_check.h"
 #include "gateway/service.h"
-#include "http/client.h"
 
 namespace stillwatch::app {
 namespace {
@@ -71,23 +70,8 @@ struct DryRunOptions {
 base::Result<std::string> switch_dry_run(const DryRunOptions& options) {
   if (options.state != "on" && options.state != "off")
     return base::fail(base::Fault::caller, "say `on` (nothing is done to any request) or `off`");
-  http::FetchRequest request;
-  request.url =
-      (options.admin.starts_with("unix:") ? options.admin + ":" : "http://" + options.admin) + "/v1/admin/dry-run";
-  request.method = "POST";
-  request.fields.set("content-type", "application/json");
-  request.body = options.state == "on" ? R"({"on":true})" : R"({"on":false})";
-  if (!options.token_file.empty()) {
-    STILLWATCH_TRY(token, base::read_file(options.token_file, 4'096));
-    while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.pop_back();
-    request.fields.set("authorization", "Bearer " + token);
-  }
-  STILLWATCH_TRY(answer, http::fetch_blocking(std::move(request)));
-  if (answer.status != 200) {
-    return base::fail(base::Fault::environment,
-                      fmt::format("the gateway at {} answered {}: {}", options.admin, answer.status, answer.body));
-  }
-  return answer.body;
+  return call_admin({options.admin, options.token_file}, "POST", "/v1/admin/dry-run",
+                    options.state == "on" ? R"({"on":true})" : R"({"on":false})");
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "audit/ledger_paths.h"
 #include "audit/settings.h"
 #include "base/files.h"
+#include "base/folder_lock.h"
 #include "ledger/log_reader.h"
 #include "report/evidence_anchors.h"
 #include "tlog/policy.h"
@@ -97,21 +98,19 @@ base::Result<LedgerKeys> open_ledger_keys(const LedgerPlace& place, bool read_on
   auto book = ledger::KeyBook::open(audit::key_book_folder(place.folder), *keys.master, std::move(options));
   if (!book) {
     base::Error error = std::move(book).error();
-    if (!read_only) error.message += "; keys can be destroyed only while no gateway and no replay writes to the ledger";
+    if (!read_only) {
+      error.message +=
+          "; a gateway that runs destroys keys itself when it is named with --config, otherwise keys can be destroyed "
+          "only while no gateway and no replay writes to the ledger";
+    }
     return base::fail(std::move(error));
   }
   keys.book = std::move(*book);
   return keys;
 }
 
-base::Result<ledger::Id16> parse_leaf_id(std::string_view text) {
-  if (text.starts_with("req_")) text.remove_prefix(4);
-  const auto id = ledger::read_base64url<16>(text);
-  if (!id) {
-    return base::fail(Fault::caller,
-                      "an id has 22 letters, digits, '-' and '_', as in the answer's header stillwatch-leaf");
-  }
-  return *id;
+bool is_in_use(const LedgerPlace& place) {
+  return !base::FolderLock::take(audit::key_book_folder(place.folder)).has_value();
 }
 
 base::Result<FoundLeaf> find_leaf(const std::string& folder, const ledger::Id16& id) {

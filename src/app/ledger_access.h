@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/commands.h"
+#include "audit/ledger_orders.h"
 #include "base/result.h"
 #include "gateway/configuration.h"
 #include "ledger/key_book.h"
@@ -54,8 +55,10 @@ struct LedgerKeys {
 /// Read only it works beside a gateway; otherwise a gateway that runs is an environment error that says so.
 base::Result<LedgerKeys> open_ledger_keys(const LedgerPlace& place, bool read_only);
 
-/// 22 characters of base64url, with or without the "req_" before it.
-base::Result<ledger::Id16> parse_leaf_id(std::string_view text);
+/// Whether a gateway or a replay has the ledger's keys now.
+bool is_in_use(const LedgerPlace& place);
+
+using audit::parse_leaf_id;
 
 /// Where the query or decision leaf with this id stands; caller error when it is in none of the ledger's logs.
 struct FoundLeaf {

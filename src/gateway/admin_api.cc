@@ -4,12 +4,14 @@
 
 #include "base/event_time.h"
 #include "base/files.h"
+#include "gateway/admin_ledger.h"
 #include "gateway/api_answer.h"
 #include "gateway/api_input.h"
 
 namespace stillwatch::gateway {
 namespace {
 
+constexpr std::string_view kLedgerPrefix = "ledger/";
 constexpr std::uint64_t kStateBytesMax = std::uint64_t{256} << 20;
 
 std::string overrides_path(const std::string& folder) { return folder + "/overrides.ndjson"; }
@@ -185,6 +187,9 @@ http::Task<bool> serve_admin(Desk& desk, http::Exchange& exchange, const AdminPo
     } else {
       co_await answer_problem(exchange, 400, reloaded.error().message);
     }
+  } else if (what.starts_with(kLedgerPrefix)) {
+    const bool served = co_await serve_admin_ledger(exchange, ports.ledger, what.substr(kLedgerPrefix.size()));
+    co_return served;
   } else {
     co_return false;
   }

@@ -1,8 +1,8 @@
 // What operators and their monitoring ask: health, metrics, dry run, human overrides, reload.
 //
 // GET /healthz, /readyz, /metrics; GET and POST /v1/admin/dry-run; GET, PUT and DELETE /v1/admin/overrides;
-// POST /v1/admin/reload. Invariant: everything under /v1/admin needs the admin token when one is configured; a change
-// is on the disk before it is answered, so that a restart does not undo it.
+// POST /v1/admin/reload; /v1/admin/ledger/... (admin_ledger.h). Invariant: everything under /v1/admin needs the admin
+// token when one is configured; a change is on the disk before it is answered, so that a restart does not undo it.
 // Threads: coroutines of the admin server's only thread. Cost: a change writes a small file. Spec:
 // docs/reference/decision-api.md.
 #pragma once
@@ -15,6 +15,8 @@
 
 namespace stillwatch::gateway {
 
+class LedgerDesk;
+
 /// What the service does for this API.
 struct AdminPorts {
   std::string token;         // empty: none is asked for
@@ -22,6 +24,7 @@ struct AdminPorts {
   std::function<base::Status()> reload;
   std::function<std::string()> metrics;    // the exposition, gauges brought up to date
   std::function<std::string()> not_ready;  // why; empty: ready
+  LedgerDesk* ledger = nullptr;            // nothing: there is no audit log
 };
 
 /// False when the path is none of this API's: nothing was answered.

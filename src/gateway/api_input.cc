@@ -5,12 +5,17 @@
 
 #include "base/event_time.h"
 #include "base/limits.h"
+#include "ledger/hold_file.h"
+#include "ledger/retention.h"
+#include "ledger/vault_leaves.h"
 
 namespace stillwatch::gateway {
 namespace {
 
 using base::Fault;
 using simdjson::dom::element;
+
+constexpr std::size_t kRecordIdBytesMax = 26;  // "req_" and 22 letters
 
 base::Result<element> parse_object(simdjson::dom::parser& parser, std::string_view body) {
   if (body.size() > kApiBodyBytesMax) return base::fail(Fault::caller, "the body is longer than 1 MiB");
@@ -47,6 +52,26 @@ base::Status take_count(element object, const char* name, std::int64_t& out) {
   if (value.get(number) != simdjson::SUCCESS || number < 0)
     return base::fail(Fault::caller, fmt::format("\"{}\" is not a whole number of 0 or more", name));
   out = number;
+  return {};
+}
+
+/// `why` is the field that says it. Both stay in the ledger.
+base::Status take_who_and_why(element object, const char* why_field, std::string& who, std::string& why) {
+  STILLWATCH_CHECK(take_text(object, "who", ledger::kWhoWhyBytesMax, who));
+  STILLWATCH_CHECK(take_text(object, why_field, ledger::kWhoWhyBytesMax, why));
+  if (who.empty()) who = "admin";
+  if (ledger::is_leaf_text(why)) return {};
+  return base::fail(Fault::caller, fmt::format("\"{}\" is missing, or has control characters: why?", why_field));
+}
+
+/// "2026-11-28" into days since 1970, when it is there.
+base::Status take_day(element object, const char* name, std::int64_t& day) {
+  std::string text;
+  STILLWATCH_CHECK(take_text(object, name, 10, text));
+  if (text.empty()) return {};
+  const auto time = base::parse_time(text + "T00:00:00Z");
+  if (!time) return base::fail(Fault::caller, fmt::format("\"{}\" is no day such as 2026-11-28", name));
+  day = ledger::day_of(*time);
   return {};
 }
 
@@ -134,6 +159,54 @@ base::Result<DryRunInput> read_dry_run(std::string_view body) {
   DryRunInput input;
   STILLWATCH_CHECK(take_flag(root, "on", input.on));
   STILLWATCH_CHECK(take_text(root, "remedy", 16, input.remedy));
+  return input;
+}
+
+base::Result<audit::ErasureRequest> read_erasure(std::string_view body) {
+  simdjson::dom::parser parser;
+  STILLWATCH_TRY(root, parse_object(parser, body));
+  audit::ErasureRequest input;
+  STILLWATCH_CHECK(take_text(root, "account", base::limits::kIdBytesMax, input.account));
+  STILLWATCH_CHECK(take_text(root, "record", kRecordIdBytesMax, input.record));
+  STILLWATCH_CHECK(take_who_and_why(root, "reason", input.who, input.why));
+  if (input.account.empty()) return base::fail(Fault::caller, "\"account\" is missing: who is to be erased?");
+  return input;
+}
+
+base::Result<HoldInput> read_hold(std::string_view body) {
+  simdjson::dom::parser parser;
+  STILLWATCH_TRY(root, parse_object(parser, body));
+  HoldInput input;
+  ledger::HoldRequest& hold = input.request;
+  STILLWATCH_CHECK(take_text(root, "name", ledger::kHoldNameBytesMax, hold.name));
+  STILLWATCH_CHECK(take_text(root, "case", ledger::kHoldCaseBytesMax, hold.case_id));
+  STILLWATCH_CHECK(take_who_and_why(root, "why", hold.who, hold.why));
+  STILLWATCH_CHECK(take_text(root, "record", kRecordIdBytesMax, input.record));
+  STILLWATCH_CHECK(take_day(root, "from", hold.from_day));
+  hold.until_day = ledger::kHoldDayMax;
+  STILLWATCH_CHECK(take_day(root, "until", hold.until_day));
+  element accounts;
+  if (root["accounts"].get(accounts) != simdjson::SUCCESS || accounts.is_null()) return input;
+  simdjson::dom::array list;
+  if (accounts.get(list) != simdjson::SUCCESS) return base::fail(Fault::caller, "\"accounts\" is not a list");
+  for (const element one : list) {
+    std::string_view account;
+    if (one.get(account) != simdjson::SUCCESS || account.empty() || account.size() > base::limits::kIdBytesMax)
+      return base::fail(Fault::caller, "\"accounts\" has something that is no account");
+    hold.subjects.emplace_back(account);
+  }
+  // An empty list would hold everybody, which nobody says by naming none of them.
+  if (hold.subjects.empty()) return base::fail(Fault::caller, "\"accounts\" is empty; leave it out to hold everybody");
+  return input;
+}
+
+base::Result<ReleaseInput> read_release(std::string_view body) {
+  simdjson::dom::parser parser;
+  STILLWATCH_TRY(root, parse_object(parser, body));
+  ReleaseInput input;
+  STILLWATCH_CHECK(take_text(root, "name", ledger::kHoldNameBytesMax, input.name));
+  STILLWATCH_CHECK(take_who_and_why(root, "why", input.who, input.why));
+  if (input.name.empty()) return base::fail(Fault::caller, "\"name\" is missing: which hold?");
   return input;
 }
 

@@ -10,7 +10,9 @@
 #include <string>
 #include <string_view>
 
+#include "audit/ledger_orders.h"
 #include "base/result.h"
+#include "ledger/hold_book.h"
 #include "policy/override.h"
 
 namespace stillwatch::gateway {
@@ -35,6 +37,22 @@ struct DryRunInput {
   std::string remedy;  // empty: the master switch
 };
 base::Result<DryRunInput> read_dry_run(std::string_view body);
+
+/// POST /v1/admin/ledger/erasures: {"account":...,"reason":...}, and optionally "record", "who".
+base::Result<audit::ErasureRequest> read_erasure(std::string_view body);
+
+/// POST /v1/admin/ledger/holds: {"name":...,"case":...,"why":...}, and optionally "accounts" (none: everybody),
+/// "record" (of the one account), "from", "until" (days), "who".
+struct HoldInput {
+  ledger::HoldRequest request;
+  std::string record;
+};
+base::Result<HoldInput> read_hold(std::string_view body);
+/// POST /v1/admin/ledger/holds/release: {"name":...,"why":...,"who":...}.
+struct ReleaseInput {
+  std::string name, who, why;
+};
+base::Result<ReleaseInput> read_release(std::string_view body);
 
 /// Value of a parameter of the query, decoded; empty when it is not there.
 std::string query_parameter(std::string_view query, std::string_view name);

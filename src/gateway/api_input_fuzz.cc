@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "gateway/api_input.h"
+#include "ledger/vault_leaves.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace stillwatch::gateway;
@@ -11,6 +12,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   (void)read_check(text);
   (void)read_dry_run(text);
   (void)query_parameter(text, "account");
+  if (const auto erasure = read_erasure(text)) {
+    if (erasure->account.empty() || !stillwatch::ledger::is_leaf_text(erasure->why)) __builtin_trap();
+  }
+  if (const auto hold = read_hold(text)) {
+    if (!stillwatch::ledger::is_leaf_text(hold->request.why)) __builtin_trap();
+  }
+  if (const auto release = read_release(text)) {
+    if (release->name.empty()) __builtin_trap();
+  }
   if (const auto override_ = read_override(text, 1)) {
     std::string line;
     stillwatch::policy::append_override_line(line, *override_);

@@ -38,6 +38,9 @@ class AuditPort {
   virtual bool wants_state() const = 0;
   /// Keeps this state, with the names behind its tokens: decisions rest on it and on what is given from here on.
   virtual base::Status keep(const audit::KeptState& state, std::string_view names) = 0;
+  /// The next note() is of another engine than the last one.
+  virtual void remade() = 0;
+
   /// Waits, for seconds at most, until everything given is on the disk: the mark for a snapshot. Without it none may be
   /// taken, since the lines before it are not read again.
   virtual base::Result<std::string> settle() = 0;

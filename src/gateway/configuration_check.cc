@@ -251,8 +251,10 @@ class Check {
   void ledger() {
     const Ledger& ledger = to_.ledger;
     if (ledger.folder.empty()) return;
-    folder("ledger.folder", ledger.folder);
-    if (!ledger.signed_folder.empty()) folder("ledger.signed_folder", ledger.signed_folder);
+    // A gateway that serves without its audit log starts without it too, and tells the gap.
+    const bool is_needed = ledger.on_overflow == Answer::refuse;
+    folder("ledger.folder", ledger.folder, is_needed);
+    if (!ledger.signed_folder.empty()) folder("ledger.signed_folder", ledger.signed_folder, is_needed);
     const auto is_plain = [](char letter) {
       return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-' || letter == '.';
     };
@@ -324,12 +326,13 @@ class Check {
   }
 
   // Absent folders are made at start, so it is the nearest one that exists that counts.
-  void folder(std::string_view setting, const std::string& path) {
+  void folder(std::string_view setting, const std::string& path, bool is_needed = true) {
     std::error_code code;
     std::filesystem::path at = std::filesystem::absolute(path.empty() ? "." : path, code);
     while (!at.empty() && !std::filesystem::exists(at, code) && at != at.root_path()) at = at.parent_path();
     if (!std::filesystem::is_directory(at, code) || ::access(at.c_str(), W_OK | X_OK) != 0) {
-      fail(setting, fmt::format("{} is no folder that can be written to", at.string()));
+      const std::string problem = fmt::format("{} is no folder that can be written to", at.string());
+      is_needed ? fail(setting, problem) : warn(setting, problem);
     }
   }
 

@@ -11,6 +11,12 @@ void DecisionFeed::push(std::string_view line) {
   while (events_.size() > events_max_) events_.pop_front();
 }
 
+void DecisionFeed::forget() {
+  const std::lock_guard lock(mutex_);
+  events_.clear();
+  ++newest_;  // a number that nobody was given: whoever follows has missed it
+}
+
 std::uint64_t DecisionFeed::newest() const {
   const std::lock_guard lock(mutex_);
   return newest_;

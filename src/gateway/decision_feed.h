@@ -26,6 +26,8 @@ class DecisionFeed {
   explicit DecisionFeed(std::size_t events_max = 10'000) : events_max_(events_max) {}
 
   void push(std::string_view line);
+  /// What is kept goes: followers are told that they missed something.
+  void forget();
   /// The newest number; 0 before the first event.
   std::uint64_t newest() const;
   /// At most count_max events with numbers above `after`. `missed`: some between are no longer kept.

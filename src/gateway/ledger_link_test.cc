@@ -199,7 +199,7 @@ TEST(LedgerLink, WhileItsDiskRefusesTheQueryLogGoesOnAndNoSnapshotIsTaken) {
     ASSERT_TRUE(holds());
   };
   send(*pair.observer, all.first(300));
-  wait_for([&] { return pair.observer->counters().snapshots > 0 && pair.link->feed().counters().records == 300; });
+  wait_for([&] { return pair.observer->counters().snapshots > 0 && pair.link->feed()->counters().records == 300; });
   EXPECT_FALSE(pair.link->look().is_failing);
   std::filesystem::rename(ledger.folder + "/logs", ledger.folder + "/gone");
   send(*pair.observer, all.subspan(300, 300));
@@ -208,7 +208,7 @@ TEST(LedgerLink, WhileItsDiskRefusesTheQueryLogGoesOnAndNoSnapshotIsTaken) {
   wait_for([&] { return pair.observer->counters().records >= 500; });
   EXPECT_EQ(pair.observer->counters().lost, 0U);
   std::filesystem::rename(ledger.folder + "/gone", ledger.folder + "/logs");
-  wait_for([&] { return !pair.link->look().is_failing && pair.link->feed().counters().records == 600; });
+  wait_for([&] { return !pair.link->look().is_failing && pair.link->feed()->counters().records == 600; });
   const std::uint64_t snapshots = pair.observer->counters().snapshots;
   wait_for([&] { return pair.observer->counters().snapshots > snapshots; });
   ASSERT_TRUE(pair.stop());
@@ -237,22 +237,22 @@ TEST(LedgerLink, WhatIsPastItsTimeIsDestroyedAndLogged) {
   give("oooooooooooooooooooooA", 40);
   give("nnnnnnnnnnnnnnnnnnnnnA", 2);
   ASSERT_TRUE((*link)->settle());
-  ledger::Vault& vault = *(*link)->feed().vault();
+  ledger::Vault& vault = *(*link)->feed()->vault();
   const auto record_of = [&](const char* id, std::int64_t age_days) {
     const auto scope =
         ledger::KeyScope::payload(ledger::RetentionClass::content, ledger::day_of(now_us - age_days * base::kDayUs));
     return ledger::RecordName{*ledger::read_base64url<16>(id),
-                              (*link)->feed().keys().look_up(scope, "acct_1")->fate.id};
+                              (*link)->feed()->keys().look_up(scope, "acct_1")->fate.id};
   };
   const ledger::RecordName old = record_of("oooooooooooooooooooooA", 40),
                            fresh = record_of("nnnnnnnnnnnnnnnnnnnnnA", 2);
   const auto is_there = [&](const ledger::RecordName& record) { return vault.find(record)->has_value(); };
   EXPECT_TRUE(is_there(old) && is_there(fresh));
   const ledger::RetentionProfile profile;
-  ASSERT_TRUE(apply_retention((*link)->feed(), settings.folder, profile, now_us));
+  ASSERT_TRUE(apply_retention(*(*link)->feed(), settings.folder, profile, now_us));
   EXPECT_FALSE(is_there(old));
   EXPECT_TRUE(is_there(fresh));
-  ASSERT_TRUE(apply_retention((*link)->feed(), settings.folder, profile, now_us));  // nothing is due any more
+  ASSERT_TRUE(apply_retention(*(*link)->feed(), settings.folder, profile, now_us));  // nothing is due any more
   ASSERT_TRUE((*link)->stop());
   const auto logs = audit::logs_of_shard(settings.folder, settings.shard);
   const auto reader = ledger::LogReader::open(logs->back().folder);

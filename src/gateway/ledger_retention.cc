@@ -10,6 +10,7 @@
 #include "ledger/erasure.h"
 #include "ledger/hold_book.h"
 #include "ledger/leaf.h"
+#include "ledger/vault_leaves.h"
 
 namespace stillwatch::gateway {
 namespace {
@@ -100,6 +101,7 @@ base::Status apply_retention(audit::RecordFeed& feed, const std::string& folder,
     STILLWATCH_TRY(eraser, ledger::Eraser::open(audit::orders_folder(folder), keys, feed.vault(), holds));
     STILLWATCH_TRY(orders, eraser.open_orders());
     for (ledger::ErasureOrder& order : orders) {
+      if (order.kind != ledger::OrderKind::retention) continue;  // the desk's: others' files are to be rewritten
       STILLWATCH_TRY(result, eraser.resume(std::move(order)));
       STILLWATCH_CHECK(finish(eraser, feed.log(), result));
     }

@@ -127,6 +127,19 @@ base::Status LineJournal::flush() {
   return {};
 }
 
+base::Status LineJournal::reopen() {
+  const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  const off_t size = file < 0 ? -1 : ::lseek(file, 0, SEEK_END);
+  if (size < 0) {
+    if (file >= 0) ::close(file);
+    return failed("write", path_);
+  }
+  ::close(std::exchange(file_, file));
+  if (before_ != nullptr) std::fclose(std::exchange(before_, nullptr));
+  mark_ = static_cast<std::uint64_t>(size);
+  return {};
+}
+
 base::Status LineJournal::sync() {
   STILLWATCH_CHECK(flush());
   if (::fdatasync(file_) != 0) return failed("write", path_);

@@ -35,6 +35,8 @@ class LineJournal {
   bool give(std::string_view line);
   /// Writes what waits.
   base::Status flush();
+  /// After a flush: the file was replaced by one with fewer lines, and the journal goes on behind them.
+  base::Status reopen();
   base::Status sync();
   /// Bytes up to and with the last line given.
   std::uint64_t mark() const { return mark_; }

@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,15 +22,6 @@ std::int64_t steady_now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
-
-struct Observer::State::Threads {
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::thread thread;
-  bool is_stopping = false, has_failed = false;
-  base::Status ended;
-  ObserverCounters counters;
-};
 
 Observer::State::~State() = default;
 Observer::State::State(ObserverOptions given, const crypto::KeyedHash& hash, ObserverPorts given_ports, QueryLog opened)
@@ -216,8 +204,10 @@ base::Status Observer::State::take_verdicts(std::span<const event::Verdict> give
   const auto open_id = [this](event::Token token) { return name_of(token); };
   if (ports.audit != nullptr) ports.audit->note(*engine, is_recovering);
   for (const event::Verdict& verdict : given) {
+    if (is_erasing && is_about_gone(verdict)) continue;
     const std::string text = event::to_json(verdict, options.policy_hash, open_id);
     const bool again = verdicts->give(text);
+    if (remake != nullptr) remake_known.push_back(text);
     levels.apply(verdict);
     tell_verdict(verdict, text);
     if (ports.on_verdict) ports.on_verdict(verdict, text, again);
@@ -244,6 +234,7 @@ void Observer::State::poll_accounts() {
   if (!found) return tell(found.error().message);
   counts.account_lines = accounts->lines();
   counts.account_lines_rejected = accounts->rejected();
+  if (remake != nullptr) remake_accounts.insert(remake_accounts.end(), found->begin(), found->end());
   if (!found->empty()) engine->add_accounts(std::move(*found));
 }
 
@@ -263,6 +254,8 @@ void Observer::State::publish_counters() {
   counts.calibration_drifted = engine->drift().is_drifted();
   counts.log = log.counters();
   counts.lines = record_line.counters();
+  counts.is_erasing = is_erasing;
+  counts.remake_records = remake == nullptr ? 0 : remake->records();
   const std::lock_guard lock(threads->mutex);
   threads->counters = counts;
 }
@@ -272,10 +265,7 @@ void Observer::State::end_with(const base::Status& status) {
   threads->ended = status;
 }
 
-void Observer::State::round(bool is_last) {
-  // First the watermark, then the queue: whoever arrived before it has been drained.
-  std::int64_t until_us = options.is_mirror ? mirrored_until_us.load(std::memory_order_acquire) : in_flight.watermark();
-  const FeedClock::Reading fed_before = clock.read();
+void Observer::State::take_queue() {
   taken.clear();
   queue.drain(taken, taken_bodies);
   for (std::shared_ptr<EarlyBody>& body : taken_bodies) {
@@ -294,6 +284,13 @@ void Observer::State::round(bool is_last) {
     give_way.between_pieces();
     if (log.bytes_waiting() >= options.flush_bytes) flush();
   }
+}
+
+void Observer::State::round(bool is_last) {
+  // First the watermark, then the queue: whoever arrived before it has been drained.
+  std::int64_t until_us = options.is_mirror ? mirrored_until_us.load(std::memory_order_acquire) : in_flight.watermark();
+  const FeedClock::Reading fed_before = clock.read();
+  take_queue();
   if (!is_last && steady_now_us() - flushed_at_us < options.flush_us) return;
   flush();
   write_gaps(is_last);
@@ -311,7 +308,9 @@ void Observer::State::round(bool is_last) {
   const std::int64_t now_us = steady_now_us();
   if (static_cast<double>(now_us - accounts_at_us) >= options.accounts_seconds * 1e6) poll_accounts();
   const auto interval_us = std::max(static_cast<std::int64_t>(options.snapshot_seconds * 1e6), 20 * snapshot_cost_us);
-  if (is_last || (options.snapshot_seconds > 0 && now_us - snapshot_at_us >= interval_us)) {
+  if (remake != nullptr && !is_last) tend_remake();
+  // What is erased must not be in one; the next start reads the log anew.
+  if (!is_erasing && (is_last || (options.snapshot_seconds > 0 && now_us - snapshot_at_us >= interval_us))) {
     if (const base::Status status = verdicts->is_behind() ? base::Status{} : snapshot(); !status) {
       ++counts.snapshot_failures;
       snapshot_at_us = steady_now_us();
@@ -329,14 +328,18 @@ void Observer::State::run() {
     {
       std::unique_lock lock(threads->mutex);
       threads->wake.wait_for(lock, kPoll, [this] { return threads->is_stopping || threads->has_failed; });
-      if (threads->has_failed) return;
+      if (threads->has_failed) break;
       is_last = threads->is_stopping;
     }
     round_started_us.store(steady_now_us(), std::memory_order_relaxed);
     round(is_last);
+    receive();
     round_started_us.store(0, std::memory_order_relaxed);
-    if (is_last) return;
+    if (is_last) break;
   }
+  const std::lock_guard lock(threads->mutex);
+  threads->has_ended = true;
+  threads->visited.notify_all();
 }
 
 Observer::Observer(std::unique_ptr<State> state) : state_(std::move(state)) {
@@ -371,6 +374,7 @@ InFlight& Observer::in_flight() { return state_->in_flight; }
 const engine::VerdictTable& Observer::verdicts() const { return state_->levels; }
 
 std::string Observer::open(base::Token token) {
+  const std::shared_lock lock(state_->names_mutex);
   const std::string_view raw = state_->identities.open(token);
   return raw.empty() && token != 0 ? fmt::format("unnamed-{:016x}", token) : std::string(raw);
 }

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,7 @@
 #include "gateway/tail_place.h"
 #include "intake/line_parser.h"
 #include "intake/log_reader.h"
+#include "ledger/file_eraser.h"
 
 namespace stillwatch::gateway {
 
@@ -110,6 +112,9 @@ struct ObserverCounters {
   std::int64_t snapshot_steady_us = 0;  // monotonic clock of the last snapshot; 0: none yet
   std::int64_t lag_us = 0;              // how far that is behind the gateway's time
   std::int64_t busy_us = 0;             // the current round of work has taken so long: a stalled engine shows here
+  std::uint64_t remakes = 0, remakes_given_up = 0;  // engines made again after an erasure, and those that could not be
+  std::uint64_t remake_records = 0;                 // read by the one that is being made; 0: none is
+  bool is_erasing = false;                          // an erasure is under way: no snapshot is taken
   bool calibrating = true, calibration_drifted = false;
   bool log_failing = false;  // for the setting that refuses traffic then
   ExchangeQueue::Counters queue;
@@ -144,6 +149,20 @@ class Observer {
   /// The raw id behind a token, or "unnamed-...": for people only. Counted.
   std::string open(base::Token token);
   ObserverCounters counters() const;
+
+  /// An erasure while it runs, in this order; each waits for the observer's thread. Environment error when a file
+  /// cannot be written, or it has stopped.
+  /// The snapshot goes, and none is taken until the end; the files of the query log are ended, so that others may
+  /// rewrite them. Gives the paths of these and of the state folder's files that have lines of accounts. Nothing more
+  /// is written about these accounts by the engine that still knows them.
+  base::Result<std::vector<std::string>> begin_erasure(std::vector<base::Token> accounts);
+  /// Lines out of a file that it writes itself; nothing when `path` is none.
+  base::Result<std::optional<ledger::FileErasure>> erase_own_lines(const std::string& path,
+                                                                   const ledger::JudgeLine& judge);
+  /// The engine is made again from what the query log has now, while this one goes on, and then takes its place
+  /// (counters().is_erasing ends). Raw ids that the log does not have are forgotten; levels of the accounts that went
+  /// end, unless it gives them.
+  base::Status end_erasure();
 
   /// Takes what is queued, flushes, writes a snapshot, ends the thread. Call it after the last ticket is gone.
   base::Status stop();

@@ -5,13 +5,18 @@
 // mutex. Internal to this module. Threads: see observer.h. Cost: see observer.h.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <shared_mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gateway/account_feed.h"
 #include "gateway/audit_port.h"
+#include "gateway/engine_remake.h"
 #include "gateway/line_journal.h"
 #include "gateway/observer.h"
 #include "gateway/observer_state.h"
@@ -36,6 +41,7 @@ struct Observer::State {
   engine::VerdictTable levels;
   FeedClock clock;
   intake::Identities identities;
+  std::shared_mutex names_mutex;  // held alone while all of `identities` is exchanged, shared by other threads
   std::atomic<std::int64_t> mirrored_until_us{INT64_MIN};
   std::atomic<std::int64_t> round_started_us{0};  // steady clock; 0: between rounds
 
@@ -78,9 +84,44 @@ struct Observer::State {
   ObserverCounters counts;
   std::string problem;  // told last
 
+  // Of an erasure: from begin_erasure() until the engine that was made again has the place of this one.
+  bool is_erasing = false;                            // no snapshot is taken
+  std::unique_ptr<EngineRemake> remake;               // nothing: none is under way
+  std::string remake_until;                           // the last file of the log that it was given
+  std::vector<event::AccountUpdate> remake_accounts;  // that it does not have yet
+  std::vector<event::Token> accounts_gone;            // whose levels end, unless it gives them
+  std::vector<std::string> remake_known;              // verdict lines that were given meanwhile
+
   // Under the mutex of `threads`.
-  struct Threads;
+  struct Visit {  // somebody waits for the thread to have done this
+    std::function<base::Status()> work;
+    base::Status answer;
+    bool is_done = false;
+  };
+  struct Threads {
+    std::mutex mutex;
+    std::condition_variable wake, visited;
+    std::thread thread;
+    bool is_stopping = false, has_failed = false, has_ended = false;
+    std::vector<std::shared_ptr<Visit>> visits;
+    base::Status ended;
+    ObserverCounters counters;
+  };
   std::unique_ptr<Threads> threads;
+
+  // observer_erasure.cc
+  void receive();  // who waits
+  base::Status visit(std::function<base::Status()> work);
+  base::Result<std::vector<std::string>> begin_erasure(std::vector<event::Token> gone);
+  base::Result<ledger::FileErasure> erase_own_lines(const std::string& path, const ledger::JudgeLine& judge);
+  base::Status end_erasure();
+  bool is_about_gone(const event::Verdict& verdict) const;
+  /// Gives it what it has not read yet, or its place when it has read all.
+  void tend_remake();
+  base::Status finish_remake();
+  base::Status take_journals_of_remake();
+  void take_levels_of_remake();
+  void end_remake(std::uint64_t& count, std::string_view why);
 
   // observer_audit.cc
   void take_raw(const Exchange& exchange);
@@ -107,6 +148,7 @@ struct Observer::State {
   void run();
   void round(bool is_last);
   void end_with(const base::Status& status);
+  void take_queue();
   void take(Exchange& exchange);
   void take_line(Exchange& exchange);
   /// `is_read`: `parsed` is the record of `line`.

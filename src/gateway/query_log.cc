@@ -356,6 +356,27 @@ base::Status QueryLog::sync() { return state_->sync(); }
 LogPosition QueryLog::position() const { return state_->end_of_log; }
 
 void QueryLog::rotate() { state_->rotation_asked = true; }
+void QueryLog::end_file() {
+  state_->close_file();
+  state_->wants_rotation = true;
+}
+std::string QueryLog::current_file() const { return state_->file < 0 ? std::string() : state_->files.back(); }
+std::uint64_t QueryLog::current_bytes() const { return state_->file < 0 ? 0 : state_->flushed.offset; }
+
+base::Status QueryLog::drop_empty_files() {
+  const std::string current = current_file();
+  std::error_code code;
+  for (const std::string& name : state_->files) {
+    const auto size = std::filesystem::file_size(path_of(name), code);
+    if (!code && size == 0 && name != current && ::unlink(path_of(name).c_str()) != 0)
+      return base::fail(failed("remove", path_of(name), errno));
+  }
+  std::erase_if(state_->files, [&](const std::string& name) { return !std::filesystem::exists(path_of(name), code); });
+  return {};
+}
+void QueryLog::stand_at(const LogPosition& end) {
+  if (state_->file < 0) state_->end_of_log = end;
+}
 void QueryLog::keep_from(const std::string& file) { state_->kept_from = file; }
 
 QueryLog::Counters QueryLog::counters() const {

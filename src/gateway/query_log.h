@@ -32,7 +32,7 @@ struct QueryLogOptions {
   std::uint64_t rotate_bytes = std::uint64_t{256} << 20;  // of a file as it lies on the disk
   std::int64_t rotate_us = base::kDayUs;                  // of event time: a replay opens at most 512 files at once
   Sync sync = Sync::per_second;
-  int level = 1;  // of such lines: twice as fast as 3, and no larger
+  int level = 1;                 // of such lines: twice as fast as 3, and no larger
   std::uint64_t keep_bytes = 0;  // oldest files beyond are deleted; 0: never
   std::int64_t keep_us = 0;      // files that ended longer ago are deleted; 0: never
 };
@@ -72,6 +72,15 @@ class QueryLog {
   LogPosition position() const;
   /// Goes on to a new file with the next line after a flush.
   void rotate();
+  /// After a flush: ends the present file now, so that others may rewrite it. The next line begins a new one.
+  void end_file();
+  /// The file that is being written; empty: none is. And the bytes of text in it.
+  std::string current_file() const;
+  std::uint64_t current_bytes() const;
+  /// Files that are ended were rewritten: those that have no line left go.
+  base::Status drop_empty_files();
+  /// Where the log ends now, if no file is being written.
+  void stand_at(const LogPosition& end);
   /// Files from this one on are needed for a recovery and not deleted. Before the first call none is deleted.
   void keep_from(const std::string& file);
 

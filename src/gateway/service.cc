@@ -233,6 +233,7 @@ base::Result<std::unique_ptr<Service>> Service::start(const std::string& configu
   state->admin_ports.not_ready = [raw] { return raw->not_ready(); };
   std::unique_ptr<Service> service(new Service(std::move(state)));
   raw->admin_ports.reload = [self = service.get()] { return self->reload(); };
+  raw->start_ledger_desk();
   STILLWATCH_CHECK(raw->start_tail());
   STILLWATCH_CHECK(raw->start_servers());
   raw->note_certificate();
@@ -307,6 +308,7 @@ base::Status Service::stop() {
   if (state.decisions != nullptr) state.decisions->stop();
   if (state.admin != nullptr) state.admin->stop();
   if (state.tail != nullptr) state.tail->stop();
+  if (state.ledger_desk != nullptr) state.ledger_desk->begin_stop();
   base::Status status = state.observer->stop();
   if (state.previous != nullptr) {
     if (const auto ended = state.previous->stop(); !ended && status) status = ended;
@@ -314,6 +316,7 @@ base::Status Service::stop() {
   if (state.ledger != nullptr) {
     if (const auto ended = state.ledger->stop(); !ended && status) status = ended;
   }
+  if (state.ledger_desk != nullptr) state.ledger_desk->stop();
   if (const auto saved = state.save_quota(true); !saved && status) status = saved;
   if (state.webhooks != nullptr) state.webhooks->stop(1'000);
   state.log->write(settings::LogLevel::info, "stopped", {{"requests_cut", cut}});

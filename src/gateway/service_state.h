@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "gateway/admin_api.h"
+#include "gateway/ledger_desk.h"
 #include "gateway/ledger_link.h"
 #include "gateway/log_tail.h"
 #include "gateway/secret_overlap.h"
@@ -40,6 +41,7 @@ struct Service::State {
   std::unique_ptr<Observer> observer;
   std::unique_ptr<LogTail> tail;  // nothing: no log is followed
   std::unique_ptr<Station> station;
+  std::unique_ptr<LedgerDesk> ledger_desk;  // nothing: there is no audit log
   AdminPorts admin_ports;
   std::mutex desk_errors_mutex;
   std::string desk_error;  // of a network thread that could not set itself up
@@ -98,6 +100,7 @@ struct Service::State {
   base::Status start_tail();
   base::Status start_webhooks();
   base::Status start_ledger();
+  void start_ledger_desk();
   base::Status start_servers();
   base::Status load_quota();
   base::Status save_quota(bool stopped);

@@ -58,17 +58,17 @@ std::vector<std::string> what_remains() {
       "log: hashes of payloads and record lines, made with salts and keys that are destroyed",
       "key book: that keys were destroyed, when and why, under a hash of the name that needs the master key",
       "free space, SSDs, snapshots, backups: ciphertext that nothing opens; wrapped keys that were not overwritten",
+      "gateway: overrides and levels of before a rotation that name the account, until they end; undelivered webhooks",
       "elsewhere: evidence bundles handed out, and backups of the key book together with the master key",
-      "memory of a running engine: fingerprints of fixed size, until its state is made again from what is left",
   };
 }
 
-base::Result<Eraser> Eraser::open(const std::string& orders_folder, KeyBook& book, Vault* vault,
-                                  const HoldBook& holds) {
+base::Result<Eraser> Eraser::open(const std::string& orders_folder, KeyBook& book, Vault* vault, const HoldBook& holds,
+                                  ErasureRoads roads) {
   STILLWATCH_CHECK(base::make_writable_folder(orders_folder));
   STILLWATCH_TRY(failures, finish_replacements(orders_folder));
   (void)failures;  // orders are sealed, and hold no keys
-  return Eraser(orders_folder, book, vault, holds);
+  return Eraser(orders_folder, book, vault, holds, std::move(roads));
 }
 
 base::Status Eraser::write(const ErasureOrder& order) const {
@@ -79,7 +79,7 @@ base::Status Eraser::write(const ErasureOrder& order) const {
 
 base::Result<ErasureOrder> Eraser::place(ErasureOrder order) {
   STILLWATCH_CHECK(check_order(order));
-  order.id = base64url(crypto::random_array<16>());
+  if (order.id.empty()) order.id = base64url(crypto::random_array<16>());
   order.placed_us = book_->now_us();
   order.plan.clear();
   STILLWATCH_CHECK(write(order));
@@ -140,14 +140,11 @@ base::Result<ErasureResult> Eraser::resume(ErasureOrder order) {
   run.result.why = run.order.why;
   const std::uint64_t failures_before =
       book_->counts().overwrites_failed + (vault_ == nullptr ? 0 : vault_->counts().overwrites_failed);
-  if (vault_ != nullptr) STILLWATCH_CHECK(vault_->commit());
-  const std::size_t planned_before = run.order.plan.size();
-  if (run.order.kind == OrderKind::customer) STILLWATCH_CHECK(plan_customer(run));
-  if (run.order.kind == OrderKind::retention) STILLWATCH_CHECK(plan_retention(run));
-  if (run.order.plan.size() != planned_before) STILLWATCH_CHECK(write(run.order));
   // Keys first: from then on the rest is unreadable, whatever happens.
-  STILLWATCH_CHECK(destroy_planned(run));
-  STILLWATCH_CHECK(run.order.kind == OrderKind::record ? erase_record(run) : remove_records(run));
+  if (roads_.with_keys)
+    STILLWATCH_CHECK(roads_.with_keys([&] { return destroy(run); }));
+  else
+    STILLWATCH_CHECK(destroy(run));
   if (vault_ != nullptr) STILLWATCH_CHECK(vault_->compact());
   STILLWATCH_CHECK(erase_files(run));
   run.result.time_us = book_->now_us();
@@ -157,6 +154,16 @@ base::Result<ErasureResult> Eraser::resume(ErasureOrder order) {
                                   (vault_ == nullptr ? 0 : vault_->counts().overwrites_failed) - failures_before;
   run.result.remains = what_remains();
   return std::move(run.result);
+}
+
+base::Status Eraser::destroy(Run& run) const {
+  if (vault_ != nullptr) STILLWATCH_CHECK(vault_->commit());
+  const std::size_t planned_before = run.order.plan.size();
+  if (run.order.kind == OrderKind::customer) STILLWATCH_CHECK(plan_customer(run));
+  if (run.order.kind == OrderKind::retention) STILLWATCH_CHECK(plan_retention(run));
+  if (run.order.plan.size() != planned_before) STILLWATCH_CHECK(write(run.order));
+  STILLWATCH_CHECK(destroy_planned(run));
+  return run.order.kind == OrderKind::record ? erase_record(run) : remove_records(run);
 }
 
 base::Status Eraser::plan_customer(Run& run) const {
@@ -300,7 +307,9 @@ base::Status Eraser::erase_files(Run& run) const {
     fields.fields = {"id"};
     fields.values = {order.line_id};
   }
+  std::set<std::string> seen;
   for (const ErasureFile& file : order.files) {
+    if (!seen.insert(file.path).second) continue;
     if (!exists(file.path)) {
       // It was there when the order was placed: an earlier try removed it.
       if (file.rule == FileRule::remove) run.result.removed.push_back(file.path);
@@ -319,7 +328,8 @@ base::Status Eraser::erase_files(Run& run) const {
       fields.is_held = [&](std::optional<std::int64_t> day) {
         return note(holds_->keeping({tag}, day.value_or(0), day.value_or(kHoldDayMax)));
       };
-      STILLWATCH_TRY(erased, erase_lines(path, make_field_judge(fields)));
+      const JudgeLine judge = make_field_judge(fields);
+      STILLWATCH_TRY(erased, roads_.rewrite ? roads_.rewrite(path, judge) : erase_lines(path, judge));
       run.result.lines += erased.lines_erased;
       run.result.lines_held += erased.lines_held;
       run.result.files_rewritten += erased.rewritten ? 1 : 0;

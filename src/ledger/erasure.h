@@ -8,12 +8,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "ledger/file_eraser.h"
 #include "ledger/hold_book.h"
 #include "ledger/key_book.h"
 #include "ledger/retention.h"
@@ -44,7 +46,7 @@ struct PlannedKey {
 };
 
 struct ErasureOrder {
-  std::string id;  // 22 characters of base64url; given by the eraser
+  std::string id;  // 22 characters of base64url; drawn by the eraser when it is empty
   OrderKind kind = OrderKind::customer;
   RecordName record;               // of OrderKind::record
   std::string line_id;             // of OrderKind::record: `id` of its line in query logs; empty: no line is looked for
@@ -74,11 +76,19 @@ struct ErasureResult {
   std::vector<std::string> remains;     // sentences: what is still there, for people
 };
 
+/// How an eraser goes about it beside a writer of the same files. What is not given is done as if there were none.
+struct ErasureRoads {
+  /// Runs the part that reads holds and changes keys, vault and orders; nothing else may write them meanwhile.
+  std::function<base::Status(const std::function<base::Status()>&)> with_keys;
+  /// In place of erase_lines().
+  std::function<base::Result<FileErasure>(const std::string& path, const JudgeLine&)> rewrite;
+};
+
 class Eraser {
  public:
   /// `vault` may be null: then there are no payloads. Orders lie in `orders_folder`. All must live longer.
-  static base::Result<Eraser> open(const std::string& orders_folder, KeyBook& book, Vault* vault,
-                                   const HoldBook& holds);
+  static base::Result<Eraser> open(const std::string& orders_folder, KeyBook& book, Vault* vault, const HoldBook& holds,
+                                   ErasureRoads roads = {});
 
   /// Writes the order, carries it out. After an error the order stays, and resume() goes on with it.
   base::Result<ErasureResult> erase(ErasureOrder order);
@@ -97,13 +107,14 @@ class Eraser {
                                               std::string who);
 
  private:
-  Eraser(std::string folder, KeyBook& book, Vault* vault, const HoldBook& holds)
-      : folder_(std::move(folder)), book_(&book), vault_(vault), holds_(&holds) {}
+  Eraser(std::string folder, KeyBook& book, Vault* vault, const HoldBook& holds, ErasureRoads roads)
+      : folder_(std::move(folder)), book_(&book), vault_(vault), holds_(&holds), roads_(std::move(roads)) {}
   struct Run;
   base::Status write(const ErasureOrder& order) const;
   std::string path_of(const std::string& order_id) const { return folder_ + "/" + order_id + ".order"; }
   base::Status plan_customer(Run& run) const;
   base::Status plan_retention(Run& run) const;
+  base::Status destroy(Run& run) const;
   base::Status destroy_planned(Run& run) const;
   base::Status remove_records(Run& run) const;
   base::Status erase_record(Run& run) const;
@@ -114,9 +125,11 @@ class Eraser {
   KeyBook* book_;
   Vault* vault_;
   const HoldBook* holds_;
+  ErasureRoads roads_;
 };
 
-/// What stays readable after a customer is erased; the same list in docs/operate/retention.md.
+/// What stays readable after a customer is erased; the same list in docs/operate/retention.md. What remains in an
+/// engine is for its owner to add.
 std::vector<std::string> what_remains();
 
 /// The bytes of an order file and back. `key` is KeyBook::key_for(kOrderPurpose).

@@ -1,5 +1,9 @@
 #include "ledger/hold_book.h"
 
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
 #include <fmt/format.h>
 
 #include "base/event_time.h"
@@ -15,6 +19,8 @@ namespace {
 using base::Fault;
 
 constexpr std::string_view kPurpose = "holds";
+constexpr int kLockTriesMax = 100;  // a change takes some syncs
+constexpr auto kLockWait = std::chrono::milliseconds(20);
 
 bool is_name(std::string_view name) {
   const auto allowed = [](char c) {
@@ -54,17 +60,38 @@ base::Result<std::uint64_t> keys_kept(KeyBook& book, const Hold& hold) {
 
 base::Result<HoldBook> HoldBook::open(const std::string& path, KeyBook& book) {
   HoldBook out(path, book);
-  if (!exists(path)) return out;
-  STILLWATCH_TRY(bytes, base::read_file(path, kHoldFileBytesMax));
-  auto holds = parse_holds(bytes, book.key_for(kPurpose));
+  STILLWATCH_CHECK(out.read());
+  return out;
+}
+
+base::Status HoldBook::read() {
+  holds_.clear();
+  if (!exists(path_)) return {};
+  STILLWATCH_TRY(bytes, base::read_file(path_, kHoldFileBytesMax));
+  auto holds = parse_holds(bytes, book_->key_for(kPurpose));
   if (!holds) {
     return base::fail(Fault::environment,
                       fmt::format("the holds in {} cannot be read: {}; restore it from its backup (until then nothing "
                                   "is erased)",
-                                  path, holds.error().message));
+                                  path_, holds.error().message));
   }
-  out.holds_ = std::move(*holds);
-  return out;
+  holds_ = std::move(*holds);
+  return {};
+}
+
+/// A command and a gateway may change the file at the same time: each goes on from what the other wrote.
+base::Result<base::FolderLock> HoldBook::begin_change() {
+  const std::string folder = std::filesystem::path(path_).parent_path().string();
+  for (int tries = 0;; ++tries) {
+    auto lock = base::FolderLock::take(folder.empty() ? "." : folder);
+    if (!lock && tries < kLockTriesMax) {
+      std::this_thread::sleep_for(kLockWait);
+      continue;
+    }
+    if (!lock) return base::fail(lock.error());
+    STILLWATCH_CHECK(read());
+    return lock;
+  }
 }
 
 base::Status HoldBook::write(const std::vector<Hold>& holds) const {
@@ -78,6 +105,7 @@ base::Status HoldBook::write(const std::vector<Hold>& holds) const {
 }
 
 base::Result<HoldChange> HoldBook::place(const HoldRequest& request) {
+  STILLWATCH_TRY(lock, begin_change());
   const auto used = [&](const Hold& hold) { return hold.name == request.name; };
   if (!is_name(request.name))
     return refused("a hold needs a name of at most 64 letters, digits, dots, dashes or underlines");
@@ -113,6 +141,7 @@ base::Result<HoldChange> HoldBook::place(const HoldRequest& request) {
 }
 
 base::Result<HoldChange> HoldBook::release(std::string_view name, std::string_view who, std::string_view why) {
+  STILLWATCH_TRY(lock, begin_change());
   std::vector<Hold> holds = holds_;
   const auto found = std::find_if(holds.begin(), holds.end(), [&](const Hold& hold) { return hold.name == name; });
   if (!is_name(name) || found == holds.end()) return refused("there is no hold of this name; list them");

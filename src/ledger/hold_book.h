@@ -2,8 +2,8 @@
 //
 // Invariant: a hold ends only by its name; the file names no customer, only keyed hashes under the root key of the key
 // book, and a changed byte of it is found. A file that cannot be read stops every erasure. Threads: one user; erasure
-// asks on its own thread. Cost: the file is read at the start and rewritten at each change.
-// Format: docs/reference/ledger-files.md.
+// asks on its own thread; several processes may change the file. Cost: the file is read at the start, and read again
+// and rewritten at each change. Format: docs/reference/ledger-files.md.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/folder_lock.h"
 #include "base/result.h"
 #include "ledger/key_book.h"
 
@@ -63,6 +64,8 @@ class HoldBook {
 
  private:
   HoldBook(std::string path, KeyBook& book) : path_(std::move(path)), book_(&book) {}
+  base::Status read();
+  base::Result<base::FolderLock> begin_change();
   base::Status write(const std::vector<Hold>& holds) const;
   std::string path_;
   KeyBook* book_;

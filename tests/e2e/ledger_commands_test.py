@@ -244,7 +244,7 @@ class Erase(ledger_fixture.LedgerTest):
                     break
                 time.sleep(0.2)
             self.assertEqual(done.returncode, 4, done.stderr.decode())
-            self.assertIn("only while no gateway and no replay", done.stderr.decode())
+            self.assertIn("while no gateway and no replay", done.stderr.decode())
             self.assertTrue(lock.exists())
             self.ledger("hold add", "--name=live", "--case=c", "--why=w", ledger=ledger)
             self.export("busy-bundle", "--requests-max=5", ledger=ledger)

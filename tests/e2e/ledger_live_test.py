@@ -8,7 +8,7 @@ import gateway_fixture
 import gateway_world
 import ledger_fixture
 import world_fixture
-from gateway_fixture import chat_body
+from gateway_fixture import chat_body, wait_until
 from gateway_traffic import Traffic
 from leaves_fixture import leaves_of, of_kind
 from stamp_authority import StampAuthority
@@ -50,6 +50,71 @@ class Contents(Ledger):
         self.assertEqual(gateway.stop(), 0)
 
 
+class Erasure(gateway_world.LiveWorld, Ledger):
+    """A customer goes while the others' traffic goes on; what is left is as if he had never been."""
+
+    def test_beside_traffic_and_over_kill_nine(self):
+        gateway = self.begin_world("erased")
+        gateway.stop()
+        gateway.change(ledger_settings(gateway))
+        gateway.start()
+        records = Traffic(0, self.requests).records
+        # Those who send nothing in the last third, so that what is there afterwards was there before.
+        late = {record["account"] for record in records[len(records) * 2 // 3:]}
+        gone = [account for account in dict.fromkeys(record["account"] for record in records)
+                if account not in late and not account.startswith("farm")][:2]
+        self.assertEqual(len(gone), 2)
+        told, starts = {}, [0]
+
+        def on_answer(count):
+            self.keep_pace(gateway, count, starts[-1])
+            if count == len(records) * 7 // 10:
+                accounts = gateway.folder / "accounts.ndjson"
+                kept = [line for line in accounts.read_text().splitlines(True)
+                        if json.loads(line)["account"] not in gone]
+                accounts.write_text("".join(kept))
+                order = json.loads(gateway.admin("POST", "/v1/admin/ledger/erasures", {
+                    "account": gone[0], "reason": "request of 3 May", "who": "J. Doe"})[1])
+                told["order"] = order["order"]
+            if count == len(records) * 8 // 10:
+                # An order that is on the disk outlives the process.
+                json.loads(gateway.admin("POST", "/v1/admin/ledger/erasures", {
+                    "account": gone[1], "reason": "request of 4 May"})[1])
+                gateway.kill()
+                gateway.start()
+                starts.append(count)
+
+        traffic = Traffic(gateway.port, self.requests, on_answer, again=True).run()
+        self.assertEqual(traffic.refused - self.hostile, set())
+
+        def is_done():
+            orders = json.loads(gateway.admin("GET", "/v1/admin/ledger/erasures")[1])["erasures"]
+            return all(order["state"] == "done" for order in orders) and not list(
+                (gateway.folder / "ledger/orders").glob("*.order"))
+        wait_until(is_done, "the orders of before the kill are carried out")
+        # The command tells the gateway, and waits for it.
+        again = json.loads(self.of(gateway, "erase", f"--account={gone[0]}", "--reason=again", "--json").stdout)
+        self.assertEqual((again["complete"], again["keys"], again["lines"]), (True, 0, 0))
+        self.of(gateway, "erase", f"--account={gone[0]}", "--reason=x", "--lines=x", code=2,
+                says=["its own files only"])
+        self.assertEqual(gateway.stop(), 0)
+        for account in gone:
+            mark = f'"{account}"'.encode()
+            for path in [*(gateway.folder / "state").rglob("*"), *(gateway.folder / "log").rglob("*")]:
+                if not path.is_file():
+                    continue
+                packed = path.suffix == ".zst"
+                content = subprocess.run(["zstd", "-dcq", path], capture_output=True, check=True).stdout if packed \
+                    else path.read_bytes()
+                self.assertNotIn(mark, content, path)
+        self.assertEqual(self.journal(gateway), (gateway.replay(self, "own") / "verdicts.ndjson").read_bytes())
+        erased = of_kind(leaves_of(gateway.folder / "ledger"), "erase")
+        self.assertEqual([leaf["why"] for leaf in erased], ["request"] * len(erased))
+        self.assertGreaterEqual(len(erased), 3)
+        check = json.loads(self.run_program("ledger", "verify", gateway.path("ledger"), "--json").stdout)
+        self.assertTrue(check["holds"], check)
+
+
 class Decisions(gateway_world.LiveWorld, Ledger):
     def begin_watched(self, name):
         """A gateway whose anchors a witness of ours cosigns and an authority made of openssl stamps."""
@@ -80,7 +145,6 @@ class Decisions(gateway_world.LiveWorld, Ledger):
         Traffic(gateway.port, self.requests, lambda count: self.keep_pace(gateway, count)).run()
         # While it runs: what only reads or has a log of its own does not mind.
         self.of(gateway, "keys")
-        self.of(gateway, "erase", "--account=acct_1", "--reason=x", code=4, says=["only while no gateway"])
         self.of(gateway, "hold", "add", "--name=h1", "--case=matter 7", "--why=letter")
         time.sleep(3)  # anchors, cosignatures and stamps of the last entries, once a second each
         self.assertEqual(gateway.stop(), 0)
