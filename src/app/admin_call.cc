@@ -33,7 +33,7 @@ base::Result<std::string> call_admin(const AdminAddress& address, const std::str
   request.timeout_ms = 90'000;  // it answers after a minute at most
   STILLWATCH_TRY(answer, http::fetch_blocking(std::move(request)));
   if (answer.status >= 200 && answer.status < 300) return std::move(answer.body);
-  return base::fail(answer.status == 400 || answer.status == 401 ? Fault::caller : Fault::environment,
+  return base::fail(answer.status == 400 ? Fault::caller : Fault::environment,
                     fmt::format("the gateway at {} answered {}: {}", address.listen, answer.status, answer.body));
 }
 

@@ -123,7 +123,9 @@ base::Result<Told> read_told(std::string_view body) {
     std::string_view value;
     if (root[name].get(value) == simdjson::SUCCESS) to = value;
   };
-  const auto number = [&](const char* name, std::uint64_t& to) { (void)root[name].get(to); };
+  const auto number = [&](const char* name, std::uint64_t& to) {
+    if (root[name].get(to) != simdjson::SUCCESS) to = 0;
+  };
   const auto list = [&](const char* name, std::vector<std::string>& to) {
     simdjson::dom::array values;
     if (root[name].get(values) != simdjson::SUCCESS) return;
@@ -136,7 +138,7 @@ base::Result<Told> read_told(std::string_view body) {
   text("order", told.order);
   if (told.state.empty() || told.order.empty()) return is_wrong();
   ledger::ErasureResult& result = told.result;
-  (void)root["complete"].get(result.complete);
+  if (root["complete"].get(result.complete) != simdjson::SUCCESS) result.complete = false;
   number("keys", told.keys);
   number("records", result.records);
   number("lines", result.lines);

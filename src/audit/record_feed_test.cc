@@ -1,6 +1,7 @@
 #include "audit/record_feed.h"
 
 #include <atomic>
+#include <filesystem>
 #include <map>
 #include <thread>
 
@@ -8,6 +9,8 @@
 
 #include "audit/commitments.h"
 #include "audit/feed_fixture.h"
+#include "audit/kept_states.h"
+#include "base/files.h"
 
 namespace stillwatch::audit {
 namespace {
@@ -90,6 +93,7 @@ TEST(RecordFeed, FromABaseOnDecisionsRestOnItAndOnWhatFollows) {
     return out;
   };
   ledger::Hash32 one{1}, two{2};
+  const KeptStates states(options_in(folder.path).log.folder);
   std::string mark;
   {
     auto feed = open_feed(options());
@@ -103,6 +107,9 @@ TEST(RecordFeed, FromABaseOnDecisionsRestOnItAndOnWhatFollows) {
     ASSERT_TRUE(feed->settle(10'000));
     now_ms += 15LL * 86'400'000;  // December
     EXPECT_TRUE(feed->wants_base());
+    // The feed only looks whether the file is there.
+    ASSERT_TRUE(base::make_writable_folder(std::filesystem::path(states.path_of(two)).parent_path().string()));
+    ASSERT_TRUE(base::write_file(states.path_of(two), "state"));
     feed->give(Given(Base{kStartUs, two}));
     feed->give(Given(record_number(6)));
     feed->give(Given(decision_number(4)));
@@ -112,6 +119,7 @@ TEST(RecordFeed, FromABaseOnDecisionsRestOnItAndOnWhatFollows) {
   }
   {
     // A state that the mark names and that is not there is no base to go on with.
+    std::filesystem::remove(states.path_of(two));
     auto feed = open_feed(options(), mark);
     EXPECT_TRUE(feed->wants_base());
     feed->give(Given(decision_number(5)));

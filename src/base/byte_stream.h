@@ -22,7 +22,9 @@ class ByteWriter {
   template <class T>
   void put(const T& value) {
     static_assert(std::is_trivially_copyable_v<T>);
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+    T copy = value;
+    clear_padding(copy);
+    bytes_.append(reinterpret_cast<const char*>(&copy), sizeof copy);
   }
   void put_bytes(std::string_view bytes) {
     put<std::uint64_t>(bytes.size());
@@ -30,13 +32,24 @@ class ByteWriter {
   }
   template <class T>
   void put_all(const std::vector<T>& values) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    put_bytes({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)});
+    put<std::uint64_t>(values.size() * sizeof(T));
+    bytes_.reserve(bytes_.size() + values.size() * sizeof(T));
+    for (const T& value : values) put(value);
   }
   const std::string& bytes() const { return bytes_; }
   std::string take() { return std::move(bytes_); }
 
  private:
+  // What lies between members is whatever was in memory before, and would make the bytes of equal values differ. Only
+  // of small ones: in larger ones with arrays g++ 12 clears members, too (they name what is between theirs).
+  template <class T>
+  static void clear_padding([[maybe_unused]] T& value) {
+#if __has_builtin(__builtin_clear_padding)
+    if constexpr (sizeof(T) <= 64 && !std::has_unique_object_representations_v<T> && std::is_class_v<T>)
+      __builtin_clear_padding(&value);
+#endif
+  }
+
   std::string bytes_;
 };
 

@@ -36,7 +36,7 @@ class PackedTailTest : public LogTailTest {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   /// Reads a packed file that was broken, and what comes after it.
-  void read_broken(const std::function<void(std::string&)>& damage) {
+  void read_broken(const std::function<void(std::string&)>& damage, bool has_wrong_bytes) {
     write(5);
     begin();
     wait_for_all(number_);
@@ -57,7 +57,10 @@ class PackedTailTest : public LogTailTest {
     const Logged found = logged();
     EXPECT_TRUE(found.ids.contains(last)) << "the tail goes on behind it";
     EXPECT_GT(found.ids.size(), 500U) << "its whole lines are read";
-    EXPECT_EQ(found.refused, 0U) << "a piece of a line is none";
+    // Packed bytes that were changed may unpack to lines that nobody wrote, before their sum says so.
+    if (!has_wrong_bytes) {
+      EXPECT_EQ(found.refused, 0U) << "a piece of a line is none";
+    }
   }
   std::size_t number_ = 0;
 };
@@ -168,11 +171,11 @@ TEST_F(PackedTailTest, ACutFileGivesItsWholeLinesAndTheRestWhenItIsThere) {
 
 TEST_F(PackedTailTest, ACutFileIsToldWhenNobodyWritesItOn) {
   tail_options_.rotated_idle_ms = 1;
-  read_broken([](std::string& bytes) { bytes.resize(bytes.size() / 2); });
+  read_broken([](std::string& bytes) { bytes.resize(bytes.size() / 2); }, false);
 }
 
 TEST_F(PackedTailTest, ADamagedFileIsTold) {
-  read_broken([](std::string& bytes) { bytes.replace(bytes.size() / 2, 40, 40, '\0'); });
+  read_broken([](std::string& bytes) { bytes.replace(bytes.size() / 2, 40, 40, '\0'); }, true);
 }
 
 TEST_F(PackedTailTest, ABombIsLeftAlone) {

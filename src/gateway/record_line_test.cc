@@ -244,7 +244,9 @@ TEST(RecordLine, ABodyThatComesAheadGivesTheSameLineAndRecord) {
     const bool is_given = whole_line.write(whole, late, lines[0], &records[0]);
     ASSERT_EQ(early_line.write(ahead, late, lines[1], &records[1]), is_given);
     ASSERT_EQ(lines[0], lines[1]);
-    if (is_given) ASSERT_EQ(bytes_of(records[0].query), bytes_of(records[1].query));
+    if (is_given) {
+      ASSERT_EQ(bytes_of(records[0].query), bytes_of(records[1].query));
+    }
     ASSERT_EQ(whole_line.new_ids().text, early_line.new_ids().text);
     ++(lines[0].find("\"refused\"") == std::string::npos ? accepted : refused);
     whole_line.new_ids().clear();

@@ -169,7 +169,7 @@ TEST(TailedFile, PlacesFindTheirFileAgainUnderAnyName) {
   for (int i = 0; i < 200; ++i) {
     const std::size_t size = random.below(bytes.size() + 1);
     folder.write("copy", bytes.substr(0, size));
-    const auto copy = TailedFile::open(folder.path + "/copy");
+    auto copy = TailedFile::open(folder.path + "/copy");
     const auto after = std::upper_bound(ends.begin(), ends.end(), size);
     const auto found = copy->offset_by(places, key);
     ASSERT_EQ(found.has_value(), after != ends.begin());

@@ -109,7 +109,9 @@ base::Result<HoldChange> HoldBook::place(const HoldRequest& request) {
   const auto used = [&](const Hold& hold) { return hold.name == request.name; };
   if (!is_name(request.name))
     return refused("a hold needs a name of at most 64 letters, digits, dots, dashes or underlines");
-  if (std::any_of(holds_.begin(), holds_.end(), used)) {
+  const auto before = std::find_if(holds_.begin(), holds_.end(), used);
+  // One whose writing failed here may be on the disk all the same: it is placed again.
+  if (before != holds_.end() && request.name != unsettled_) {
     return refused(fmt::format("the hold {} is there already; choose another name", request.name));
   }
   if (!is_leaf_text(request.case_id, kHoldCaseBytesMax) || !is_leaf_text(request.who, kHoldTextBytesMax) ||
@@ -132,8 +134,13 @@ base::Result<HoldChange> HoldBook::place(const HoldRequest& request) {
   out.hold.placed_us = book_->now_us();
   out.terms = crypto::sha256(hold_line(out.hold));
   std::vector<Hold> holds = holds_;
-  holds.push_back(out.hold);
+  if (before == holds_.end())
+    holds.push_back(out.hold);
+  else
+    holds[static_cast<std::size_t>(before - holds_.begin())] = out.hold;
+  unsettled_ = request.name;
   STILLWATCH_CHECK(write(holds));
+  unsettled_.clear();
   holds_ = std::move(holds);
   STILLWATCH_TRY(kept, keys_kept(*book_, out.hold));
   out.keys = kept;

@@ -70,6 +70,7 @@ class HoldBook {
   std::string path_;
   KeyBook* book_;
   std::vector<Hold> holds_;
+  std::string unsettled_;  // name of a hold whose writing failed
 };
 
 /// The bytes of a hold file and back; errors name the line. `key` authenticates the whole file.

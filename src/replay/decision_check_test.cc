@@ -240,7 +240,7 @@ TEST_F(DecisionCheckTest, RangesThatAreNotThereAreReasons) {
   leaf.state = ledger::Hash32{1};
   const DecisionCheck checked = check(leaf);
   EXPECT_EQ(checked.answer, DecisionAnswer::not_replayable);
-  EXPECT_THAT(checked.reasons, ElementsAre(HasSubstr("snapshot")));
+  EXPECT_THAT(checked.reasons, ElementsAre(HasSubstr("state of the engine")));
 }
 
 TEST_F(DecisionCheckTest, SaysWhatWasDeployedOtherwise) {

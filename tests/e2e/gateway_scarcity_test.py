@@ -18,6 +18,9 @@ DESCRIPTORS_KEPT = 400  # for all that is no stream
 # Measured with docs/internals/http.md: 24 KiB a stream. The test allows twice that.
 STREAM_BYTES_MAX = 2 * (24 << 10)
 PROMPT_BYTES = 400_000
+# Of a stream whose prompt is gone: its buffers, and what the allocator has not given back yet. Measured: 54 KiB alone,
+# 118 KiB beside other tests.
+PROMPT_STREAM_BYTES_MAX = PROMPT_BYTES // 2
 LOG_RECORDS = "stillwatch_query_log_records_total"
 
 
@@ -200,13 +203,13 @@ class ManyStreams(gateway_fixture.GatewayTest):
         self.assertEqual(gateway.ask("acct_2")[0], 503 if count == STREAMS else 200, "the limit holds")
         for _ in range(300):  # what was freed goes back to the system in seconds, while there is something to do
             each = (self.resident(gateway) - before) / count
-            if SANITIZED or each < STREAM_BYTES_MAX:
+            if SANITIZED or each < PROMPT_STREAM_BYTES_MAX:
                 break
             gateway.ask("acct_2")
             await asyncio.sleep(0.1)
         print(f"{count} streams with {len(body):,} bytes of prompt, {each / 1024:.1f} KiB each", flush=True)
         if not SANITIZED:
-            self.assertLess(each, STREAM_BYTES_MAX)
+            self.assertLess(each, PROMPT_STREAM_BYTES_MAX)
         for writer in writers:
             writer.transport.abort()
 

@@ -109,8 +109,9 @@ class Erasure(gateway_world.LiveWorld, Ledger):
                 self.assertNotIn(mark, content, path)
         self.assertEqual(self.journal(gateway), (gateway.replay(self, "own") / "verdicts.ndjson").read_bytes())
         erased = of_kind(leaves_of(gateway.folder / "ledger"), "erase")
-        self.assertEqual([leaf["why"] for leaf in erased], ["request"] * len(erased))
-        self.assertGreaterEqual(len(erased), 3)
+        # A kept state that knows him goes with him, and has a leaf of its own.
+        self.assertLessEqual({leaf["why"] for leaf in erased}, {"request", "states: request"})
+        self.assertGreaterEqual(len([leaf for leaf in erased if leaf["why"] == "request"]), 3)
         check = json.loads(self.run_program("ledger", "verify", gateway.path("ledger"), "--json").stdout)
         self.assertTrue(check["holds"], check)
 
@@ -176,7 +177,7 @@ class Decisions(gateway_world.LiveWorld, Ledger):
         gateway.stop()
         gateway.change(ledger_settings(gateway))
         gateway.start()
-        cut = len(self.requests) * 3 // 4
+        cut = len(self.requests) // 2
         Traffic(gateway.port, self.requests[:cut], lambda count: self.keep_pace(gateway, count)).run()
         self.assertEqual(gateway.stop(), 0)
         states = gateway.folder / "ledger/states"
