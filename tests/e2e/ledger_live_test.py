@@ -168,7 +168,7 @@ class Decisions(gateway_world.LiveWorld, Ledger):
         self.assertGreater(check["anchors"][0]["stamps_good"], 0)
         self.assertEqual(check["anchors"][0]["stamps_unchecked"], 0)
         for leaf in (decisions[0], decisions[-1]):
-            answer = json.loads(self.of(gateway, "replay-decision", leaf["id"], "--json").stdout)
+            answer = json.loads(self.of(gateway, "replay-decision", "req_" + leaf["id"], "--json").stdout)
             self.assertEqual(answer["answer"], "equal", answer)
 
     def test_decisions_after_a_lost_snapshot_need_no_older_query_log(self):
@@ -192,7 +192,7 @@ class Decisions(gateway_world.LiveWorld, Ledger):
         answers = {}
         for round_number in range(2):
             for leaf in (late[0], late[-1]):
-                answer = json.loads(self.of(gateway, "replay-decision", leaf["id"], "--json").stdout)
+                answer = json.loads(self.of(gateway, "replay-decision", "req_" + leaf["id"], "--json").stdout)
                 self.assertEqual(answer["answer"], "equal", answer)
                 self.assertTrue(answer["from_state"])
                 self.assertEqual(answers.setdefault(leaf["id"], answer["verdict"]), answer["verdict"])

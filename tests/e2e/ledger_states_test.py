@@ -41,7 +41,7 @@ class States(ledger_fixture.LedgerTest):
                                                 if json.loads(line)["time"] >= "2026-03"])
 
     def decide(self, leaf, ledger="ledger", queries="queries.ndjson", accounts="world/accounts.ndjson", code=0):
-        done = self.ledger("replay-decision", leaf["id"], f"--log={queries}", f"--accounts={accounts}",
+        done = self.ledger("replay-decision", "req_" + leaf["id"], f"--log={queries}", f"--accounts={accounts}",
                            "--secret=secret", "--settings=settings.toml", "--json", ledger=ledger, code=code)
         return json.loads(done.stdout)
 
@@ -123,7 +123,7 @@ class States(ledger_fixture.LedgerTest):
             process = subprocess.Popen([BINARY, *arguments], cwd=self.folder, stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE)
             try:
-                _, errors = process.communicate(timeout=0.1 + dice.random() * (0.3 + kills * 0.1))
+                _, errors = process.communicate(timeout=0.02 + dice.random() * (0.15 + kills * 0.1))
                 self.assertEqual(process.returncode, 0, errors.decode())
                 break
             except subprocess.TimeoutExpired:
