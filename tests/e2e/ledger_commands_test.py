@@ -119,7 +119,8 @@ class Prove(ledger_fixture.LedgerTest):
 
 class Decide(ledger_fixture.LedgerTest):
     def decide(self, leaf, ledger="ledger", queries="queries.ndjson", settings="settings.toml", code=0):
-        done = self.ledger("replay-decision", "req_" + leaf["id"], f"--log={queries}", "--accounts=world/accounts.ndjson",
+        done = self.ledger("replay-decision", "req_" + leaf["id"], f"--log={queries}",
+                           "--accounts=world/accounts.ndjson",
                            "--secret=secret", f"--settings={settings}", "--json", ledger=ledger, code=code)
         return json.loads(done.stdout)
 
