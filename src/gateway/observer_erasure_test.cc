@@ -11,6 +11,7 @@ namespace stillwatch::gateway {
 namespace {
 
 using test::Folder;
+using test::send;
 
 const std::vector<std::string> kGone{"acct_399", "farm_7"};
 
@@ -86,17 +87,6 @@ ObserverOptions small_options(const Folder& folder) {
   options.lateness_us = base::kHourUs;  // one thread sends, in order
   options.snapshot_seconds = 0.05;
   return options;
-}
-
-void send(Observer& observer, std::span<const Exchange> world) {
-  for (const Exchange& exchange : world) {
-    InFlight::Ticket ticket = observer.in_flight().arrive_at(exchange.arrived_us);
-    auto copy = std::make_unique<Exchange>(exchange);
-    copy->arrived_us = ticket.arrived_us();
-    copy->id = request_id(copy->arrived_us, 1);
-    observer.queue().try_push(0, std::move(copy));
-    while (observer.queue().counters().waiting > 500) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
 }
 
 TEST(ObserverErasure, UnderTrafficTheEngineBecomesTheOneThatNeverSawIt) {
