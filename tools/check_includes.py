@@ -42,6 +42,7 @@ EVERYWHERE = {"fmt::fmt"}
 # And the container of the hot tables, behind an alias; and the JSON values that the readers of a body share.
 HEADER_ALLOWED = {("src/base/result.h", "tl/expected.hpp"),
                   ("src/base/flat_map.h", "boost/unordered/unordered_flat_map.hpp"),
+                  ("src/base/byte_stream.h", "boost/pfr/core.hpp"),  # the members of any struct
                   ("src/intake/json_value.h", "simdjson.h"),
                   # A coroutine's type is in every signature that waits.
                   ("src/http/task.h", "boost/asio/awaitable.hpp"), ("src/http/task.h", "boost/asio/io_context.hpp")}

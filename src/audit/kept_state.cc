@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::string_view kMagic = "stillwatch state 1\n\0\0\0\0\0"sv;
+constexpr std::string_view kMagic = "stillwatch state 2\n\0\0\0\0\0"sv;
 static_assert(kMagic.size() + 2 * sizeof(std::int64_t) == kStateHeadBytes);
 static_assert(std::is_trivially_copyable_v<event::Query>);
 
@@ -28,7 +28,7 @@ std::string write_state(const KeptState& state) {
   out.put(state.account_updates);
   out.put_bytes(state.policy_hash);
   out.put_bytes(state.log_file);
-  out.put(std::uint64_t{sizeof(event::Query)});
+  out.put(std::uint64_t{base::packing::bytes_of<event::Query>()});
   out.put_all(state.waiting);
   out.put_bytes(state.engine);
   return out.take();
@@ -50,7 +50,7 @@ base::Result<KeptState> read_state(std::string_view bytes) {
   state.account_updates = in.get<std::uint64_t>();
   state.policy_hash = in.get_bytes();
   state.log_file = in.get_bytes();
-  if (in.get<std::uint64_t>() != sizeof(event::Query)) return refused();
+  if (in.get<std::uint64_t>() != base::packing::bytes_of<event::Query>()) return refused();
   state.waiting = in.get_all<event::Query>();
   state.engine = in.get_bytes();
   if (!in.ok() || !in.at_end()) return refused();

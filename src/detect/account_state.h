@@ -46,17 +46,14 @@ struct GroupCounters {
   std::uint32_t handoffs = 0;     // with members of the group
   std::uint32_t gaps_before = 0;  // of its rhythm, when it joined
   bool linked_by_handoff = false;
-  std::uint8_t unused = 0;  // named, so that equal counters have equal bytes in a kept state; those below too
   std::uint16_t active_days = 0, last_day = 0;
   std::array<std::uint8_t, 24> hours{};
   std::array<std::uint8_t, kTemplateBuckets> template_buckets{};
   std::array<std::uint8_t, kContentBuckets> content_buckets{};  // of all requests: what they are about
   std::array<std::uint8_t, kParamsBuckets> params_buckets{};    // of all requests: their parameter vectors
-  std::uint16_t unused_too = 0;
   std::uint32_t queries_single_turn = 0, queries_content = 0;
   std::uint32_t prompts_novel = 0;  // prompts that the account had not sent before
   std::uint32_t repeats_fresh = 0;  // of these, sent by another account within the two hours before
-  std::uint32_t unused_as_well = 0;
   std::uint64_t output_tokens = 0;  // of all requests
   sketch::Cardinality prompts;      // distinct prompts among the hits
   std::uint64_t input_tokens = 0;   // of the hits, as hit_output_tokens
@@ -92,7 +89,6 @@ struct AccountState {
   bool identity_changed = false;  // its identity tokens wait to be observed
   std::uint8_t links_count = 0;
   LanguageVote language;                     // matches and reports, never a score
-  std::array<std::uint8_t, 7> unused{};      // named, so that equal accounts have equal bytes in a kept state
   std::array<LinkToken, kLinksMax> links{};  // a consistent sample: the smallest tokens
   Rhythm rhythm;
   sketch::RollingBitmap content_seen;
@@ -100,7 +96,6 @@ struct AccountState {
 };
 
 static_assert(sizeof(AccountState) <= 1024, "the bound of layer L1");
-static_assert(std::has_unique_object_representations_v<GroupCounters>, "equal ones have equal bytes");
 
 /// Facts of the current request that the token step needs; made by the account step.
 struct Observation {

@@ -50,17 +50,14 @@ class Calibration {
   std::uint32_t group_count() const;
   double promised_false_campaigns_per_month() const { return promise_; }
 
-  void save(base::ByteWriter& out) const { out.put(*this); }
-  /// Value by value, without the padding that save() may have: for a hash.
-  void write_values(base::ByteWriter& out) const {
-    for (const Stratum& stratum : strata_) {
-      for (const double value : stratum.location) out.put(value);
-      for (const double value : stratum.scale) out.put(value);
-      out.put(stratum.tail_start), out.put(stratum.tail_scale), out.put(stratum.groups);
-    }
-    out.put(threshold_log10_e_), out.put(promise_);
+  void save(base::ByteWriter& out) const { out.put(strata_), out.put(threshold_log10_e_), out.put(promise_); }
+  static Calibration load(base::ByteReader& in) {
+    Calibration calibration;
+    calibration.strata_ = in.get<decltype(calibration.strata_)>();
+    calibration.threshold_log10_e_ = in.get<double>();
+    calibration.promise_ = in.get<double>();
+    return calibration;
   }
-  static Calibration load(base::ByteReader& in) { return in.get<Calibration>(); }
 
  private:
   struct Stratum {

@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <tuple>
 
 #include "base/random.h"
 #include "base/token.h"
@@ -24,6 +25,12 @@
 namespace stillwatch::detect {
 
 class EndUsers {
+  template <class Self>
+  static auto members_of(Self& self) {
+    return std::tie(self.users_, self.seen_, self.hit_requests_, self.errors_, self.other_requests_, self.hits_,
+                    self.others_, self.others_named_);
+  }
+
  public:
   static constexpr std::size_t kHeavyMax = 4;
 
@@ -82,6 +89,9 @@ class EndUsers {
     return -64 * std::log(std::max(empty, 1) / 64.0);
   }
 
+  auto members() const { return members_of(*this); }
+  auto members() { return members_of(*this); }
+
  private:
   void add_hit(base::Token user) {
     std::size_t least = 0;
@@ -115,7 +125,6 @@ class EndUsers {
   std::uint64_t seen_ = 0;
   std::array<std::uint16_t, kHeavyMax> hit_requests_{}, errors_{}, other_requests_{};
   std::uint16_t hits_ = 0, others_ = 0, others_named_ = 0;
-  std::uint16_t unused_ = 0;  // named, so that equal ones have equal bytes in a kept state
 };
 static_assert(sizeof(EndUsers) == 72, "part of the bound of layer L1");
 

@@ -40,8 +40,14 @@ std::string_view name(Measure measure);
 /// Value of a measure that cannot be taken, such as the evenness of a single template; it counts for nobody.
 inline constexpr double kAbsentMeasure = -1000;
 
+constexpr std::array<double, kMeasures> absent_measures() {
+  std::array<double, kMeasures> all{};
+  all.fill(kAbsentMeasure);
+  return all;
+}
+
 struct Measures {
-  std::array<double, kMeasures> value;
+  std::array<double, kMeasures> value = absent_measures();
   std::uint64_t queries = 0, hits = 0, outsider_hits = 0;
   std::uint32_t members = 0, members_tested = 0;  // tested: with enough hits to say something
   std::uint32_t handoffs = 0;
@@ -50,7 +56,6 @@ struct Measures {
   double multiplicity = 1;                       // members per distinct prompt
   bool testable = false, work_testable = false;  // at all; with enough of the group's own work
 
-  Measures() { value.fill(kAbsentMeasure); }
   double& operator[](Measure measure) { return value[static_cast<std::size_t>(measure)]; }
   double operator[](Measure measure) const { return value[static_cast<std::size_t>(measure)]; }
 };

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <tuple>
 
 #include "base/token.h"
 
@@ -38,6 +39,9 @@ class Rhythm {
   /// log2 of seconds.
   float mean() const { return mean_; }
   float deviation() const { return std::sqrt(std::max(variance_, 0.0F)); }
+
+  auto members() const { return std::tie(last_us_, gaps_, mean_, variance_, gaps_total_); }
+  auto members() { return std::tie(last_us_, gaps_, mean_, variance_, gaps_total_); }
 
  private:
   std::int64_t last_us_ = 0;

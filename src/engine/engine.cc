@@ -48,7 +48,7 @@ void Engine::finish_calibration() {
 std::string Engine::calibration_bytes() const {
   if (detector_.calibrating()) return {};
   base::ByteWriter out;
-  detector_.calibration().write_values(out);
+  detector_.calibration().save(out);
   return out.bytes();
 }
 

@@ -12,7 +12,7 @@
 namespace stillwatch::gateway {
 namespace {
 
-constexpr std::string_view kMagic = "stillwatch observer 2\n";
+constexpr std::string_view kMagic = "stillwatch observer 3\n";
 constexpr std::size_t kDigestBytes = 64;
 constexpr std::uint64_t kBytesMax = std::uint64_t{64} << 30;
 static_assert(std::is_trivially_copyable_v<event::Query>);

@@ -13,7 +13,7 @@
 namespace stillwatch::replay {
 namespace {
 
-constexpr std::string_view kMagic = "stillwatch snapshot 3\n";
+constexpr std::string_view kMagic = "stillwatch snapshot 4\n";
 constexpr std::size_t kDigestBytes = 64;
 constexpr std::uint64_t kSnapshotBytesMax = std::uint64_t{64} << 30;
 
