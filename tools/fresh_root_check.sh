@@ -1,12 +1,21 @@
 #!/usr/bin/env bash
 # Proves the README on a fresh machine: makes a minimal Debian 12 root, clones the last commit into it and runs
-# make targets there. Needs root and debootstrap (tools/setup.sh fresh-root).
+# make targets there; or verifies an evidence bundle there, with what its VERIFY.md names and nothing else. Needs root
+# and debootstrap (tools/setup.sh fresh-root).
 # Usage: tools/fresh_root_check.sh [TARGET...]     (default: demo test)
+#        tools/fresh_root_check.sh --bundle=FOLDER (one that `stillwatch ledger export` made)
 #   FRESH_ROOT=DIR   make the root there and keep it (default: a temporary folder, removed at the end)
 #   FRESH_DEBS=DIR   keep downloaded packages there for the next run
 set -euo pipefail
 
 suite=bookworm
+bundle=""
+if [ "${1#--bundle=}" != "${1:-}" ]; then
+  bundle=$(realpath "${1#--bundle=}")
+  [ -f "$bundle/VERIFY.md" ] || { echo "fresh root: $bundle has no VERIFY.md" >&2; exit 2; }
+  shift
+  [ $# -eq 0 ] || { echo "fresh root: targets or a bundle, not both" >&2; exit 2; }
+fi
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(demo test)
 repository=$(cd "$(dirname "$0")/.." && pwd)
@@ -77,10 +86,41 @@ inside() {
     ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@" </dev/null
 }
 
+install() {
+  local command="DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $*"
+  inside sh -c "apt-get -qq update && $command" \
+    >"$root/srv/tools.log" 2>&1 || { tail -n 20 "$root/srv/tools.log" >&2; exit 4; }
+}
+
+if [ -n "$bundle" ]; then
+  # Its own words say what a verifier must install: `apt-get install a b c`, perhaps over two lines.
+  # shellcheck disable=SC2016  # the backquotes are the document's
+  packages=$(tr '\n' ' ' <"$bundle/VERIFY.md" | sed -n 's/.*`apt-get install \([a-z0-9. -]*\)`.*/\1/p')
+  [ -n "$packages" ] || { echo "fresh root: VERIFY.md names no packages" >&2; exit 1; }
+  step "what VERIFY.md asks for: $packages"
+  install "$packages"
+  ! inside sh -c 'command -v stillwatch' >/dev/null || { echo "fresh root: stillwatch is there" >&2; exit 1; }
+  cp -R "$bundle" "$root/srv/bundle"
+  step "VERIFY.md of $(find "$bundle/entries" -type f | wc -l) entries"
+  # As it says itself.
+  inside sh -c "cd /srv/bundle && sed -n '/^\`\`\`sh\$/,/^\`\`\`\$/p' VERIFY.md | grep -v '^\`\`\`' >../verify.sh &&
+    sh ../verify.sh"
+  step "one bit of an entry changed"
+  entry=$(find "$root/srv/bundle/entries" -type f | LC_ALL=C sort | tail -n 1)
+  byte=$(dd if="$entry" bs=1 skip=40 count=1 status=none | od -An -tu1)
+  printf '%b' "\\x$(printf %x $((byte ^ 1)))" | dd of="$entry" bs=1 seek=40 conv=notrunc status=none
+  # shellcheck disable=SC2310  # it is to fail
+  if inside sh -c 'cd /srv/bundle && sh ../verify.sh' >"$root/srv/changed.log" 2>&1; then
+    echo "fresh root: a changed entry was accepted" >&2
+    exit 1
+  fi
+  tail -n 1 "$root/srv/changed.log"
+  step "done: the bundle holds, and no longer when it is changed"
+  exit 0
+fi
+
 step "git and make, as the README asks"
-install="DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends"
-inside sh -c "apt-get -qq update && $install git make" >"$root/srv/tools.log" 2>&1 ||
-  { tail -n 20 "$root/srv/tools.log" >&2; exit 4; }
+install git make
 step "clone of $(git -C "$repository" log -1 --format='%h %s')"
 git clone --quiet --no-hardlinks "$repository" "$root/srv/stillwatch"
 for target in "${targets[@]}"; do
