@@ -40,7 +40,7 @@ inline FeedOptions options_in(const std::string& folder) {
 inline std::unique_ptr<RecordFeed> open_feed(FeedOptions options, std::string_view mark = {}) {
   auto feed = RecordFeed::open(std::move(options));
   if (!feed) throw std::runtime_error(feed.error().message);
-  if (const auto known = (*feed)->recall(mark); !known) throw std::runtime_error(known.error().message);
+  if (const auto known = (*feed)->recall({mark}); !known) throw std::runtime_error(known.error().message);
   return std::move(*feed);
 }
 

@@ -28,23 +28,33 @@ FeedWriter::FeedWriter(Parts parts)
       wait_after_failure_(std::move(parts.wait_after_failure)),
       maker_(keys_, vault_, options_.is_replay) {}
 
-base::Result<bool> FeedWriter::begin(std::string_view mark) {
-  STILLWATCH_TRY(parsed, parse_mark(mark));
+base::Result<bool> FeedWriter::begin(const Recall& from) {
+  STILLWATCH_TRY(parsed, parse_mark(from.mark));
   // So that the checkpoint covers what a crash left unsigned.
   STILLWATCH_CHECK(log_.flush());
-  base_ = start_ = parsed;
+  STILLWATCH_TRY(logs, logs_of_shard(options_.log.folder, options_.log.shards.front()));
+  const Published now = log_.checkpoint();
+  const bool has_more_than_its_opening = logs.size() > 1 || now.size > 1;
+  const bool is_own_beginning =
+      from.mark.empty() && (options_.is_replay || (from.is_anew && has_more_than_its_opening));
   bool is_known = false;
-  if (mark.empty() && options_.is_replay) {
-    // A run of its own: what stands there already is of others.
-    const Published now = log_.checkpoint();
-    base_.base_origin = now.origin;
-    base_.base_index = now.size;
+  if (is_own_beginning) {
+    // What stands there already is of others, or of an engine of before.
+    parsed.base_origin = parsed.origin = now.origin;
+    parsed.base_index = parsed.index = now.size;
+    base_ = start_ = parsed;
+    if (from.is_anew) show_base(month_of_log(now.origin));
   } else {
-    STILLWATCH_TRY(logs, logs_of_shard(options_.log.folder, options_.log.shards.front()));
+    base_ = start_ = parsed;
     STILLWATCH_TRY(found, recalled_.read(logs, parsed));
     is_known = found;
     if ((is_known || recalled_.size() == 0) && !logs.empty())
       show_base(month_of_log(base_.base_origin.empty() ? logs.front().origin : base_.base_origin));
+  }
+  // Where the mark is not known, all of them were read.
+  if (from.decisions_mark && (is_own_beginning || is_known)) {
+    STILLWATCH_TRY(earlier, parse_mark(*from.decisions_mark));
+    STILLWATCH_CHECK(recalled_.read_decisions(logs, earlier, is_own_beginning ? nullptr : &parsed));
   }
   if (parsed.policy.empty()) return is_known;
   STILLWATCH_TRY(leaf, ledger::read_leaf(parsed.policy));
@@ -162,8 +172,12 @@ void FeedWriter::write_decision(const Decision& decision) {
       return;
     }
   }
-  look_up_inputs();
-  if (!make([&] { return maker_.make(decision, inputs_, base_.base_state, leaf_); }, made, is_refused)) return;
+  const auto make_leaf = [&] {
+    return decision.has_inputs ? maker_.make(decision, inputs_, base_.base_state, leaf_)
+                               : maker_.make(decision, {}, {}, leaf_);
+  };
+  if (decision.has_inputs) look_up_inputs();
+  if (!make(make_leaf, made, is_refused)) return;
   if (is_refused) return write_loss({decision.time_us, decision.time_us, 1, "not representable"});
   counters_.unnamed += made.is_named ? 0 : 1;
   put();

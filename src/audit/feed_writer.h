@@ -32,7 +32,7 @@ class FeedWriter {
   explicit FeedWriter(Parts parts);
 
   /// RecordFeed::recall.
-  base::Result<bool> begin(std::string_view mark);
+  base::Result<bool> begin(const Recall& from);
   void forget() { recalled_.forget_records(); }
 
   void write(const Given& given);

@@ -174,7 +174,7 @@ base::Result<LeafMaker::Made> LeafMaker::make(const Decision& decision,
   if (deployed_) {
     leaf.software = ledger::name_of(deployed_->software);
     leaf.configuration = ledger::name_of(deployed_->configuration);
-    if (deployed_->calibration) leaf.calibration = ledger::name_of(*deployed_->calibration);
+    if (deployed_->calibration && decision.has_inputs) leaf.calibration = ledger::name_of(*deployed_->calibration);
     leaf.policy = ledger::name_of(deployed_->policy);
   }
   made.id = leaf.id;

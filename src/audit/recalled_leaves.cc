@@ -46,6 +46,17 @@ std::optional<ledger::Id16> id_of(std::string_view leaf) {
   return ledger::read_base64url<16>(leaf.substr(at + kKey.size(), kIdLetters));
 }
 
+/// Which log, and which entry of it.
+using Place = std::pair<std::size_t, std::uint64_t>;
+
+/// Nothing for a mark of another ledger: it says nothing about this one.
+std::optional<Place> place_of(const std::vector<ShardLog>& logs, const FeedMark& mark) {
+  const auto found =
+      std::find_if(logs.begin(), logs.end(), [&](const ShardLog& log) { return log.origin == mark.origin; });
+  if (found == logs.end()) return std::nullopt;
+  return Place(static_cast<std::size_t>(found - logs.begin()), mark.index);
+}
+
 /// A leaf's bytes without its time, hashed.
 ledger::Id16 likeness_of(std::string_view leaf) {
   const std::size_t time = leaf.find(R"("t":)"), end = leaf.find(',', time);
@@ -147,31 +158,38 @@ void RecalledLeaves::add(std::string_view leaf) {
   decisions_ += is_decision ? 1 : 0;
 }
 
-base::Result<bool> RecalledLeaves::read(const std::vector<ShardLog>& logs, const FeedMark& mark) {
-  // A mark of another ledger says nothing about this one.
-  const bool is_known =
-      std::any_of(logs.begin(), logs.end(), [&](const ShardLog& log) { return log.origin == mark.origin; });
-  bool is_behind = !is_known;
-  for (const ShardLog& log : logs) {
-    const bool is_marked = is_known && log.origin == mark.origin;
-    is_behind = is_behind || is_marked;
-    if (!is_behind) continue;
-    const std::uint64_t marked_from = is_marked ? mark.index : 0;
-    if (marked_from > log.size) {
-      return base::fail(base::Fault::environment,
-                        fmt::format("{} ends at entry {}, before entry {} that the snapshot counts on: it is an older "
-                                    "copy; restore the newest one",
-                                    log.folder, log.size, marked_from));
-    }
-    STILLWATCH_TRY(reader, ledger::LogReader::open(log.folder));
-    const std::uint64_t from =
-        std::max(marked_from, reader.index_min());  // what is past its retention is not given again
-    STILLWATCH_CHECK(reader.scan(from, log.size, [&](std::uint64_t, std::string_view entry) {
-      add(entry);
-      return true;
-    }));
+base::Status RecalledLeaves::scan(const ShardLog& log, std::uint64_t from, std::uint64_t to, bool decisions_only) {
+  if (from > log.size) {
+    return base::fail(base::Fault::environment,
+                      fmt::format("{} ends at entry {}, before entry {} that the snapshot counts on: it is an older "
+                                  "copy; restore the newest one",
+                                  log.folder, log.size, from));
   }
-  return is_known;
+  STILLWATCH_TRY(reader, ledger::LogReader::open(log.folder));
+  // What is past its retention is not given again.
+  return reader.scan(std::max(from, reader.index_min()), to, [&](std::uint64_t, std::string_view entry) {
+    if (!decisions_only || entry.starts_with(kDecision)) add(entry);
+    return true;
+  });
+}
+
+base::Result<bool> RecalledLeaves::read(const std::vector<ShardLog>& logs, const FeedMark& mark) {
+  const auto place = place_of(logs, mark);
+  for (std::size_t i = place ? place->first : 0; i < logs.size(); ++i)
+    STILLWATCH_CHECK(scan(logs[i], place && i == place->first ? place->second : 0, logs[i].size, false));
+  return place.has_value();
+}
+
+base::Status RecalledLeaves::read_decisions(const std::vector<ShardLog>& logs, const FeedMark& from,
+                                            const FeedMark* until) {
+  const Place begin = place_of(logs, from).value_or(Place{0, 0});
+  const Place end = (until == nullptr ? std::nullopt : place_of(logs, *until)).value_or(Place{logs.size(), 0});
+  for (std::size_t i = begin.first; i < logs.size() && Place(i, 0) < end; ++i) {
+    const std::uint64_t to = i == end.first ? end.second : logs[i].size;
+    const std::uint64_t first = i == begin.first ? begin.second : 0;
+    if (first < to) STILLWATCH_CHECK(scan(logs[i], first, to, true));
+  }
+  return {};
 }
 
 bool RecalledLeaves::take(const ledger::Id16& id) {

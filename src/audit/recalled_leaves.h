@@ -43,6 +43,8 @@ class RecalledLeaves {
  public:
   /// Reads from the mark's place on; without one all. False: the mark is of no log here.
   base::Result<bool> read(const std::vector<ShardLog>& logs, const FeedMark& mark);
+  /// Decisions alone, from one mark (from the first log on when it is of none here) to another (null: to the end).
+  base::Status read_decisions(const std::vector<ShardLog>& logs, const FeedMark& from, const FeedMark* until);
   /// True, and one less, when such a leaf is there.
   bool take(const ledger::Id16& id);
   bool take_alike(std::string_view leaf);
@@ -57,6 +59,7 @@ class RecalledLeaves {
     std::size_t operator()(const ledger::Id16& id) const;
   };
   void add(std::string_view leaf);
+  base::Status scan(const ShardLog& log, std::uint64_t from, std::uint64_t to, bool decisions_only);
   std::unordered_map<ledger::Id16, std::uint32_t, IdHash> counts_;
   std::unordered_map<ledger::Id16, std::uint32_t, IdHash> decision_counts_;
   std::size_t size_ = 0, decisions_ = 0;  // of all, and of decisions

@@ -212,9 +212,9 @@ RecordFeed::~RecordFeed() {
   if (state_->thread.joinable()) state_->thread.join();
 }
 
-base::Result<bool> RecordFeed::recall(std::string_view mark) {
+base::Result<bool> RecordFeed::recall(const Recall& from) {
   State& state = *state_;
-  STILLWATCH_TRY(is_known, state.writer->begin(mark));
+  STILLWATCH_TRY(is_known, state.writer->begin(from));
   state.thread = std::thread([&state] { state.run(); });
   return is_known;
 }

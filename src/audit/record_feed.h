@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -57,7 +58,8 @@ struct Decision {
   std::string account;                        // raw; of an end user the one it belongs to; empty for a campaign
   std::string rule, level, class_, campaign;  // campaign "c-000012" or empty
   bool is_dry_run = true;
-  std::string line;  // of verdicts.ndjson, without its newline
+  bool has_inputs = true;  // false: of an engine whose records have no leaves here; its leaf names none
+  std::string line;        // of verdicts.ndjson, without its newline
 };
 /// All but the account and the line.
 Decision decision_of(const event::Verdict& verdict);
@@ -85,6 +87,15 @@ struct Base {
 };
 
 using Given = std::variant<Record, Decision, Deployment, Loss, Base>;
+
+/// What a feed goes on from.
+struct Recall {
+  std::string_view mark{};  // of settle(); empty: everything that the feed wrote is given again
+  bool is_anew = false;     // nothing is given again, and no decision rests on what the logs hold
+  /// Of settle(), for decisions without inputs, which come from another engine with a mark of its own; empty: from the
+  /// first log on. None: there is no such engine.
+  std::optional<std::string_view> decisions_mark{};
+};
 
 struct FeedOptions {
   Settings log;  // of the audit log
@@ -121,10 +132,10 @@ class RecordFeed {
   RecordFeed(const RecordFeed&) = delete;
   RecordFeed& operator=(const RecordFeed&) = delete;
 
-  /// Before anything is given: reads what the logs hold since `mark` (of settle(); empty: all that this feed wrote), so
-  /// that the same things given again are passed over, each as often as it is there. forget() ends that. False: the
-  /// mark is not of these logs, so that they may lack what was given before it.
-  base::Result<bool> recall(std::string_view mark);
+  /// Before anything is given: reads what the logs hold since the mark, so that the same things given again are passed
+  /// over, each as often as it is there. forget() ends that. False: the mark is not of these logs, so that they may
+  /// lack what was given before it.
+  base::Result<bool> recall(const Recall& from);
   void forget();
 
   /// Whether decisions should rest on a newer state: a month has begun since where their inputs begin; the state there

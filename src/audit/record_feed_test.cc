@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <filesystem>
-#include <map>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -16,15 +15,6 @@ namespace stillwatch::audit {
 namespace {
 
 using namespace test;
-
-/// How often each record and each decision of these numbers stands in the log, by what only its line gives.
-std::map<std::string, int> counts_of(const std::vector<Entry>& entries) {
-  std::map<std::string, int> counts;
-  for (const ledger::QueryLeaf& leaf : leaves_of<ledger::QueryLeaf>(entries)) ++counts[ledger::base64url(leaf.record)];
-  for (const ledger::DecisionLeaf& leaf : leaves_of<ledger::DecisionLeaf>(entries))
-    ++counts[ledger::base64url(leaf.verdict)];
-  return counts;
-}
 
 TEST(RecordFeed, WritesLeavesInOrderAndDecisionsNameWhatTheyRestOn) {
   const Folder folder;
@@ -182,60 +172,6 @@ TEST(RecordFeed, GatewayIdsAreLeafIds) {
   // Not 16 bytes' canonical letters.
   EXPECT_FALSE(gateway_leaf_id("req_0123456789abcdefghjkmz"));
   EXPECT_FALSE(gateway_leaf_id("req_0123456789"));
-}
-
-TEST(RecordFeed, WhatIsGivenAgainAfterAKillIsWrittenOnce) {
-  const Folder folder;
-  std::string mark;
-  {
-    auto feed = open_feed(options_in(folder.path));
-    feed->give(Given(deployment()));
-    for (int number = 0; number < 50; ++number) feed->give(Given(record_number(number)));
-    feed->give(Given(decision_number(1)));
-    mark = *feed->settle(10'000);
-    for (int number = 50; number < 120; ++number) feed->give(Given(record_number(number)));
-    feed->give(Given(Loss{kStartUs, kStartUs + 1'000, 3, "queue_full"}));
-    feed->give(Given(decision_number(2)));
-    ASSERT_TRUE(feed->settle(10'000));
-    for (int number = 120; number < 140; ++number) feed->give(Given(record_number(number)));
-  }  // killed: the last ones may be there or not
-  for (int round = 0; round < 3; ++round) {
-    auto feed = open_feed(options_in(folder.path), mark);
-    feed->give(Given(deployment()));
-    for (int number = 50; number < 120; ++number) feed->give(Given(record_number(number)));
-    feed->give(Given(Loss{kStartUs, kStartUs + 1'000, 3, "queue_full"}));
-    feed->give(Given(decision_number(2)));
-    for (int number = 120; number < 160; ++number) feed->give(Given(record_number(number)));
-    feed->give(Given(decision_number(3)));
-    feed->forget();
-    if (round < 2) continue;  // killed again, with the same mark
-    ASSERT_TRUE(feed->stop());
-  }
-  const auto entries = entries_of(folder.path);
-  const auto counts = counts_of(entries);
-  EXPECT_EQ(counts.size(), 160U + 3U);
-  for (const auto& [commitment, count] : counts) EXPECT_EQ(count, 1) << commitment;
-  EXPECT_EQ(leaves_of<ledger::PolicyLeaf>(entries).size(), 1U);
-  EXPECT_EQ(leaves_of<ledger::GapLeaf>(entries).size(), 1U);
-}
-
-TEST(RecordFeed, AnotherLogsMarkIsNotKnown) {
-  const Folder one, other;
-  auto feed = open_feed(options_in(one.path));
-  feed->give(Given(record_number(1)));
-  std::string mark = *feed->settle(10'000);
-  ASSERT_TRUE(feed->stop());
-  feed.reset();
-  FeedOptions options = options_in(other.path);
-  options.log.host = "another.example";
-  auto second = RecordFeed::open(std::move(options));
-  ASSERT_TRUE(second);
-  const auto known = (*second)->recall(mark);
-  ASSERT_TRUE(known);
-  EXPECT_FALSE(*known);
-  const auto damaged = RecordFeed::open(options_in(one.path));
-  ASSERT_TRUE(damaged);
-  EXPECT_FALSE((*damaged)->recall(mark + "x"));
 }
 
 TEST(RecordFeed, AFullQueueIsToldInAGapAndNothingElseIsLost) {

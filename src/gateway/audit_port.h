@@ -21,9 +21,10 @@ class AuditPort {
  public:
   virtual ~AuditPort() = default;
 
-  /// Before anything else: what settle() gave for the snapshot that is gone on from, empty without one. False: the
-  /// audit log does not know it and must be given every line of the query log.
-  virtual base::Result<bool> recall(std::string_view mark) = 0;
+  /// Before anything else: what settle() gave for the snapshot that is gone on from, empty without one; and whether the
+  /// query log is new, so that nothing in the audit log is of this engine. False: the audit log does not know the mark
+  /// and must be given every line of the query log.
+  virtual base::Result<bool> recall(std::string_view mark, bool is_anew) = 0;
   /// The tail has been read: nothing that comes from here on was given before.
   virtual void caught_up() = 0;
 

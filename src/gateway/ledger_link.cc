@@ -130,7 +130,7 @@ base::Result<std::unique_ptr<LedgerLink>> LedgerLink::open(const settings::Ledge
 base::Status LedgerLink::open_late() {
   STILLWATCH_CHECK(open_now());
   // Whatever lacks a leaf is in the gap, or is given it after the next start.
-  if (const auto is_known = feed_->recall(mark_); !is_known) {
+  if (const auto is_known = recall_feed(); !is_known) {
     feed_.reset();  // its locks, too
     return base::fail(is_known.error());
   }
@@ -207,10 +207,27 @@ void LedgerLink::keep_house() {
   }
 }
 
-base::Result<bool> LedgerLink::recall(std::string_view mark) {
+AuditPort& LedgerLink::previous() {
+  if (previous_ == nullptr) previous_ = std::make_unique<PreviousDecisions>(*this);
+  return *previous_;
+}
+
+base::Result<bool> LedgerLink::recall_feed() {
+  audit::Recall from{mark_, is_anew_, std::nullopt};
+  if (previous_ != nullptr) from.decisions_mark = previous_->mark();
+  return feed_->recall(from);
+}
+
+base::Result<bool> LedgerLink::recall(std::string_view mark, bool is_anew) {
   mark_ = mark;
-  if (feed() != nullptr) return feed()->recall(mark);
-  return true;  // nothing could be given
+  is_anew_ = is_anew;
+  bool is_known = true;  // nothing could be given
+  if (feed() != nullptr) {
+    STILLWATCH_TRY(found, recall_feed());
+    is_known = found;
+  }
+  if (previous_ != nullptr) previous_->begin();
+  return is_known;
 }
 
 void LedgerLink::give(audit::Given given, bool again) {

@@ -15,6 +15,7 @@
 #include "audit/record_feed.h"
 #include "gateway/audit_port.h"
 #include "gateway/configuration.h"
+#include "gateway/previous_decisions.h"
 
 namespace stillwatch::gateway {
 
@@ -41,7 +42,10 @@ class LedgerLink final : public AuditPort {
                                                         audit::Clock clock = audit::wall_clock_ms);
   const std::string& start_problem() const { return start_problem_; }
 
-  base::Result<bool> recall(std::string_view mark) override;
+  /// For the observer under the previous secret, which starts before recall().
+  AuditPort& previous();
+
+  base::Result<bool> recall(std::string_view mark, bool is_anew) override;
   void caught_up() override;
   void lines(std::vector<audit::Record>& records, bool again) override;
   void loss(audit::Loss loss, bool again) override { give(audit::Given(std::move(loss)), again); }
@@ -69,6 +73,7 @@ class LedgerLink final : public AuditPort {
   void lose(std::int64_t time_us, std::uint64_t records, bool again);
   base::Status open_now();
   base::Status open_late();
+  base::Result<bool> recall_feed();
   void keep_house();
 
   settings::Ledger settings_;
@@ -77,6 +82,8 @@ class LedgerLink final : public AuditPort {
   audit::Clock clock_ = audit::wall_clock_ms;
   std::string start_problem_;
   std::string mark_;  // of recall()
+  bool is_anew_ = false;
+  std::unique_ptr<PreviousDecisions> previous_;  // none: there is no overlap
   std::mutex late_mutex_;
   audit::Loss lost_;  // before it was open
   std::string policy_hash_;

@@ -221,7 +221,7 @@ TEST(LedgerLink, WhatIsPastItsTimeIsDestroyedAndLogged) {
   settings.vault = true;
   auto link = LedgerLink::open(settings, kPolicy);
   ASSERT_TRUE(link) << link.error().message;
-  ASSERT_TRUE((*link)->recall(""));
+  ASSERT_TRUE((*link)->recall("", false));
   const std::int64_t now_us = audit::wall_clock_ms() * 1'000;
   const auto give = [&](const char* id, std::int64_t age_days) {
     audit::Record record;

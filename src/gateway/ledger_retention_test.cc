@@ -30,7 +30,7 @@ struct Ledger {
 
   Ledger() {
     auto opened = LedgerLink::open(settings, test::kPolicy, [this] { return now_ms.load(); });
-    if (!opened || !(*opened)->recall("")) throw std::runtime_error("cannot open the ledger");
+    if (!opened || !(*opened)->recall("", false)) throw std::runtime_error("cannot open the ledger");
     link = std::move(*opened);
     for (int month = 0; month < 8; ++month, now_ms += 31 * kDayMs) {
       if (month > 0) keep();
@@ -151,7 +151,7 @@ TEST(LedgerRetention, EntriesOfEndedLogsGoAndTheLogSaysSo) {
   ledger.link.reset();
   auto again = LedgerLink::open(ledger.settings, test::kPolicy, [&] { return ledger.now_ms.load(); });
   ASSERT_TRUE(again) << again.error().message;
-  const auto known = (*again)->recall("");
+  const auto known = (*again)->recall("", false);
   ASSERT_TRUE(known) << known.error().message;
   ASSERT_TRUE((*again)->stop());
 }

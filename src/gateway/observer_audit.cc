@@ -137,7 +137,7 @@ void Observer::State::keep_state(const ObserverState& found) {
 
 base::Status Observer::State::recall_audit(std::string_view mark, const LogPosition& from) {
   if (ports.audit == nullptr) return {};
-  STILLWATCH_TRY(is_known, ports.audit->recall(mark));
+  STILLWATCH_TRY(is_known, ports.audit->recall(mark, from.file.empty() && log.files().empty()));
   ports.audit->note(*engine, true);
   // What the engine has seen may be more than the files that are still there.
   is_state_due = !is_known && !from.file.empty();

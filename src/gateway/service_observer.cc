@@ -117,8 +117,8 @@ ObserverPorts Service::State::observer_ports(bool is_previous) {
     alarm_verdict_rate_ms.store(http::monotonic_ms());
     if (webhooks != nullptr) webhooks->push(WebhookType::alarm_raised, alarm.time_us, line);
   };
-  // What the engine under the previous secret says is not logged: it sees the same lines, which have their leaves.
-  if (!is_previous) ports.audit = ledger.get();
+  // The lines of the engine under the previous secret have their leaves by the other one.
+  if (ledger != nullptr) ports.audit = is_previous ? &ledger->previous() : ledger.get();
   ports.on_given = [&shard, is_previous](std::int64_t wait_us) {
     if (is_previous) return;  // each record once
     shard.observe(metric::Duration::observer_wait, static_cast<double>(wait_us) / 1e6);

@@ -54,6 +54,10 @@ class Checker {
       : leaf_(leaf), options_(options), keys_(keys) {}
 
   base::Result<DecisionCheck> check() {
+    if (leaf_.inputs.empty())
+      reason(
+          "it names no inputs: the engine of before a rotation of the deployment secret decided it, whose records "
+          "have no entries");
     STILLWATCH_CHECK(read_inputs());
     if (leaf_.state) STILLWATCH_CHECK(read_base(*leaf_.state));
     if (!out_.reasons.empty()) return std::move(out_);

@@ -38,7 +38,7 @@ base::Result<std::unique_ptr<LedgerOutput>> LedgerOutput::open(const LedgerOptio
   output->feed_ = std::move(feed);
   output->folder_ = options.folder;
   output->policy_hash_ = std::move(policy_hash);
-  STILLWATCH_CHECK(output->feed_->recall(mark));
+  STILLWATCH_CHECK(output->feed_->recall({mark}));
   return output;
 }
 

@@ -133,6 +133,14 @@ def request_bytes(account, body, *fields, target=model_server.CHAT, method="POST
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+def records_in(logs):
+    """Whole lines of compressed files, which may be being written."""
+    if not logs:
+        return []
+    done = subprocess.run(["zstd", "-dcq", *logs], capture_output=True, check=False)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.endswith(b"}")]
+
+
 class Gateway:
     """`stillwatch serve` as a process. Its settings are a dict of sections; files are in `folder`."""
 
@@ -269,10 +277,7 @@ class Gateway:
 
     def records(self):
         """The query log's lines, those of a running gateway too as far as they are on the disk."""
-        if not self.logs():
-            return []
-        done = subprocess.run(["zstd", "-dcq", *self.logs()], capture_output=True, check=False)
-        return [json.loads(line) for line in done.stdout.splitlines() if line.endswith(b"}")]
+        return records_in(self.logs())
 
     def replay(self, test, out):
         """Its own log, with its secret, accounts and settings; `out` is a folder name of the test."""

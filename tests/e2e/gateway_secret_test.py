@@ -5,9 +5,10 @@ import json
 
 import gateway_world
 import world_fixture
-from gateway_fixture import key_line
+from gateway_fixture import key_line, records_in
 from gateway_traffic import TIME_FIELD, Traffic
 from gateway_world import STRONG
+from leaves_fixture import leaves_of, of_kind, repeated
 
 DECLARED = {"v": 1, "account": "declared_1", "time": "2026-03-01T00:00:00Z", "declared": [
     {"purpose": "evaluation", "from": "2026-03-01T00:00:00Z", "until": "2027-03-01T00:00:00Z"}]}
@@ -34,6 +35,9 @@ class SecretRotation(gateway_world.LiveWorld):
 
     def test_rotation_under_traffic(self):
         gateway = self.begin_world("rotated")
+        self.assertEqual(gateway.stop(), 0)
+        gateway.change({"ledger": {"folder": gateway.path("ledger"), "host": "audit.example", "anchor_seconds": 1}})
+        gateway.start()
         total = len(Traffic(0, self.requests).records)
         steps, starts, seen = {int(total * 0.55): self.rotate, int(total * 0.65): self.kill}, [0], {}
         with open(gateway.folder / "accounts.ndjson", "a", encoding="utf-8") as accounts:
@@ -74,6 +78,8 @@ class SecretRotation(gateway_world.LiveWorld):
         self.assertEqual((before / "verdicts.ndjson").read_bytes(), self.replay_under(
             gateway, previous, gateway.folder / "log/previous", before / "accounts.ndjson", "previous"))
 
+        self.assert_leaves(gateway, previous=before)
+
         # The end of the overlap: what stands goes on by name, nothing under the old secret is left to look up.
         self.run_program("secret", "end-overlap", f"--secret={gateway.path('secret')}")
         gateway.start()
@@ -90,6 +96,27 @@ class SecretRotation(gateway_world.LiveWorld):
         gateway.start()
         self.assert_none_lost(levels, gateway.levels())
         self.assertEqual(gateway.stop(), 0)
+
+    def assert_leaves(self, gateway, previous):
+        """Each decision of both engines is a leaf, once, over a rotation and a kill; and each record. Those of the
+        engine of before name inputs until the rotation."""
+        leaves = leaves_of(gateway.folder / "ledger")
+        queries, decisions = of_kind(leaves, "query"), of_kind(leaves, "decision")
+        records = records_in(sorted((gateway.folder / "log/previous").glob("*.zst")))
+        self.assertEqual({"req_" + leaf["id"] for leaf in queries}, {record["id"] for record in records})
+        lines = [json.loads(line) for path in (previous / "verdicts.ndjson", gateway.folder / "state/verdicts.ndjson")
+                 for line in path.read_text().splitlines()]
+        for found in (queries, decisions):
+            self.assertEqual(repeated(leaf["id"] for leaf in found), [])
+        self.assertEqual(sorted((leaf["level"], leaf["rule"]) for leaf in decisions),
+                         sorted((line["level"], line.get("rule", "")) for line in lines))
+        # What is deployed is told anew when the new engine begins.
+        [rotated] = [i for i, (_, _, leaf) in enumerate(leaves) if leaf["k"] == "policy"][2:]
+        for i, (_, _, leaf) in enumerate(leaves):
+            if leaf["k"] == "decision":
+                self.assertEqual(leaf["in"] == [], i > rotated, "the new engine still calibrates")
+                self.assertEqual(leaf["cal"] is None, i > rotated)
+        self.assertGreater(len([leaf for leaf in decisions if leaf["in"] == []]), 5)
 
     def rotate(self, gateway):
         with open(gateway.folder / "keys.ndjson", "a", encoding="utf-8") as keys:
