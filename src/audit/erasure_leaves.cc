@@ -1,11 +1,22 @@
 #include "audit/erasure_leaves.h"
 
 #include <string>
+#include <utility>
 
 #include "audit/kept_states.h"
 #include "ledger/vault_leaves.h"
 
 namespace stillwatch::audit {
+namespace {
+
+base::Status append(AuditLog& log, const ledger::Leaf& leaf) {
+  std::string bytes;
+  STILLWATCH_CHECK(ledger::write_leaf(leaf, bytes));
+  if (!log.append(bytes)) return base::fail(base::Fault::environment, "the audit log takes no leaf", true);
+  return {};
+}
+
+}  // namespace
 
 std::string_view reason_of(ledger::OrderKind kind) {
   return kind == ledger::OrderKind::retention ? "retention" : "request";
@@ -27,6 +38,18 @@ std::vector<ledger::EraseLeaf> erasure_leaves(const ledger::ErasureResult& resul
   }
   for (ledger::EraseLeaf& leaf : leaves) leaf.time_ms = time_ms;
   return leaves;
+}
+
+base::Status write_now(AuditLog& log, const ledger::Leaf& leaf) {
+  STILLWATCH_CHECK(append(log, leaf));
+  return log.flush();
+}
+
+base::Status write_erasure(AuditLog& log, const ledger::ErasureResult& result, ledger::Eraser& eraser) {
+  for (ledger::EraseLeaf& leaf : erasure_leaves(result, result.time_us / 1'000))
+    STILLWATCH_CHECK(append(log, ledger::Leaf(std::move(leaf))));
+  STILLWATCH_CHECK(log.flush());
+  return eraser.acknowledge(result.order);
 }
 
 }  // namespace stillwatch::audit

@@ -201,14 +201,14 @@ base::Result<std::unique_ptr<RecordFeed>> RecordFeed::open(FeedOptions options) 
 RecordFeed::RecordFeed(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 RecordFeed::~RecordFeed() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->is_killed.store(true);
-  }
+  std::unique_lock lock(state_->mutex);
+  state_->is_killed.store(true);
+  const bool has_ended = state_->has_ended;
+  lock.unlock();
   state_->wake.notify_all();
   state_->room.notify_all();
   // Ends appends that wait for a disk.
-  if (state_->thread.joinable() && !state_->has_ended) (void)state_->log->stop();
+  if (state_->thread.joinable() && !has_ended) (void)state_->log->stop();
   if (state_->thread.joinable()) state_->thread.join();
 }
 

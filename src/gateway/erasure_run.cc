@@ -11,13 +11,6 @@ namespace {
 
 using base::Fault;
 
-base::Status append(audit::AuditLog& log, const ledger::Leaf& leaf) {
-  std::string bytes;
-  STILLWATCH_CHECK(ledger::write_leaf(leaf, bytes));
-  if (!log.append(bytes)) return base::fail(Fault::environment, "the audit log takes no leaf", true);
-  return {};
-}
-
 }  // namespace
 
 base::Result<ledger::Eraser> ErasureRun::open_eraser(ledger::ErasureRoads roads) {
@@ -122,12 +115,7 @@ base::Result<ledger::FileErasure> ErasureRun::rewrite(const std::string& path, c
 }
 
 base::Status ErasureRun::log_result(ledger::Eraser& eraser, const ledger::ErasureResult& result) {
-  return feed_.run([&]() -> base::Status {
-    for (ledger::EraseLeaf& leaf : audit::erasure_leaves(result, result.time_us / 1'000))
-      STILLWATCH_CHECK(append(feed_.log(), ledger::Leaf(std::move(leaf))));
-    STILLWATCH_CHECK(feed_.log().flush());
-    return eraser.acknowledge(result.order);
-  });
+  return feed_.run([&] { return audit::write_erasure(feed_.log(), result, eraser); });
 }
 
 base::Status ErasureRun::remake_engines() {

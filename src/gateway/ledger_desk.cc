@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "audit/erasure_leaves.h"
 #include "audit/ledger_paths.h"
 #include "base/event_time.h"
 #include "base/json_text.h"
@@ -202,10 +203,7 @@ base::Result<ledger::HoldChange> LedgerDesk::State::change_holds(
     STILLWATCH_TRY(book, ledger::HoldBook::open(audit::holds_path(options.ledger_folder), to->keys()));
     STILLWATCH_TRY(done, act(book));
     changed = std::move(done);
-    std::string bytes;
-    STILLWATCH_CHECK(ledger::write_leaf(ledger::Leaf(ledger::leaf_of(*changed)), bytes));
-    if (!to->log().append(bytes)) return base::fail(Fault::environment, "the audit log takes no leaf", true);
-    return to->log().flush();
+    return audit::write_now(to->log(), ledger::Leaf(ledger::leaf_of(*changed)));
   });
   if (status) return std::move(*changed);
   base::Error error = status.error();

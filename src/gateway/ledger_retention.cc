@@ -22,20 +22,6 @@ bool is_due(const ledger::KeyScope& scope, const ledger::RetentionProfile& profi
                                                 : scope.period <= last_month_due(profile, now_us);
 }
 
-base::Status append(audit::AuditLog& log, const ledger::EraseLeaf& leaf) {
-  std::string bytes;
-  STILLWATCH_CHECK(ledger::write_leaf(ledger::Leaf(leaf), bytes));
-  if (!log.append(bytes)) return base::fail(base::Fault::environment, "the audit log takes no leaf", true);
-  return {};
-}
-
-base::Status finish(ledger::Eraser& eraser, audit::AuditLog& log, const ledger::ErasureResult& result) {
-  for (const ledger::EraseLeaf& leaf : audit::erasure_leaves(result, result.time_us / 1'000))
-    STILLWATCH_CHECK(append(log, leaf));
-  STILLWATCH_CHECK(log.flush());
-  return eraser.acknowledge(result.order);
-}
-
 /// States that no decision within its time rests on. Decisions leave a state for the next one, whose time is the last
 /// day of this one's use; the newest is in use.
 base::Result<std::vector<ledger::ErasureFile>> states_due(const std::string& folder,
@@ -76,8 +62,7 @@ base::Status prune(audit::AuditLog& log, const std::vector<ledger::EndedLog>& du
     leaf.log = ended.origin;
     leaf.index_min = ended.size;
     leaf.by = kWho;
-    STILLWATCH_CHECK(append(log, leaf));
-    STILLWATCH_CHECK(log.flush());
+    STILLWATCH_CHECK(audit::write_now(log, ledger::Leaf(leaf)));
     STILLWATCH_CHECK(ledger::remove_entries(ended));
   }
   return {};
@@ -103,12 +88,12 @@ base::Status apply_retention(audit::RecordFeed& feed, const std::string& folder,
     for (ledger::ErasureOrder& order : orders) {
       if (order.kind != ledger::OrderKind::retention) continue;  // the desk's: others' files are to be rewritten
       STILLWATCH_TRY(result, eraser.resume(std::move(order)));
-      STILLWATCH_CHECK(finish(eraser, feed.log(), result));
+      STILLWATCH_CHECK(audit::write_erasure(feed.log(), result, eraser));
     }
     std::erase_if(states, [&](const auto& file) { return !holds.keeping_any(file.first_day, file.last_day).empty(); });
     if (is_any_key_due || !states.empty()) {
       STILLWATCH_TRY(result, eraser.apply_retention(profile, states, std::string(kWho)));
-      STILLWATCH_CHECK(finish(eraser, feed.log(), result));
+      STILLWATCH_CHECK(audit::write_erasure(feed.log(), result, eraser));
     }
     return prune(feed.log(), logs, holds, now_us);
   });
