@@ -315,6 +315,9 @@ TEST(server, stop_ends_what_is_open) {
 }
 
 TEST(server, runs_out_of_descriptors_and_goes_on) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer reads types through a pipe, and takes a failure for a wrong type";
+#endif
   const auto server = serve(loopback_options(), echo);
   std::vector<RawSocket> clients;
   for (int i = 0; i < 8; ++i) clients.push_back(RawSocket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
