@@ -123,7 +123,7 @@ TEST_F(LogTailTest, LosesNothingAndTakesNothingTwiceWhereverTheProcessEnds) {
     EXPECT_EQ(at->second, 1) << i;
     ++once;
   }
-  EXPECT_EQ(all.shed, 0U);
+  EXPECT_EQ(all.late.size(), 0U);
   // Lines that are refused but name an account come once each, too: nothing else is in the log.
   EXPECT_EQ(all.records, once + all.refused);
   std::size_t refusable = 0;
@@ -231,12 +231,17 @@ TEST_F(LogTailTest, FindsInALiveLogWhatAReplayOfThatLogFinds) {
   const std::string live = folder_.read("state/verdicts.ndjson");
   EXPECT_GT(test::line_count(live), 20U);
   EXPECT_EQ(live, test::replay(options_, keyed_hash_).verdicts) << "its own log";
-  // The tailed log in place of our own.
+  // The tailed log in place of our own, but for what came too late: between two lines that change places the tail may
+  // have been level with its log, and by the clock, which is months ahead of them, no line was to be waited for.
+  const Logged found = logged();
+  EXPECT_LT(found.late.size(), lines.size() / 50);
   ObserverOptions tailed = options_;
   tailed.log.folder = path("tailed");
   std::filesystem::create_directory(tailed.log.folder);
   std::string whole;
-  for (const std::string& line : lines) whole += line;
+  for (const std::string& line : lines) {
+    if (!found.late.contains(id_in(line))) whole += line;
+  }
   folder_.write("tailed/calls", whole);
   EXPECT_EQ(live, test::replay(tailed, keyed_hash_).verdicts) << "the tailed log";
 }
