@@ -76,10 +76,10 @@ TEST(RecordFeed, WritesLeavesInOrderAndDecisionsNameWhatTheyRestOn) {
 
 TEST(RecordFeed, FromABaseOnDecisionsRestOnItAndOnWhatFollows) {
   const Folder folder;
-  std::int64_t now_ms = kStartUs / 1'000;
+  std::atomic<std::int64_t> now_ms = kStartUs / 1'000;
   const auto options = [&] {
     FeedOptions out = options_in(folder.path);
-    out.log.clock = [&now_ms] { return now_ms; };
+    out.log.clock = [&now_ms] { return now_ms.load(); };
     return out;
   };
   ledger::Hash32 one{1}, two{2};
