@@ -172,12 +172,8 @@ void FeedWriter::write_decision(const Decision& decision) {
       return;
     }
   }
-  const auto make_leaf = [&] {
-    return decision.has_inputs ? maker_.make(decision, inputs_, base_.base_state, leaf_)
-                               : maker_.make(decision, {}, {}, leaf_);
-  };
   if (decision.has_inputs) look_up_inputs();
-  if (!make(make_leaf, made, is_refused)) return;
+  if (!make([&] { return maker_.make(decision, inputs_, base_.base_state, leaf_); }, made, is_refused)) return;
   if (is_refused) return write_loss({decision.time_us, decision.time_us, 1, "not representable"});
   counters_.unnamed += made.is_named ? 0 : 1;
   put();

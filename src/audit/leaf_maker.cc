@@ -169,8 +169,10 @@ base::Result<LeafMaker::Made> LeafMaker::make(const Decision& decision,
   leaf.class_ = decision.class_;
   if (!decision.campaign.empty()) leaf.campaign = decision.campaign;
   leaf.is_dry_run = decision.is_dry_run;
-  leaf.inputs = inputs;
-  leaf.state = state;
+  if (decision.has_inputs) {
+    leaf.inputs = inputs;
+    leaf.state = state;
+  }
   if (deployed_) {
     leaf.software = ledger::name_of(deployed_->software);
     leaf.configuration = ledger::name_of(deployed_->configuration);

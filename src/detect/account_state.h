@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cstdint>
-#include <type_traits>
 
 #include "base/event_time.h"
 #include "detect/end_users.h"

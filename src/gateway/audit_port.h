@@ -28,6 +28,8 @@ class AuditPort {
   /// The tail has been read: nothing that comes from here on was given before.
   virtual void caught_up() = 0;
 
+  /// Whether lines and losses are wanted: making a record of each line is most of what this costs.
+  virtual bool wants_lines() const = 0;
   /// Moved from, and empty afterwards.
   virtual void lines(std::vector<audit::Record>& records, bool again) = 0;
   virtual void loss(audit::Loss loss, bool again) = 0;

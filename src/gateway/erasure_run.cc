@@ -7,12 +7,6 @@
 #include "intake/line_source.h"
 
 namespace stillwatch::gateway {
-namespace {
-
-using base::Fault;
-
-}  // namespace
-
 base::Result<ledger::Eraser> ErasureRun::open_eraser(ledger::ErasureRoads roads) {
   const std::string& folder = ports_.desk->ledger_folder;
   STILLWATCH_CHECK(base::make_writable_folder(audit::orders_folder(folder)));
@@ -103,7 +97,7 @@ base::Result<std::vector<ledger::ErasureFile>> ErasureRun::find_files(const ledg
 }
 
 base::Result<ledger::FileErasure> ErasureRun::rewrite(const std::string& path, const ledger::JudgeLine& judge) {
-  if (ports_.is_stopping()) return base::fail(Fault::environment, "the gateway is being stopped", true);
+  if (ports_.is_stopping()) return base::fail(base::Fault::environment, "the gateway is being stopped", true);
   // A hold that came meanwhile keeps what is still there.
   STILLWATCH_TRY(holds, ledger::HoldBook::open(audit::holds_path(ports_.desk->ledger_folder), feed_.keys()));
   *holds_ = std::move(holds);

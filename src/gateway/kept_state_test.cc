@@ -1,10 +1,9 @@
 // Decisions of a gateway that rest on a kept state: made again from it, they are those of the whole log.
-#include <optional>
-
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 
 #include "audit/kept_states.h"
 #include "audit/ledger_paths.h"
@@ -99,8 +98,7 @@ TEST(KeptState, DecisionsOfAMonthComeOutOfItsStateAsOutOfTheWholeLog) {
     test::serve(*pair.observer, {world.begin(), world.begin() + static_cast<std::ptrdiff_t>(part - kWaiting)}, 3, 5);
     EXPECT_TRUE(states.list()->empty());
     // Records wait for the turn of one that is still being served when the month begins.
-    std::optional<InFlight::Ticket> served(
-        pair.observer->in_flight().arrive_at(world[part - kWaiting].arrived_us - 1));
+    std::optional<InFlight::Ticket> served(pair.observer->in_flight().arrive_at(world[part - kWaiting].arrived_us - 1));
     send(*pair.observer, all.subspan(part - kWaiting, kWaiting));
     now_ms += kMonthMs;
     wait_for([&] { return states.list()->size() == 1; });

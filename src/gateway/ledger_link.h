@@ -47,6 +47,7 @@ class LedgerLink final : public AuditPort {
 
   base::Result<bool> recall(std::string_view mark, bool is_anew) override;
   void caught_up() override;
+  bool wants_lines() const override { return true; }
   void lines(std::vector<audit::Record>& records, bool again) override;
   void loss(audit::Loss loss, bool again) override { give(audit::Given(std::move(loss)), again); }
   void verdict(audit::Decision decision, bool again) override { give(audit::Given(std::move(decision)), again); }

@@ -63,7 +63,7 @@ class LogTailTest : public ::testing::Test {
            base::format_time(kStart + static_cast<std::int64_t>(number) * base::kSecondUs) + R"(","account":"acct_)" +
            std::to_string(number % 7) + R"(","dialect":"text","request":{"prompt":")" + prompt + "\"}}\n";
   }
-  /// What our own log holds: how often each id, and how many records are marked as shed or refused.
+  /// What our own log holds: how often each id, which records came too late, how many were refused.
   struct Logged {
     std::map<std::string, int> ids;
     std::set<std::string> late;  // marked as kept from the engine

@@ -48,7 +48,7 @@ const std::string& Observer::State::model_name(event::Token model) {
 }
 
 void Observer::State::note_line(std::string_view text) {
-  if (ports.audit == nullptr) return;
+  if (ports.audit == nullptr || !ports.audit->wants_lines()) return;
   if (raw_fields.account == kGapAccount && raw_fields.id.starts_with(kGapId)) {
     audit_losses.push_back(loss_of(text, parsed.query.time_us));
     return;

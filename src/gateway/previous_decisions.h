@@ -27,6 +27,7 @@ class PreviousDecisions final : public AuditPort {
 
   base::Result<bool> recall(std::string_view mark, bool is_anew) override;
   void caught_up() override {}
+  bool wants_lines() const override { return false; }
   void lines(std::vector<audit::Record>& records, bool /*again*/) override { records.clear(); }
   void loss(audit::Loss /*loss*/, bool /*again*/) override {}
   void verdict(audit::Decision decision, bool again) override;

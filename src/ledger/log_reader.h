@@ -56,7 +56,7 @@ class LogReader {
   base::Status scan(std::uint64_t from, std::uint64_t to,
                     const std::function<bool(std::uint64_t, std::string_view)>& visit) const;
   /// As scan(), with a hash an entry: environment error at the end when the entries visited are not those that the
-  /// checkpoint covers, and then nothing that was seen counts. Not checked when visit returned false.
+  /// checkpoint covers, and then nothing that was seen counts. Also when visit returned false: the rest is hashed only.
   base::Status scan_proven(std::uint64_t from, std::uint64_t to,
                            const std::function<bool(std::uint64_t, std::string_view)>& visit) const;
   /// Index of the query or decision leaf with this id; searched from the newest on, through all bundles. Empty: not

@@ -173,9 +173,8 @@ base::Status Checker::read_range(const ledger::LogReader& reader, const ledger::
   STILLWATCH_CHECK(reader.scan_proven(range.from, range.to, [&](std::uint64_t index, std::string_view bytes) {
     const auto leaf = ledger::read_leaf(bytes);
     if (!leaf) {
-      // Read on: at the end it shows whether the checkpoint covers this entry, or it was damaged since.
-      if (!failed) failed = base::Error{Fault::check, fmt::format("entry {} of {} is no leaf", index, range.log)};
-      return true;
+      failed = base::Error{Fault::check, fmt::format("entry {} of {} is no leaf", index, range.log)};
+      return false;
     }
     if (const auto* gap = std::get_if<ledger::GapLeaf>(&*leaf)) out_.records_lost += gap->leaves;
     const auto* query = std::get_if<ledger::QueryLeaf>(&*leaf);

@@ -197,11 +197,9 @@ base::Status Gatherer::scan_log(const std::string& name, EvidenceAnchors& anchor
   STILLWATCH_CHECK(opened->scan_proven(from, size, [&](std::uint64_t index, std::string_view bytes) {
     auto leaf = ledger::read_leaf(bytes);
     if (!leaf) {
-      // Read on: at the end it shows whether the checkpoint covers this entry, or it was damaged since.
-      if (!failed)
-        failed =
-            base::Error{Fault::check, fmt::format("entry {} of {} is no leaf: {}", index, name, leaf.error().message)};
-      return true;
+      failed =
+          base::Error{Fault::check, fmt::format("entry {} of {} is no leaf: {}", index, name, leaf.error().message)};
+      return false;
     }
     const auto* request = std::get_if<ledger::QueryLeaf>(&*leaf);
     if (request == nullptr) {
